@@ -1,0 +1,42 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+
+use parking_lot::Mutex;
+
+use super::ucl::Place;
+
+/// One fault: `labd.conf:12:7: port: 'two' is not a whole number from 0 to 255`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub at: Place,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.message)
+    }
+}
+
+/// Faults being collected. Shared by the tables of one configuration, hence the lock.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    /// Notes a fault.
+    pub fn add(&self, at: &Place, message: String) {
+        self.0.lock().push(Fault { at: at.clone(), message });
+    }
+
+    /// All of them, in the order of the source.
+    pub fn into_sorted(self) -> Vec<Fault> {
+        let mut faults = self.0.into_inner();
+        faults
+            .sort_by(|a, b| (&a.at.file, a.at.line, a.at.column).cmp(&(&b.at.file, b.at.line, b.at.column)));
+        faults.dedup();
+        faults
+    }
+}

@@ -1,0 +1,73 @@
+//! Consoles: the trait, and the list of drivers.
+//!
+//! A driver is one file: its own config table, and how to open the device. Recording, viewers, the
+//! pen, pacing and reopening are the [`line`]'s.
+
+pub mod qemu;
+pub mod serial;
+pub mod sim;
+pub mod tcp;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A console's device.
+pub trait Console {
+    /// Opens it. An error says in one line why it cannot be opened now; the line will try again.
+    ///
+    /// # Errors
+    /// Any that the device gives, with its name in it.
+    fn open(&self) -> impl Future<Output = io::Result<Box<dyn Port>>> + Send;
+
+    /// Returns when it may be worth trying again: the device has appeared, or a while has passed.
+    fn appears(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// An open console. Reading nothing (`Ok(0)`) means that the device has gone.
+pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Begins or ends a BREAK. It goes out with the next flush.
+    ///
+    /// # Errors
+    /// If the device knows no BREAK.
+    fn set_break(&mut self, on: bool) -> io::Result<()>;
+}
+
+/// Makes the list: an enum of every driver, which is a driver itself.
+macro_rules! drivers {
+    ($($(#[$doc:meta])* $name:ident($driver:ty),)*) => {
+        /// Every kind of console. Two are equal if they are configured alike.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Device { $($(#[$doc])* $name(Arc<$driver>),)* }
+
+        impl Console for Device {
+            async fn open(&self) -> io::Result<Box<dyn Port>> {
+                match self { $(Device::$name(driver) => driver.open().await,)* }
+            }
+
+            async fn appears(&self) {
+                match self { $(Device::$name(driver) => driver.appears().await,)* }
+            }
+        }
+
+        /// As in the configuration: `serialconsole /dev/ttyUSB0 115200 8N1`.
+        impl fmt::Display for Device {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Device::$name(driver) => driver.fmt(f),)* }
+            }
+        }
+    };
+}
+
+drivers! {
+    /// A serial port.
+    Serial(serial::SerialConsole),
+    /// A port of a terminal server.
+    Tcp(tcp::TcpConsole),
+    /// A virtual machine.
+    Qemu(crate::qemu::Machine),
+    /// A board made of nothing.
+    Sim(crate::sim::Sim),
+}

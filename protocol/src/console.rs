@@ -1,0 +1,141 @@
+//! Consoles: one device, many viewers, one pen.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::{Span, Time};
+use crate::user::UserName;
+
+/// A console's device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsoleState {
+    /// Open, and everything it prints is recorded.
+    Open,
+    /// Not there at the moment (unplugged, or powered by the board itself); opened when it is back.
+    Away,
+    /// The board has no console.
+    None,
+    /// Said by a newer daemon.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for ConsoleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ConsoleState::Open => "open",
+            ConsoleState::Away => "away",
+            ConsoleState::None => "none",
+            ConsoleState::Unknown => "unknown",
+        })
+    }
+}
+
+/// Where in a console's history to begin. History is addressed by offset: the number of bytes that
+/// the console printed since labd first opened it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum From {
+    /// The oldest byte still kept.
+    Start,
+    /// The next byte to come.
+    End,
+    /// This byte.
+    Offset {
+        /// Counted from 0.
+        offset: u64,
+    },
+    /// The first byte printed at or after an instant.
+    Time {
+        /// The instant.
+        time: Time,
+    },
+    /// The first byte printed less than a span ago.
+    Ago {
+        /// How long ago.
+        span: Span,
+    },
+    /// So many bytes before the end, moved to the start of a line.
+    Tail {
+        /// At most so many.
+        bytes: u64,
+    },
+    /// The last time the board was switched on.
+    Boot,
+}
+
+/// Whether a viewer wants to type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pen {
+    /// Only looks.
+    #[default]
+    Unwanted,
+    /// Takes the pen if nobody has it.
+    Wanted,
+}
+
+/// What a viewer asks about the pen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum PenAsk {
+    /// Take it if it is free; else stand in line for it, and let its owner know.
+    Take,
+    /// Take it from whoever has it; both are told why.
+    Force {
+        /// Why.
+        reason: String,
+    },
+    /// Give it up; the first in line gets it.
+    Drop,
+}
+
+/// How the pen stands after an ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum PenState {
+    /// The asking session has it.
+    Yours,
+    /// Somebody else has it, and the session stands in line.
+    InLine {
+        /// 1 is next.
+        position: u32,
+    },
+    /// Nobody has it, or somebody else has and the session does not want it.
+    NotYours,
+}
+
+/// Somebody who looks at a console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// Names the connection in calls.
+    pub session: u64,
+    /// Who.
+    pub who: UserName,
+    /// Since when.
+    pub since: Time,
+    /// Whether what they type reaches the board.
+    pub pen: bool,
+}
+
+/// A board's console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleDetail {
+    /// What it is and where: `serialconsole /dev/ttyUSB0 115200 8N1`.
+    pub device: String,
+    /// Whether it is there.
+    pub state: ConsoleState,
+    /// The oldest byte still kept.
+    pub start: u64,
+    /// The next byte to come.
+    pub end: u64,
+    /// Who looks, and who types.
+    #[serde(default)]
+    pub viewers: Vec<Viewer>,
+    /// Why it is away, if it is.
+    #[serde(default)]
+    pub fault: Option<String>,
+}

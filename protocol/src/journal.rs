@@ -1,0 +1,204 @@
+//! The timeline: everything that happened to a board, in one order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::board::BoardName;
+use crate::hold::{Ended, Want};
+use crate::power::{PowerAsk, PowerState};
+use crate::time::Time;
+use crate::user::UserName;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the lab's one sequence, counted from 1 without a gap.
+    pub seq: u64,
+    /// When, by the lab's clock.
+    pub at: Time,
+    /// Who did it; nobody, if the lab did it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<UserName>,
+    /// To which board; none, if to the lab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<BoardName>,
+    /// How many bytes the board's console had printed by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// What.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// labd started.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// labd was asked to stop, and did.
+    Stopped,
+    /// A changed configuration was taken over.
+    Reloaded {
+        /// A sentence for each change.
+        changes: Vec<String>,
+    },
+    /// The machine's clock was set; holds last as long as they would have.
+    ClockStepped {
+        /// By how many milliseconds, forwards if positive.
+        by_ms: i64,
+    },
+    /// Somebody has the board now.
+    Reserved {
+        /// The hold's number.
+        number: u64,
+        /// Its end.
+        until: Time,
+        /// Since when they had waited, if they had.
+        #[serde(default)]
+        waited_since: Option<Time>,
+        /// What it is for.
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// Somebody waits for a board.
+    Queued {
+        /// The place's number.
+        place: u64,
+        /// What they want.
+        want: Want,
+    },
+    /// Somebody waits no more.
+    Unqueued {
+        /// The place's number.
+        place: u64,
+    },
+    /// A hold lasts longer.
+    Extended {
+        /// The hold's number.
+        number: u64,
+        /// Its new end.
+        until: Time,
+    },
+    /// A hold will end soon.
+    Ending {
+        /// The hold's number.
+        number: u64,
+        /// Its end.
+        until: Time,
+    },
+    /// A hold is over.
+    Ended {
+        /// The hold's number.
+        number: u64,
+        /// Whose it was.
+        holder: UserName,
+        /// How it ended.
+        how: Ended,
+    },
+    /// The setup script was started. What became of it is the next entry of this hold.
+    SetupBegan {
+        /// The hold's number.
+        number: u64,
+        /// `reserve` or `release`.
+        verb: String,
+    },
+    /// The setup script did its work.
+    SetupDone {
+        /// The hold's number.
+        number: u64,
+        /// `reserve` or `release`.
+        verb: String,
+    },
+    /// The setup script did not do its work.
+    SetupFailed {
+        /// The hold's number.
+        number: u64,
+        /// `reserve` or `release`.
+        verb: String,
+        /// How: its exit status, bad JSON, out of time.
+        why: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// Somebody asked for power to change.
+    PowerAsked {
+        /// For what.
+        ask: PowerAsk,
+    },
+    /// The outlet was told.
+    PowerSent {
+        /// On or off.
+        to: PowerState,
+    },
+    /// The outlet was seen in another state than before.
+    PowerSeen {
+        /// Which.
+        state: PowerState,
+    },
+    /// What was asked is done and seen to be done.
+    PowerDone {
+        /// What.
+        ask: PowerAsk,
+    },
+    /// What was asked could not be done.
+    PowerFailed {
+        /// What.
+        ask: PowerAsk,
+        /// Why.
+        why: String,
+    },
+    /// The console's device is open.
+    ConsoleOpened,
+    /// The console's device is gone.
+    ConsoleLost {
+        /// Why.
+        why: String,
+    },
+    /// Somebody has the pen.
+    PenTaken {
+        /// Their session.
+        session: u64,
+    },
+    /// Somebody would like the pen.
+    PenAsked {
+        /// Their session.
+        session: u64,
+        /// Who has it.
+        of: UserName,
+    },
+    /// Somebody took the pen from somebody.
+    PenForced {
+        /// The taker's session.
+        session: u64,
+        /// Who had it.
+        from: UserName,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody has the pen, or the next in line has it.
+    PenDropped {
+        /// Who had it.
+        session: u64,
+    },
+    /// Something was typed on the console.
+    Typed {
+        /// What, with control characters escaped; none if the board did not echo it, since it may
+        /// have been a password.
+        #[serde(default)]
+        text: Option<String>,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// A BREAK was sent on the console.
+    Break,
+    /// Somebody wrote something down.
+    Noted {
+        /// What.
+        text: String,
+    },
+    /// Said by a newer daemon.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,35 @@
+//! The words of the lab: what `labd` can be asked, how the bytes travel, and the client that asks.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | [`service`] | every call, on one screen |
+//! | [`board`], [`hold`], [`power`], [`console`], [`journal`], [`user`] | the plain data they carry |
+//! | [`time`] | instants and spans, in milliseconds |
+//! | [`tags`] | the small language that chooses boards by their tags |
+//! | [`error`] | why a call was refused, as something its caller can act on |
+//! | [`wire`] | the first line, the framing, the codec |
+//! | [`address`] | where a lab is found |
+//! | [`client`] | connect, call, follow |
+//! | [`version`] | what each version of the words added |
+//!
+//! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
+//! reused or given a new meaning: `tests/wire` pins the bytes.
+
+pub mod address;
+pub mod board;
+pub mod client;
+pub mod console;
+pub mod error;
+pub mod hold;
+pub mod journal;
+pub mod power;
+pub mod service;
+pub mod tags;
+pub mod time;
+pub mod user;
+pub mod version;
+pub mod wire;
+
+pub use error::Error;
+pub use time::{Span, Time};
+pub use version::{OLDEST, VERSION};

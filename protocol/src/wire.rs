@@ -1,0 +1,195 @@
+//! How bytes travel: one text line each way, then one of the ways that the line asked for.
+//!
+//! ```text
+//! > lab 1 call
+//! < ok 1 1 {}
+//!   … tarpc, JSON in frames of a four-byte length …
+//!
+//! > lab 1 follow {"kind":"console","board":"rpi4","from":{"kind":"end"}}
+//! < ok 1 1 {"start":4711,"session":3}
+//!   … the console's bytes; keystrokes the other way …
+//!
+//! > lab 9 call
+//! < no {"kind":"too-old","why":"…"}
+//! ```
+//!
+//! The numbers after `ok` are the oldest and the newest version that the daemon speaks. The line
+//! is frozen for ever: what follows it may change with the version, the line may not.
+
+use std::io;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tarpc::serde_transport;
+use tarpc::tokio_serde::formats::Json;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_util::codec::LengthDelimitedCodec;
+
+use crate::board::BoardName;
+use crate::console::{From, Pen};
+use crate::error::Error;
+use crate::version::{OLDEST, VERSION};
+
+/// The longest first line, in bytes.
+pub const LONGEST_LINE: usize = 16 * 1024;
+
+/// The largest call or answer, in bytes. Whatever may be larger is followed, not called for.
+pub const LARGEST_FRAME: usize = 16 * 1024 * 1024;
+
+/// What a connection is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Small questions and their answers, see [`crate::service`].
+    Call,
+    /// Something that flows.
+    Follow(Follow),
+}
+
+/// Something that flows from the daemon until either side closes the connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Follow {
+    /// A console's bytes as they are; keystrokes the other way.
+    Console {
+        /// Whose.
+        board: BoardName,
+        /// From where in its history.
+        from: From,
+        /// Whether the viewer wants to type.
+        #[serde(default)]
+        pen: Pen,
+        /// Close when this much history is sent: the end as it was when the connection was made.
+        #[serde(default)]
+        stop_at_end: bool,
+    },
+    /// The timeline: one [`crate::journal::Entry`] a line.
+    Journal {
+        /// Only this board's.
+        #[serde(default)]
+        board: Option<BoardName>,
+        /// The first entry's number; without one, the next to come.
+        #[serde(default)]
+        from: Option<u64>,
+        /// Close after the last entry there is.
+        #[serde(default)]
+        stop_at_end: bool,
+    },
+    /// The board table: one [`crate::board::Board`] a line, first all of them, then an empty line,
+    /// then each again when something about it changed.
+    Boards,
+    /// Nothing flows. While the connection lasts, the hold or the place in the queue is kept.
+    Keep {
+        /// The hold's or the place's number.
+        number: u64,
+    },
+    /// The lab's whole state as JSON lines, the last of which carries the hash of the others.
+    Export,
+}
+
+/// How a follow begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Where the stream really begins: an offset of a console, a number of an entry. If it is
+    /// later than what was asked for, what lies between is no longer kept.
+    #[serde(default)]
+    pub start: u64,
+    /// Names this viewer in calls about the pen.
+    #[serde(default)]
+    pub session: u64,
+}
+
+/// Sends the first line.
+pub async fn ask(io: &mut (impl AsyncWrite + Unpin), purpose: &Purpose) -> io::Result<()> {
+    let line = match purpose {
+        Purpose::Call => format!("lab {VERSION} call\n"),
+        Purpose::Follow(follow) => {
+            format!("lab {VERSION} follow {}\n", serde_json::to_string(follow)?)
+        }
+    };
+    io.write_all(line.as_bytes()).await
+}
+
+/// Reads the first line.
+///
+/// # Errors
+/// Whatever the caller should be told with [`refuse`].
+pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Error> {
+    let bad = |why: String| Error::Bad { why };
+    let line = read_line(io).await.map_err(|error| bad(error.to_string()))?;
+    let mut words = line.splitn(4, ' ');
+    if words.next() != Some("lab") {
+        return Err(bad("this is a lab; the first line is 'lab VERSION call'".to_owned()));
+    }
+    let version: u32 = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .ok_or_else(|| bad("the first line lacks its version".to_owned()))?;
+    if version < OLDEST {
+        let why = format!("this labd speaks {OLDEST} to {VERSION}, the client {version}; update the client");
+        return Err(Error::TooOld { why });
+    }
+    match (words.next(), words.next()) {
+        (Some("call"), None) => Ok(Purpose::Call),
+        (Some("follow"), Some(what)) => serde_json::from_str(what)
+            .map(Purpose::Follow)
+            .map_err(|error| bad(format!("what to follow is not understood: {error}"))),
+        _ => Err(bad("the first line asks for something unknown".to_owned())),
+    }
+}
+
+/// Answers the first line with yes.
+pub async fn accept(io: &mut (impl AsyncWrite + Unpin), welcome: &Welcome) -> io::Result<()> {
+    let line = format!("ok {OLDEST} {VERSION} {}\n", serde_json::to_string(welcome)?);
+    io.write_all(line.as_bytes()).await
+}
+
+/// Answers the first line with no.
+pub async fn refuse(io: &mut (impl AsyncWrite + Unpin), why: &Error) -> io::Result<()> {
+    io.write_all(format!("no {}\n", serde_json::to_string(why)?).as_bytes()).await?;
+    io.shutdown().await
+}
+
+/// Reads the answer to the first line: how the stream begins, or why there is none.
+pub async fn answer(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Welcome, Error> {
+    let line = read_line(io).await.map_err(|error| Error::TooOld {
+        why: format!("no answer to the first line ({error}); is this a labd?"),
+    })?;
+    if let Some(why) = line.strip_prefix("no ") {
+        return Err(serde_json::from_str(why).unwrap_or(Error::Unknown));
+    }
+    let strange = || Error::TooOld { why: format!("'{}' answered; is this a labd?", line.escape_debug()) };
+    let mut words = line.strip_prefix("ok ").ok_or_else(strange)?.splitn(3, ' ');
+    let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(strange);
+    let (oldest, _newest) = (number()?, number()?);
+    if oldest > VERSION {
+        let why = format!("labd speaks {oldest} and later, this client {VERSION}; update the client");
+        return Err(Error::TooOld { why });
+    }
+    serde_json::from_str(words.next().unwrap_or("{}")).map_err(|_| strange())
+}
+
+async fn read_line(io: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
+    let mut line = Vec::new();
+    io.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).await?;
+    if line.pop() != Some(b'\n') {
+        let why = if line.len() + 1 >= LONGEST_LINE {
+            "the first line is too long"
+        } else {
+            "the connection ended in the first line"
+        };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    String::from_utf8(line)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the first line is not UTF-8"))
+}
+
+/// Frames for calls, after the first line.
+pub fn frames<IO, In, Out>(io: IO) -> serde_transport::Transport<IO, In, Out, Json<In, Out>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    In: DeserializeOwned,
+    Out: Serialize,
+{
+    let codec = LengthDelimitedCodec::builder().max_frame_length(LARGEST_FRAME).new_framed(io);
+    serde_transport::new(codec, Json::default())
+}
