@@ -3,3 +3,134 @@
 pub mod fault;
 pub mod reader;
 pub mod ucl;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use protocol::Span;
+use protocol::board::BoardName;
+use serde_json::Value as Json;
+
+use crate::console::Device;
+use crate::power::Outlet;
+
+/// A lab as its administrator describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Run when a board is reserved and released.
+    pub setup: Option<Setup>,
+    /// Who may do what.
+    pub access: Access,
+    /// How long before a hold's end its holder is warned.
+    pub warning: Span,
+    /// How power is switched.
+    pub power: PowerSettings,
+    /// How much of each console is kept.
+    pub history: History,
+    /// The classes and their attributes (`arch`, …).
+    pub classes: BTreeMap<String, BTreeMap<String, Json>>,
+    /// The boards, in the order of the source.
+    pub boards: Vec<BoardConfig>,
+}
+
+/// `setup_script = /usr/local/libexec/board-setup; setup_limit = 2min`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// An executable; no shell is involved.
+    pub script: PathBuf,
+    /// How long one run may take.
+    pub limit: Span,
+}
+
+/// `access { admin = [root, "@labadmin"]; user = "@lab"; viewer = "*" }`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// May do everything.
+    pub admin: Vec<Principal>,
+    /// May hold boards.
+    pub user: Vec<Principal>,
+    /// May look.
+    pub viewer: Vec<Principal>,
+}
+
+/// Whom a role is given to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// `ada`
+    User(String),
+    /// `@lab`: every member of a group of the system.
+    Group(String),
+    /// `*`
+    Everybody,
+}
+
+/// `power { dwell = 3s; limit = 30s; sweep = 30s }`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PowerSettings {
+    /// How long a board stays off within a cycle.
+    pub dwell: Span,
+    /// How long an outlet may take to reach the state it was told to reach.
+    pub limit: Span,
+    /// How often each outlet is asked how it stands.
+    pub sweep: Span,
+}
+
+/// `history { size = 1gb; age = 365d }`: what is over either is deleted, a segment at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Bytes kept per console.
+    pub size: u64,
+    /// How long they are kept.
+    pub age: Span,
+}
+
+/// One board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoardConfig {
+    /// Its name.
+    pub name: BoardName,
+    /// Its class; one of [`Config::classes`].
+    pub class: String,
+    /// Its own tags and its class's.
+    pub tags: Vec<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Its network cards: six bytes in hexadecimal, lower case, with colons.
+    pub macs: Vec<String>,
+    /// How long a hold lasts when no span is asked for.
+    pub default_hold: Span,
+    /// How long a hold may last at most.
+    pub longest_hold: Span,
+    /// What becomes of its power when a hold ends.
+    pub on_release: OnRelease,
+    /// What its options say besides power and console: `etheriface`, …
+    pub attributes: BTreeMap<String, Json>,
+    /// Its outlet.
+    pub outlet: Option<Outlet>,
+    /// Its console's device.
+    pub console: Option<Device>,
+    /// How fast may be typed.
+    pub pace: Pace,
+}
+
+/// What becomes of a board's power when a hold ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRelease {
+    /// Nothing.
+    #[default]
+    Leave,
+    /// Off.
+    Off,
+    /// Off, and on again: the next holder finds a fresh boot.
+    Cycle,
+}
+
+/// `pace { bytes = 16; every = 10ms }`: how fast a console takes what is typed; as fast as the
+/// device, if not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// At most so many at once.
+    pub bytes: usize,
+    /// And then a pause.
+    pub every: Span,
+}

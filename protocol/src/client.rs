@@ -34,8 +34,10 @@ pub type Flow = BufReader<UnixStream>;
 /// Connects and asks for `purpose`.
 async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
     let Address::Unix(path) = address;
-    let unreachable =
-        |error: std::io::Error| Error::Unreachable { address: address.to_string(), why: error.to_string() };
+    let unreachable = |error: std::io::Error| Error::Unreachable {
+        address: address.to_string(),
+        why: error.to_string(),
+    };
     let stream = UnixStream::connect(path).await.map_err(unreachable)?;
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
     wire::ask(&mut stream, purpose).await.map_err(unreachable)?;
@@ -120,7 +122,10 @@ impl Client {
     }
 
     /// Calls over a stream whose first line is already answered.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, address: Address) -> Client {
+    pub fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        address: Address,
+    ) -> Client {
         let calls = LabClient::new(Config::default(), wire::frames(stream)).spawn();
         Client { calls, address }
     }
@@ -130,8 +135,13 @@ impl Client {
         &self.address
     }
 
-    fn heard<T>(&self, patience: Span, answer: Result<Result<T, Error>, RpcError>) -> Result<T, Error> {
-        let unreachable = |why: String| Error::Unreachable { address: self.address.to_string(), why };
+    fn heard<T>(
+        &self,
+        patience: Span,
+        answer: Result<Result<T, Error>, RpcError>,
+    ) -> Result<T, Error> {
+        let unreachable =
+            |why: String| Error::Unreachable { address: self.address.to_string(), why };
         match answer {
             Ok(answer) => answer,
             Err(RpcError::DeadlineExceeded) => Err(Error::TimedOut { seconds: patience.0 / 1_000 }),

@@ -57,7 +57,9 @@ impl Want {
         match self {
             Want::Board { name } => name == board,
             Want::Class { name } => name == class,
-            Want::Tags { expr } => expr.is_met_by(&|tag| tag == class || tags.iter().any(|has| has == tag)),
+            Want::Tags { expr } => {
+                expr.is_met_by(&|tag| tag == class || tags.iter().any(|has| has == tag))
+            }
         }
     }
 }

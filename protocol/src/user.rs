@@ -25,7 +25,11 @@ impl TryFrom<String> for UserName {
     type Error = BadName;
 
     fn try_from(text: String) -> Result<UserName, BadName> {
-        if is_name(&text, &['.', '_', '-', '@', '$']) { Ok(UserName(text)) } else { Err(BadName(text)) }
+        if is_name(&text, &['.', '_', '-', '@', '$']) {
+            Ok(UserName(text))
+        } else {
+            Err(BadName(text))
+        }
     }
 }
 

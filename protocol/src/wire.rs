@@ -22,7 +22,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tarpc::serde_transport;
 use tarpc::tokio_serde::formats::Json;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt,
+};
 use tokio_util::codec::LengthDelimitedCodec;
 
 use crate::board::BoardName;
@@ -125,7 +127,9 @@ pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Err
         .and_then(|word| word.parse().ok())
         .ok_or_else(|| bad("the first line lacks its version".to_owned()))?;
     if version < OLDEST {
-        let why = format!("this labd speaks {OLDEST} to {VERSION}, the client {version}; update the client");
+        let why = format!(
+            "this labd speaks {OLDEST} to {VERSION}, the client {version}; update the client"
+        );
         return Err(Error::TooOld { why });
     }
     match (words.next(), words.next()) {
@@ -157,12 +161,14 @@ pub async fn answer(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Welcome, Err
     if let Some(why) = line.strip_prefix("no ") {
         return Err(serde_json::from_str(why).unwrap_or(Error::Unknown));
     }
-    let strange = || Error::TooOld { why: format!("'{}' answered; is this a labd?", line.escape_debug()) };
+    let strange =
+        || Error::TooOld { why: format!("'{}' answered; is this a labd?", line.escape_debug()) };
     let mut words = line.strip_prefix("ok ").ok_or_else(strange)?.splitn(3, ' ');
     let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(strange);
     let (oldest, _newest) = (number()?, number()?);
     if oldest > VERSION {
-        let why = format!("labd speaks {oldest} and later, this client {VERSION}; update the client");
+        let why =
+            format!("labd speaks {oldest} and later, this client {VERSION}; update the client");
         return Err(Error::TooOld { why });
     }
     serde_json::from_str(words.next().unwrap_or("{}")).map_err(|_| strange())

@@ -34,8 +34,9 @@ impl Faults {
     /// All of them, in the order of the source.
     pub fn into_sorted(self) -> Vec<Fault> {
         let mut faults = self.0.into_inner();
-        faults
-            .sort_by(|a, b| (&a.at.file, a.at.line, a.at.column).cmp(&(&b.at.file, b.at.line, b.at.column)));
+        faults.sort_by(|a, b| {
+            (&a.at.file, a.at.line, a.at.column).cmp(&(&b.at.file, b.at.line, b.at.column))
+        });
         faults.dedup();
         faults
     }

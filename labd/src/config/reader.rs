@@ -36,7 +36,8 @@ impl<'a> Table<'a> {
         let entries = match &value.node {
             Node::Object(entries) => entries.as_slice(),
             _ => {
-                faults.add(&value.at, format!("{} is not a section; write {{ … }}", describe(value)));
+                faults
+                    .add(&value.at, format!("{} is not a section; write {{ … }}", describe(value)));
                 &[]
             }
         };
@@ -59,7 +60,8 @@ impl<'a> Table<'a> {
         match T::read(value) {
             Ok(setting) => Some(setting),
             Err(why) => {
-                let why = why.unwrap_or_else(|| format!("{} is not {}", describe(value), T::WANTED));
+                let why =
+                    why.unwrap_or_else(|| format!("{} is not {}", describe(value), T::WANTED));
                 self.faults.add(&value.at, format!("{key}: {why}"));
                 None
             }
@@ -100,7 +102,8 @@ impl<'a> Table<'a> {
                 .filter_map(|value| match &value.node {
                     Node::Object(entries) => Some(entries),
                     _ => {
-                        self.faults.add(&value.at, format!("{key}: {} is not a section", describe(value)));
+                        self.faults
+                            .add(&value.at, format!("{key}: {} is not a section", describe(value)));
                         None
                     }
                 })
@@ -108,8 +111,10 @@ impl<'a> Table<'a> {
                 .map(|(key, value)| (key, value))
                 .collect(),
             Some(other) => {
-                self.faults
-                    .add(&other.at, format!("{key}: {} is not a section; write {{ … }}", describe(other)));
+                self.faults.add(
+                    &other.at,
+                    format!("{key}: {} is not a section; write {{ … }}", describe(other)),
+                );
                 Vec::new()
             }
         }
@@ -146,7 +151,10 @@ impl<'a> Table<'a> {
                     Some(near) => format!("did you mean '{near}'?"),
                     None => format!("known here: {}", self.known.join(", ")),
                 };
-                self.faults.add(&key.at, format!("'{}' is not known here; {help}", key.text.escape_debug()));
+                self.faults.add(
+                    &key.at,
+                    format!("'{}' is not known here; {help}", key.text.escape_debug()),
+                );
             }
         }
     }
