@@ -1,7 +1,12 @@
 //! labd: the lab daemon. This page is the map of the house.
 
+pub mod clock;
 pub mod config;
 pub mod console;
+pub mod journal;
+pub mod ledger;
 pub mod power;
 pub mod qemu;
+pub mod rules;
 pub mod sim;
+pub mod store;

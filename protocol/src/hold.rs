@@ -28,6 +28,9 @@ pub struct Hold {
     /// What the holder says it is for.
     #[serde(default)]
     pub note: Option<String>,
+    /// The place in the queue that became this hold, if it came from there.
+    #[serde(default)]
+    pub place: Option<u64>,
 }
 
 /// Which board somebody wants.

@@ -6,6 +6,7 @@
 //! | [`board`], [`hold`], [`power`], [`console`], [`journal`], [`user`] | the plain data they carry |
 //! | [`time`] | instants and spans, in milliseconds |
 //! | [`tags`] | the small language that chooses boards by their tags |
+//! | [`text`] | what a board printed, made safe for a terminal |
 //! | [`error`] | why a call was refused, as something its caller can act on |
 //! | [`wire`] | the first line, the framing, the codec |
 //! | [`address`] | where a lab is found |
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod power;
 pub mod service;
 pub mod tags;
+pub mod text;
 pub mod time;
 pub mod user;
 pub mod version;

@@ -69,9 +69,12 @@ pub enum Follow {
         /// Only this board's.
         #[serde(default)]
         board: Option<BoardName>,
-        /// The first entry's number; without one, the next to come.
+        /// The first entry's number.
         #[serde(default)]
         from: Option<u64>,
+        /// Without a first number: so many of the newest entries first.
+        #[serde(default)]
+        tail: u32,
         /// Close after the last entry there is.
         #[serde(default)]
         stop_at_end: bool,

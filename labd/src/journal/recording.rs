@@ -1,0 +1,423 @@
+//! Everything a console ever printed, by offset.
+//!
+//! ```text
+//! consoles/rpi4/00000000000000000000.bytes   the bytes, as they came
+//! consoles/rpi4/00000000000000000000.times   when: (offset, time) pairs, one a millisecond at most
+//! ```
+//!
+//! A segment's name is the offset of its first byte. The line appends and then shows; followers read
+//! the files, which for what is new means the page cache. Bytes are on disk within a second, times
+//! within a second of being in memory: a crash of the machine may lose that second. An offset is
+//! never used twice all the same, see [`Recording::open`].
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use protocol::{Span, Time};
+use tokio::sync::watch;
+
+/// A segment that has grown to this many bytes is followed by a new one.
+const FULL: u64 = 16 << 20;
+/// So is one that is this old; the times within it fit 32 bits for five days.
+const OLD: Span = Span::hours(24);
+/// How far a recording jumps ahead when the machine was not shut down: more than a console can have
+/// printed in the second that was not yet on disk.
+const GAP: u64 = 64 << 20;
+
+const MAGIC: &[u8; 8] = b"labtimes";
+const HEADER: usize = MAGIC.len() + 8;
+const MARK: usize = 8;
+
+/// A console's bytes. The line appends; anybody reads.
+#[derive(Debug)]
+pub struct Recording {
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+    end: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// In order, never empty of meaning: the last is the one that grows.
+    segments: Vec<Segment>,
+    file: Arc<File>,
+    /// Marks not yet in the newest segment's file of times.
+    marks: Vec<u8>,
+    last_mark: Time,
+    dirty: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    start: u64,
+    length: u64,
+    since: Time,
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.start + self.length
+    }
+}
+
+/// How the last run of the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastRun {
+    /// All that was appended is in the files.
+    Whole,
+    /// The machine crashed: what followers were shown in the last second may be lost.
+    Crashed,
+}
+
+impl Recording {
+    /// Opens the recording in `folder`, which is made if it is not there. After a crash of the
+    /// machine it goes on at an offset that nobody can have seen.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn open(folder: &Path, last_run: LastRun, now: Time) -> io::Result<Recording> {
+        fs::create_dir_all(folder).map_err(named(folder))?;
+        let mut segments = find_segments(folder)?;
+        let start = match (segments.last(), last_run) {
+            (None, _) => Some(0),
+            (Some(last), LastRun::Crashed) if last.end() > 0 => Some(last.end() + GAP),
+            (Some(_), _) => None,
+        };
+        let file = match (start, segments.last()) {
+            (None, Some(last)) => {
+                let path = bytes_path(folder, last.start);
+                OpenOptions::new().read(true).write(true).open(&path).map_err(named(&path))?
+            }
+            (start, _) => {
+                let (file, segment) = begin(folder, start.unwrap_or(0), now)?;
+                segments.push(segment);
+                file
+            }
+        };
+        let end = segments.last().map_or(0, Segment::end);
+        let (file, last_mark) = (Arc::new(file), Time::default());
+        let inner = Inner { segments, file, marks: Vec::new(), last_mark, dirty: false };
+        let inner = Mutex::new(inner);
+        Ok(Recording { folder: folder.to_owned(), inner, end: watch::Sender::new(end) })
+    }
+
+    /// Appends what the console printed at `now`, then shows it to whoever follows.
+    ///
+    /// # Errors
+    /// The disk's. Nothing is shown then, and the same bytes may be appended again.
+    pub fn append(&self, now: Time, bytes: &[u8]) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        self.rotate_if_due(&mut inner, now)?;
+        let Some(segment) = inner.segments.last().copied() else { return Ok(()) };
+        inner.file.write_all_at(bytes, segment.length).map_err(named(&self.folder))?;
+        inner.mark(&segment, now);
+        let end = segment.end() + bytes.len() as u64;
+        if let Some(segment) = inner.segments.last_mut() {
+            segment.length += bytes.len() as u64;
+        }
+        inner.dirty = true;
+        drop(inner);
+        self.end.send_replace(end);
+        Ok(())
+    }
+
+    /// Reads from `offset` on, what there is and fits. Returns where the bytes really begin, which
+    /// is later than asked if those before are no longer kept, and how many there are: none at the
+    /// end.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<(u64, usize)> {
+        let inner = self.inner.lock();
+        let index = inner.segments.partition_point(|segment| segment.end() <= offset);
+        let Some(segment) = inner.segments.get(index).copied() else {
+            return Ok((offset, 0));
+        };
+        let newest = (index + 1 == inner.segments.len()).then(|| inner.file.clone());
+        drop(inner);
+        let file = match newest {
+            Some(file) => file,
+            None => {
+                let path = bytes_path(&self.folder, segment.start);
+                Arc::new(File::open(&path).map_err(named(&path))?)
+            }
+        };
+        let start = offset.max(segment.start);
+        let most = usize::try_from(segment.end() - start).unwrap_or(usize::MAX).min(buffer.len());
+        let read = file.read_at(&mut buffer[..most], start - segment.start);
+        Ok((start, read.map_err(named(&self.folder))?))
+    }
+
+    /// The oldest byte that is kept.
+    pub fn start(&self) -> u64 {
+        self.inner.lock().segments.first().map_or(0, |segment| segment.start)
+    }
+
+    /// The next byte to come.
+    pub fn end(&self) -> u64 {
+        *self.end.borrow()
+    }
+
+    /// The end as it grows.
+    pub fn growth(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
+    }
+
+    /// The offset of the first byte that was printed at or after `when`.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn offset_at(&self, when: Time) -> io::Result<u64> {
+        let inner = self.inner.lock();
+        let after = inner.segments.partition_point(|segment| segment.since <= when);
+        let Some(segment) = after.checked_sub(1).and_then(|index| inner.segments.get(index)) else {
+            return Ok(inner.segments.first().map_or(0, |segment| segment.start));
+        };
+        let path = times_path(&self.folder, segment.start);
+        let mut times = fs::read(&path).map_err(named(&path))?;
+        if after == inner.segments.len() {
+            times.truncate(times.len() - (times.len() - HEADER.min(times.len())) % MARK);
+            times.extend_from_slice(&inner.marks);
+        }
+        let tenths = when.since(segment.since).0.saturating_mul(10);
+        let marks = times.get(HEADER..).unwrap_or_default().as_chunks::<MARK>().0;
+        let index = marks.partition_point(|mark| u64::from(tenths_of(mark)) < tenths);
+        Ok(marks
+            .get(index)
+            .map_or(segment.end(), |mark| segment.start + u64::from(offset_of(mark))))
+    }
+
+    /// The start of the line that holds byte `offset`, looked for up to 64 KiB back.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn line_start(&self, offset: u64) -> io::Result<u64> {
+        let mut buffer = vec![0; 64 * 1024];
+        let from = offset.saturating_sub(buffer.len() as u64).max(self.start());
+        let (from, read) = self.read(from, &mut buffer)?;
+        let before = usize::try_from(offset.saturating_sub(from)).unwrap_or(0).min(read);
+        let newline = buffer[..before].iter().rposition(|byte| *byte == b'\n');
+        Ok(newline.map_or(from.max(offset - before as u64), |at| from + at as u64 + 1))
+    }
+
+    /// Writes the times down, and returns the file to sync if anything has changed since last time.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn settle(&self) -> io::Result<Option<Arc<File>>> {
+        let mut inner = self.inner.lock();
+        if !std::mem::take(&mut inner.dirty) {
+            return Ok(None);
+        }
+        self.write_marks(&mut inner)?;
+        Ok(Some(inner.file.clone()))
+    }
+
+    /// Deletes the oldest segments until no more than `size` bytes are kept, none older than `age`.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn prune(&self, size: u64, age: Span, now: Time) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        let mut total: u64 = inner.segments.iter().map(|segment| segment.length).sum();
+        while let [first, next, ..] = inner.segments[..] {
+            if total <= size && now.since(next.since) <= age {
+                return Ok(());
+            }
+            for path in
+                [bytes_path(&self.folder, first.start), times_path(&self.folder, first.start)]
+            {
+                fs::remove_file(&path).map_err(named(&path))?;
+            }
+            total -= first.length;
+            inner.segments.remove(0);
+        }
+        Ok(())
+    }
+
+    fn rotate_if_due(&self, inner: &mut Inner, now: Time) -> io::Result<()> {
+        match inner.segments.last().copied() {
+            Some(last)
+                if last.length > 0 && (last.length >= FULL || now.since(last.since) >= OLD) =>
+            {
+                self.write_marks(inner)?;
+                let (file, segment) = begin(&self.folder, last.end(), now)?;
+                inner.file = Arc::new(file);
+                inner.segments.push(segment);
+                inner.last_mark = Time::default();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_marks(&self, inner: &mut Inner) -> io::Result<()> {
+        let Some(segment) = inner.segments.last() else { return Ok(()) };
+        if inner.marks.is_empty() {
+            return Ok(());
+        }
+        let path = times_path(&self.folder, segment.start);
+        let file = OpenOptions::new().append(true).open(&path).map_err(named(&path))?;
+        io::Write::write_all(&mut &file, &inner.marks).map_err(named(&path))?;
+        inner.marks.clear();
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Notes when the byte at the segment's end came, if the last note is of another millisecond.
+    fn mark(&mut self, segment: &Segment, now: Time) {
+        if now > self.last_mark {
+            self.last_mark = now;
+            let offset = u32::try_from(segment.length).unwrap_or(u32::MAX);
+            let tenths = u32::try_from(now.since(segment.since).0 * 10).unwrap_or(u32::MAX);
+            self.marks.extend_from_slice(&offset.to_le_bytes());
+            self.marks.extend_from_slice(&tenths.to_le_bytes());
+        }
+    }
+}
+
+fn offset_of(mark: &[u8; MARK]) -> u32 {
+    u32::from_le_bytes([mark[0], mark[1], mark[2], mark[3]])
+}
+
+fn tenths_of(mark: &[u8; MARK]) -> u32 {
+    u32::from_le_bytes([mark[4], mark[5], mark[6], mark[7]])
+}
+
+fn bytes_path(folder: &Path, start: u64) -> PathBuf {
+    folder.join(format!("{start:020}.bytes"))
+}
+
+fn times_path(folder: &Path, start: u64) -> PathBuf {
+    folder.join(format!("{start:020}.times"))
+}
+
+fn named(file: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+}
+
+/// Begins a segment. Its times come first, so that no bytes are ever without.
+fn begin(folder: &Path, start: u64, now: Time) -> io::Result<(File, Segment)> {
+    let times = times_path(folder, start);
+    let header = [MAGIC.as_slice(), &now.0.to_le_bytes()].concat();
+    fs::write(&times, header).map_err(named(&times))?;
+    let bytes = bytes_path(folder, start);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&bytes)
+        .map_err(named(&bytes))?;
+    Ok((file, Segment { start, length: 0, since: now }))
+}
+
+fn find_segments(folder: &Path) -> io::Result<Vec<Segment>> {
+    let mut segments = Vec::new();
+    for file in fs::read_dir(folder).map_err(named(folder))? {
+        let path = file.map_err(named(folder))?.path();
+        let stem = path.extension().filter(|end| *end == "bytes").and(path.file_stem());
+        let Some(start) = stem.and_then(|stem| stem.to_str()?.parse().ok()) else { continue };
+        let length = fs::metadata(&path).map_err(named(&path))?.len();
+        segments.push(Segment { start, length, since: segment_time(folder, start) });
+    }
+    segments.sort_by_key(|segment| segment.start);
+    Ok(segments)
+}
+
+/// When a segment was begun; the beginning of time if its file of times is lost.
+fn segment_time(folder: &Path, start: u64) -> Time {
+    let mut header = [0; HEADER];
+    let read =
+        File::open(times_path(folder, start)).and_then(|file| file.read_exact_at(&mut header, 0));
+    match (read, header.strip_prefix(MAGIC.as_slice())) {
+        (Ok(()), Some(&[a, b, c, d, e, f, g, h])) => {
+            Time(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        }
+        _ => Time::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording(folder: &Path) -> Recording {
+        Recording::open(folder, LastRun::Whole, Time(1_000)).expect("opens")
+    }
+
+    fn all(recording: &Recording, from: u64) -> Vec<u8> {
+        let (mut at, mut bytes, mut buffer) = (from, Vec::new(), [0; 7]);
+        loop {
+            let (start, read) = recording.read(at, &mut buffer).expect("reads");
+            if read == 0 {
+                return bytes;
+            }
+            bytes.extend_from_slice(&buffer[..read]);
+            at = start + read as u64;
+        }
+    }
+
+    #[test]
+    fn what_was_appended_is_read_from_any_offset_also_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        recording(folder.path()).append(Time(1_000), b"U-Boot 2026.01\n").expect("appends");
+        let again = recording(folder.path());
+        again.append(Time(2_000), b"=> ").expect("appends");
+        assert_eq!(all(&again, 0), b"U-Boot 2026.01\n=> ");
+        assert_eq!(all(&again, 15), b"=> ");
+        assert_eq!(again.end(), 18);
+    }
+
+    #[test]
+    fn a_time_leads_to_the_first_byte_printed_since() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"aaaa").expect("appends");
+        one.append(Time(2_000), b"bb").expect("appends");
+        one.settle().expect("settles");
+        one.append(Time(3_000), b"c").expect("appends");
+        for (when, offset) in [(0, 0), (1_000, 0), (1_001, 4), (2_000, 4), (2_500, 6), (3_001, 7)] {
+            assert_eq!(one.offset_at(Time(when)).expect("finds"), offset, "at {when}");
+        }
+    }
+
+    #[test]
+    fn after_a_crash_of_the_machine_no_offset_is_used_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        recording(folder.path()).append(Time(1_000), b"seen by somebody").expect("appends");
+        let after = Recording::open(folder.path(), LastRun::Crashed, Time(9_000)).expect("opens");
+        after.append(Time(9_000), b"new").expect("appends");
+        let (start, read) = after.read(16, &mut [0; 16]).expect("reads");
+        assert_eq!((start, read), (16 + GAP, 3));
+    }
+
+    #[test]
+    fn the_oldest_segments_go_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        for day in 0..5 {
+            one.append(Time(1_000) + Span::hours(24 * day), b"0123456789").expect("appends");
+        }
+        one.prune(25, Span::hours(24 * 365), Time(1_000) + Span::hours(96)).expect("prunes");
+        assert_eq!(one.start(), 30);
+        assert_eq!(all(&one, 0).len(), 20, "what is gone is skipped");
+        one.prune(25, Span::hours(12), Time(1_000) + Span::hours(96 + 13)).expect("prunes");
+        assert_eq!(one.start(), 40, "the newest stays whatever its age");
+    }
+
+    #[test]
+    fn a_line_is_found_by_any_byte_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"one\ntwo\nthree").expect("appends");
+        for (offset, start) in [(0, 0), (2, 0), (4, 4), (7, 4), (9, 8), (13, 8)] {
+            assert_eq!(one.line_start(offset).expect("finds"), start, "of {offset}");
+        }
+    }
+}

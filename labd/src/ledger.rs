@@ -1,0 +1,302 @@
+//! The one durable truth: every event with the records it writes, appended, chained and synced.
+//!
+//! [`Ledger::stage`] gives an entry its place and returns at once; the entry is on disk when the
+//! [`Commit`] it returned is done, and only then is anybody told. One thread writes; all who wait
+//! share its syncs. What the entries mean is the lab's; here they are bytes with a place.
+//!
+//! - [`segment`]: the files, and what is done about a damaged one
+//! - [`record`]: what an entry is on disk
+
+mod chain;
+pub mod record;
+pub mod segment;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+use protocol::board::BoardName;
+use protocol::journal::{Entry, Event};
+use protocol::user::UserName;
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::{Anchor, Clock};
+pub use record::{Record, Write};
+pub use segment::Damage;
+
+/// How many entries are kept in memory for those who follow closely.
+const RECENT: usize = 4_096;
+
+/// The ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    clock: Clock,
+    boot: String,
+    queue: Mutex<Queue>,
+    staged: Condvar,
+    committed: watch::Sender<u64>,
+    recent: Mutex<VecDeque<Arc<Committed>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Queue {
+    /// The number of the last entry that was given a place.
+    last: u64,
+    waiting: Vec<(Record, Done)>,
+    /// Counts the times that a commit failed. What was decided upon a failed commit is void.
+    generation: u64,
+    closed: bool,
+}
+
+type Done = oneshot::Sender<Result<u64, CannotRecord>>;
+
+/// An entry that is on disk.
+#[derive(Debug)]
+pub struct Committed {
+    /// The entry.
+    pub entry: Entry,
+    /// What it writes to the store.
+    pub writes: Vec<Write>,
+}
+
+/// What is to be written down.
+#[derive(Debug)]
+pub struct Draft {
+    /// Who did it.
+    pub who: Option<UserName>,
+    /// To which board.
+    pub board: Option<BoardName>,
+    /// How far the board's console had come.
+    pub offset: Option<u64>,
+    /// What happened.
+    pub event: Event,
+    /// What changes with it.
+    pub writes: Vec<Write>,
+}
+
+/// Why an entry did not get onto the disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CannotRecord(pub String);
+
+/// Done when the entry is on disk, with its number. May be dropped: the entry is written all the
+/// same.
+#[derive(Debug)]
+pub struct Commit(oneshot::Receiver<Result<u64, CannotRecord>>);
+
+impl Future for Commit {
+    type Output = Result<u64, CannotRecord>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|done| {
+            done.unwrap_or_else(|_| Err(CannotRecord("the ledger is closed".to_owned())))
+        })
+    }
+}
+
+/// What was found when the ledger was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The number of the last entry; 0 if there is none.
+    pub last: u64,
+    /// How many bytes of an unfinished batch were cut off, if any: nobody had been told of them.
+    pub cut: u64,
+    /// What the clock showed when the last entry was made, and which run of the machine that was.
+    pub anchor: Option<(Anchor, String)>,
+}
+
+impl Ledger {
+    /// Opens the ledger in `folder`, which is made if it is not there. `trusted` is the number of
+    /// an entry whose predecessors need not be read again: a snapshot holds what they wrote.
+    /// Committed entries are also sent to `apply`, in order.
+    ///
+    /// # Errors
+    /// [`segment::Error`]: the disk's, or [`Damage`] with its place.
+    pub fn open(
+        folder: &Path,
+        trusted: u64,
+        clock: Clock,
+        apply: SyncSender<Arc<Committed>>,
+    ) -> Result<(Ledger, Found), segment::Error> {
+        let (tail, found) = chain::open(folder, trusted)?;
+        let shared = Arc::new(Shared {
+            folder: folder.to_owned(),
+            clock,
+            boot: crate::clock::boot_id(),
+            queue: Mutex::new(Queue {
+                last: found.last,
+                waiting: Vec::new(),
+                generation: 0,
+                closed: false,
+            }),
+            staged: Condvar::new(),
+            committed: watch::Sender::new(found.last),
+            recent: Mutex::new(VecDeque::new()),
+            writer: Mutex::new(None),
+        });
+        let writer = std::thread::Builder::new().name("ledger".to_owned()).spawn({
+            let shared = shared.clone();
+            move || write(&shared, tail, &apply)
+        });
+        *shared.writer.lock() = Some(writer.map_err(segment::Error::Thread)?);
+        Ok((Ledger { shared }, found))
+    }
+
+    /// Gives an entry its place. It is on disk when the returned commit is done.
+    pub fn stage(&self, draft: Draft) -> Commit {
+        let (done, commit) = oneshot::channel();
+        let mut queue = self.shared.queue.lock();
+        if queue.closed {
+            return Commit(commit); // the dropped sender tells
+        }
+        queue.last += 1;
+        let anchor = self.shared.clock.anchor();
+        let Draft { who, board, offset, event, writes } = draft;
+        let entry = Entry { seq: queue.last, at: anchor.lab, who, board, offset, event };
+        let boot = self.shared.boot.clone();
+        queue.waiting.push((Record { entry, uptime: anchor.uptime, boot, writes }, done));
+        drop(queue);
+        self.shared.staged.notify_one();
+        Commit(commit)
+    }
+
+    /// Counts failed commits. If it has changed since a decision was remembered, that decision and
+    /// all upon it are void, and what is remembered must be read back from the store.
+    pub fn generation(&self) -> u64 {
+        self.shared.queue.lock().generation
+    }
+
+    /// The number of the newest entry on disk, as it grows.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.shared.committed.subscribe()
+    }
+
+    /// The entries on disk from number `from` on that can be had at once: at most `most`.
+    ///
+    /// # Errors
+    /// The disk's, or damage.
+    pub async fn read(
+        &self,
+        from: u64,
+        most: usize,
+    ) -> Result<Vec<Arc<Committed>>, segment::Error> {
+        if let Some(entries) = self.recent(from, most) {
+            return Ok(entries);
+        }
+        let (folder, last) = (self.shared.folder.clone(), *self.shared.committed.borrow());
+        tokio::task::spawn_blocking(move || chain::read(&folder, from.max(1)..=last, most))
+            .await
+            .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
+    }
+
+    /// The newest `most` entries on disk that `is_wanted` wants, oldest first.
+    ///
+    /// # Errors
+    /// The disk's, or damage.
+    pub async fn newest(
+        &self,
+        most: usize,
+        is_wanted: impl Fn(&Entry) -> bool + Send + 'static,
+    ) -> Result<Vec<Arc<Committed>>, segment::Error> {
+        let (folder, last) = (self.shared.folder.clone(), *self.shared.committed.borrow());
+        tokio::task::spawn_blocking(move || chain::newest(&folder, last, most, is_wanted))
+            .await
+            .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
+    }
+
+    /// Reads everything again and compares every hash. Returns how many entries there are.
+    ///
+    /// # Errors
+    /// The disk's, or damage with its place.
+    pub async fn verify(&self) -> Result<u64, segment::Error> {
+        let (folder, last) = (self.shared.folder.clone(), *self.shared.committed.borrow());
+        tokio::task::spawn_blocking(move || chain::verify(&folder, last))
+            .await
+            .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
+    }
+
+    fn recent(&self, from: u64, most: usize) -> Option<Vec<Arc<Committed>>> {
+        let recent = self.shared.recent.lock();
+        let first = recent.front()?.entry.seq;
+        let skip = usize::try_from(from.checked_sub(first)?).ok()?;
+        Some(recent.iter().skip(skip).take(most).cloned().collect())
+    }
+
+    /// Writes what is staged, and stops. Whatever is staged later is refused.
+    pub fn close(&self) {
+        self.shared.queue.lock().closed = true;
+        self.shared.staged.notify_one();
+        if let Some(writer) = self.shared.writer.lock().take() {
+            // A panic of the writer has been printed; there is nothing to add.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The writer's thread: takes what is staged, writes it, syncs it, tells.
+fn write(shared: &Shared, mut tail: chain::Tail, apply: &SyncSender<Arc<Committed>>) {
+    loop {
+        let batch = {
+            let mut queue = shared.queue.lock();
+            while queue.waiting.is_empty() {
+                if queue.closed {
+                    return;
+                }
+                shared.staged.wait(&mut queue);
+            }
+            std::mem::take(&mut queue.waiting)
+        };
+        match tail.append(batch.iter().map(|(record, _)| record)) {
+            Ok(()) => publish(shared, batch, apply),
+            Err(error) => withdraw(shared, batch, &error),
+        }
+    }
+}
+
+fn publish(shared: &Shared, batch: Vec<(Record, Done)>, apply: &SyncSender<Arc<Committed>>) {
+    let (committed, told): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|(Record { entry, writes, .. }, done)| (Arc::new(Committed { entry, writes }), done))
+        .unzip();
+    {
+        let mut recent = shared.recent.lock();
+        recent.extend(committed.iter().cloned());
+        let surplus = recent.len().saturating_sub(RECENT);
+        recent.drain(..surplus);
+    }
+    if let Some(last) = committed.last() {
+        shared.committed.send_replace(last.entry.seq);
+    }
+    for (committed, done) in committed.iter().zip(told) {
+        let _ = done.send(Ok(committed.entry.seq));
+    }
+    for committed in committed {
+        // Nobody applies any more only when the daemon ends: then the next start catches up.
+        let _ = apply.send(committed);
+    }
+}
+
+/// The batch is not on disk, so neither is anything that was decided upon it since.
+fn withdraw(shared: &Shared, batch: Vec<(Record, Done)>, error: &io::Error) {
+    tracing::error!(%error, entries = batch.len(), "the ledger cannot be written");
+    let why = CannotRecord(error.to_string());
+    let mut queue = shared.queue.lock();
+    queue.generation += 1;
+    queue.last = *shared.committed.borrow();
+    let since = std::mem::take(&mut queue.waiting);
+    drop(queue);
+    for (_, done) in batch.into_iter().chain(since) {
+        let _ = done.send(Err(why.clone()));
+    }
+}

@@ -1,0 +1,15 @@
+//! Decisions: no I/O, no clock, no await.
+//!
+//! - [`hold`]: who holds which board, and who waits
+//! - [`queue`]: in which order those who wait are served, and when that may be
+//! - [`pen`]: who may type on a console
+//! - [`power`]: what an outlet is told next
+//! - [`echo`]: whether what was typed may be written down
+//! - [`access`]: who may do what
+
+pub mod access;
+pub mod echo;
+pub mod hold;
+pub mod pen;
+pub mod power;
+pub mod queue;

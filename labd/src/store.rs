@@ -1,0 +1,190 @@
+//! The only file that says sled: the present state, by key.
+//!
+//! It is never the only copy. Every change comes from the ledger, in order, and is remembered with
+//! its number in the same write; so after a crash the ledger's tail is applied again, and a store
+//! that does not open, or disagrees, is set aside and built anew.
+//!
+//! Records are JSON of a few hundred bytes: sled 0.34 leaks disk with values above 4 KiB. What is
+//! larger is a file.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::ledger::Write;
+
+/// Under this key stands the number of the last entry applied. It sorts before all records.
+const APPLIED: &[u8] = b"\0applied";
+
+/// The present state.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    db: sled::Db,
+}
+
+/// Why the store cannot be used. It can always be built anew from the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// sled says so.
+    #[error("the store in {folder} does not open: {why}", folder = .folder.display())]
+    Unusable {
+        /// Where it is.
+        folder: PathBuf,
+        /// In sled's words, or those of its panic.
+        why: String,
+    },
+    /// A record is not what this version writes.
+    #[error("the record '{key}' is not understood: {source}")]
+    Record {
+        /// Which.
+        key: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The disk's.
+    #[error("{file}: {source}", file = .file.display())]
+    Disk {
+        /// Which file or folder.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Store {
+    /// Opens the store in `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`]: the caller sets it aside with [`Store::set_aside`] and opens a new one.
+    pub fn open(folder: &Path) -> Result<Store, Error> {
+        let unusable = |why| Error::Unusable { folder: folder.to_owned(), why };
+        remove_unfinished_snapshots(folder)?;
+        let open = || {
+            let db = sled::Config::new()
+                .path(folder)
+                .cache_capacity(16 << 20)
+                .flush_every_ms(Some(500))
+                .open()?;
+            // Reading everything once finds damage now and not in the middle of somebody's work.
+            db.iter().try_for_each(|record| record.map(drop)).map(|()| db)
+        };
+        match catch_unwind(open) {
+            Ok(Ok(db)) => Ok(Store { folder: folder.to_owned(), db }),
+            Ok(Err(error)) => Err(unusable(error.to_string())),
+            Err(panic) => Err(unusable(words(panic.as_ref()))),
+        }
+    }
+
+    /// Moves a store that cannot be used out of the way; it is kept for whoever wants to look.
+    /// Returns where it is now.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn set_aside(folder: &Path) -> Result<PathBuf, Error> {
+        let aside = (1..)
+            .map(|n| folder.with_extension(format!("aside-{n}")))
+            .find(|aside| !aside.exists())
+            .unwrap_or_default();
+        fs::rename(folder, &aside)
+            .map_err(|source| Error::Disk { file: folder.to_owned(), source })?;
+        Ok(aside)
+    }
+
+    /// The number of the last entry applied; 0 if there is none.
+    pub fn applied(&self) -> u64 {
+        let stored = self.db.get(APPLIED).ok().flatten();
+        stored.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
+    }
+
+    /// Applies what entry `seq` writes, as one.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`].
+    pub fn apply<'a>(
+        &self,
+        seq: u64,
+        writes: impl IntoIterator<Item = &'a Write>,
+    ) -> Result<(), Error> {
+        let mut batch = sled::Batch::default();
+        for write in writes {
+            match write {
+                Write::Put(key, value) => batch.insert(key.as_bytes(), value.get().as_bytes()),
+                Write::Delete(key) => batch.remove(key.as_bytes()),
+            }
+        }
+        batch.insert(APPLIED, &seq.to_be_bytes());
+        self.guarded(|db| db.apply_batch(batch))
+    }
+
+    /// Every record whose key begins with `prefix`, in the order of the keys. The prefix is cut
+    /// off the keys.
+    ///
+    /// # Errors
+    /// [`Error::Record`], [`Error::Unusable`].
+    pub fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>, Error> {
+        let mut found = Vec::new();
+        for record in self.db.scan_prefix(prefix) {
+            let (key, value) = record.map_err(|error| self.unusable(error.to_string()))?;
+            let key = String::from_utf8_lossy(&key).into_owned();
+            let value = serde_json::from_slice(&value)
+                .map_err(|source| Error::Record { key: key.clone(), source })?;
+            found.push((key[prefix.len()..].to_owned(), value));
+        }
+        Ok(found)
+    }
+
+    /// Every record as it is stored, in the order of the keys.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`].
+    pub fn dump(&self) -> Result<Vec<(String, String)>, Error> {
+        let text = |bytes: sled::IVec| String::from_utf8_lossy(&bytes).into_owned();
+        let records =
+            self.db.iter().filter(|record| !matches!(record, Ok((key, _)) if key == APPLIED));
+        records
+            .map(|record| record.map(|(key, value)| (text(key), text(value))))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.unusable(error.to_string()))
+    }
+
+    /// Waits until all that was applied is in the store's files.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.guarded(|db| db.flush().map(drop))
+    }
+
+    /// sled asserts within: a panic of its own is an error of the store's.
+    fn guarded(&self, deed: impl FnOnce(&sled::Db) -> sled::Result<()>) -> Result<(), Error> {
+        match catch_unwind(AssertUnwindSafe(|| deed(&self.db))) {
+            Ok(done) => done.map_err(|error| self.unusable(error.to_string())),
+            Err(panic) => Err(self.unusable(words(panic.as_ref()))),
+        }
+    }
+
+    fn unusable(&self, why: String) -> Error {
+        Error::Unusable { folder: self.folder.clone(), why }
+    }
+}
+
+/// A crash while sled opens can leave an empty `snap.….generating`, after which it never opens again.
+fn remove_unfinished_snapshots(folder: &Path) -> Result<(), Error> {
+    let Ok(files) = fs::read_dir(folder) else { return Ok(()) };
+    for file in files.flatten().map(|file| file.path()) {
+        if file.extension().is_some_and(|end| end == "generating") {
+            fs::remove_file(&file).map_err(|source| Error::Disk { file, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked".to_owned())
+}
