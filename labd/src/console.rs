@@ -3,10 +3,12 @@
 //! A driver is one file: its own config table, and how to open the device. Recording, viewers, the
 //! pen, pacing and reopening are the [`line`]'s.
 
+pub mod line;
 pub mod qemu;
 pub mod serial;
 pub mod sim;
 pub mod tcp;
+mod typed;
 
 use std::fmt;
 use std::io;

@@ -4,6 +4,7 @@
 //! costs nobody anything. An entry carries how far the console had come, so the two halves of the
 //! timeline fall into one order.
 
+pub mod changes;
 pub mod recording;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::ledger::segment::Error;
 use crate::ledger::{Committed, Ledger};
+pub use changes::{Changes, Mark};
 pub use recording::Recording;
 
 /// How many entries a cursor takes from the ledger at once.

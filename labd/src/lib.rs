@@ -4,6 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod journal;
+pub mod keeper;
 pub mod ledger;
 pub mod power;
 pub mod qemu;

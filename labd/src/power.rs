@@ -27,6 +27,11 @@ pub trait Power {
     /// See [`Error`].
     fn get(&self) -> impl Future<Output = Result<Option<bool>, Error>> + Send;
 
+    /// Whether the outlet can say how it stands at all. If not, it is told and believed.
+    fn can_tell(&self) -> bool {
+        true
+    }
+
     /// Names the device behind the outlet. Outlets of one controller are spoken to one at a time.
     fn controller(&self) -> String;
 }
@@ -82,6 +87,10 @@ macro_rules! drivers {
 
             async fn get(&self) -> Result<Option<bool>, Error> {
                 match self { $(Outlet::$name(driver) => driver.get().await,)* }
+            }
+
+            fn can_tell(&self) -> bool {
+                match self { $(Outlet::$name(driver) => driver.can_tell(),)* }
             }
 
             fn controller(&self) -> String {

@@ -132,6 +132,11 @@ pub enum Event {
         /// On or off.
         to: PowerState,
     },
+    /// A cycle goes on: the board stays off for a while, or is to be on again.
+    PowerStep {
+        /// Off or on.
+        to: PowerState,
+    },
     /// The outlet was seen in another state than before.
     PowerSeen {
         /// Which.

@@ -1,0 +1,464 @@
+//! The line: the one task that owns a console's device.
+//!
+//! It reads, records, and then shows; it writes what the pen's owner types, as fast as the board
+//! takes it; and it opens the device again whenever that has gone and come back. Viewers never
+//! touch it: they follow the recording, each at its own speed.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use protocol::board::BoardName;
+use protocol::console::{ConsoleDetail, ConsoleState, Pen, PenAsk, PenState};
+use protocol::journal::Event;
+use protocol::user::UserName;
+use protocol::{Error, Span};
+use tokio::io::ReadBuf;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, Instant, sleep, sleep_until};
+
+use super::typed::Typed;
+use super::{Console, Device, Port};
+use crate::clock::Clock;
+use crate::config::Pace;
+use crate::journal::{Mark, Recording};
+use crate::ledger::{Draft, Ledger};
+use crate::rules::pen::{Desk, Outcome, Seat};
+
+/// As much is read at once; ptys and serial ports give no more than 4 KiB.
+const CHUNK: usize = 8 * 1024;
+/// So many pieces of input wait for the device before whoever types has to wait.
+const INPUTS: usize = 16;
+/// The newest line is remembered up to so many bytes.
+const LINE: usize = 512;
+/// A recording that cannot be written is tried again this often.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// A console's line. Dropping the last handle ends its task and closes the device.
+pub struct Line {
+    shared: Arc<Shared>,
+    /// Dropped with the line, which is how the task hears of it.
+    _alive: oneshot::Sender<()>,
+}
+
+struct Shared {
+    board: BoardName,
+    device: Device,
+    recording: Arc<Recording>,
+    ledger: Ledger,
+    clock: Clock,
+    mark: Arc<Mark>,
+    desk: Mutex<Desk>,
+    /// How each session that follows is told that it is over.
+    endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    status: Mutex<Status>,
+    inputs: mpsc::Sender<Input>,
+}
+
+#[derive(Debug, Default)]
+struct Status {
+    state: ConsoleState,
+    fault: Option<String>,
+    /// The newest whole line, and what has come of the next.
+    last_line: Vec<u8>,
+    present_line: Vec<u8>,
+}
+
+/// What goes to the device.
+#[derive(Debug)]
+enum Input {
+    Bytes { who: UserName, bytes: Vec<u8> },
+    Break { who: UserName, span: Span },
+}
+
+/// Everything a line stands on.
+pub struct Ground {
+    /// Where the bytes are kept.
+    pub recording: Arc<Recording>,
+    /// Where the events are.
+    pub ledger: Ledger,
+    /// What time it is.
+    pub clock: Clock,
+    /// What to touch when the board looks different.
+    pub mark: Arc<Mark>,
+}
+
+impl Line {
+    /// Starts the task that owns `device`.
+    pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
+        let (inputs, typed) = mpsc::channel(INPUTS);
+        let (alive, ended) = oneshot::channel();
+        let Ground { recording, ledger, clock, mark } = ground;
+        let shared = Arc::new(Shared {
+            board,
+            device,
+            recording,
+            ledger,
+            clock,
+            mark,
+            desk: Mutex::default(),
+            endings: Mutex::default(),
+            status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
+            inputs,
+        });
+        let task = Task { line: shared.clone(), typed, pace, journal: Typed::default() };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = task.run() => {}
+                _ = ended => {}
+            }
+        });
+        Line { shared, _alive: alive }
+    }
+
+    /// What the device is configured as.
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// The console's bytes.
+    pub fn recording(&self) -> &Arc<Recording> {
+        &self.shared.recording
+    }
+
+    /// How the console stands.
+    pub fn detail(&self) -> ConsoleDetail {
+        let status = self.shared.status.lock();
+        ConsoleDetail {
+            device: self.shared.device.to_string(),
+            state: status.state,
+            start: self.shared.recording.start(),
+            end: self.shared.recording.end(),
+            viewers: self.shared.desk.lock().viewers(),
+            fault: status.fault.clone(),
+        }
+    }
+
+    /// Whether the device is there, and why not.
+    pub fn state(&self) -> (ConsoleState, Option<String>) {
+        let status = self.shared.status.lock();
+        (status.state, status.fault.clone())
+    }
+
+    /// The newest line that has something on it, as text.
+    pub fn last_line(&self) -> String {
+        let status = self.shared.status.lock();
+        let present = protocol::text::plain(&status.present_line, LINE);
+        if present.is_empty() { protocol::text::plain(&status.last_line, LINE) } else { present }
+    }
+
+    /// Seats a viewer. What is returned comes true when the session is over: its hold has ended.
+    pub fn sit(&self, session: u64, seat: Seat, pen: Pen) -> oneshot::Receiver<()> {
+        let (end, ended) = oneshot::channel();
+        self.shared.endings.lock().insert(session, end);
+        let who = seat.who.clone();
+        let taken = {
+            let mut desk = self.shared.desk.lock();
+            desk.sit(session, seat);
+            pen == Pen::Wanted && desk.take(session) == Outcome::Taken
+        };
+        if taken {
+            self.shared.note(Some(who), Event::PenTaken { session });
+        }
+        ended
+    }
+
+    /// The viewer leaves.
+    pub fn leave(&self, session: u64) {
+        self.shared.endings.lock().remove(&session);
+        let seat = self.shared.desk.lock().seat(session).cloned();
+        let (had, next) = self.shared.desk.lock().leave(session);
+        if let Some(seat) = seat.filter(|_| had) {
+            self.shared.pen_dropped(session, &seat.who, next);
+        }
+    }
+
+    /// Ends every session that was opened under a hold older than `newest`.
+    pub fn cut(&self, newest: u64) {
+        for session in self.shared.desk.lock().older_than(newest) {
+            if let Some(end) = self.shared.endings.lock().remove(&session) {
+                // A session that is gone needs no telling.
+                let _ = end.send(());
+            }
+        }
+    }
+
+    /// What a session asks about the pen.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] if it does not look at this console.
+    pub fn pen(&self, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+        let mut desk = self.shared.desk.lock();
+        let who =
+            desk.seat(session).map(|seat| seat.who.clone()).ok_or_else(|| no_session(session))?;
+        let event = match ask {
+            PenAsk::Take => match desk.take(session) {
+                Outcome::Taken => Some(Event::PenTaken { session }),
+                Outcome::InLine { of, newly: true, .. } => Some(Event::PenAsked { session, of }),
+                _ => None,
+            },
+            PenAsk::Force { reason } => match desk.force(session) {
+                Outcome::Taken => Some(Event::PenTaken { session }),
+                Outcome::Forced { from } => Some(Event::PenForced { session, from, reason }),
+                _ => None,
+            },
+            PenAsk::Drop => {
+                let (had, next) = desk.drop_pen(session);
+                if had {
+                    drop(desk);
+                    self.shared.pen_dropped(session, &who, next);
+                    return Ok(PenState::NotYours);
+                }
+                None
+            }
+        };
+        let state = desk.pen_of(session);
+        drop(desk);
+        if let Some(event) = event {
+            self.shared.note(Some(who), event);
+        }
+        Ok(state)
+    }
+
+    /// Types on behalf of a session; waits while the device is behind. Without the pen nothing is
+    /// typed, and nothing is said: who has the pen is on the timeline.
+    pub async fn type_in(&self, session: u64, bytes: Vec<u8>) {
+        let who = {
+            let desk = self.shared.desk.lock();
+            desk.seat(session).filter(|_| desk.has_pen(session)).map(|seat| seat.who.clone())
+        };
+        if let Some(who) = who {
+            self.shared.send(Input::Bytes { who, bytes }).await;
+        }
+    }
+
+    /// Sends a BREAK for a session that has the pen.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Bad`] without the pen.
+    pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
+        let who = {
+            let desk = self.shared.desk.lock();
+            let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
+            if !desk.has_pen(session) {
+                return Err(Error::Bad {
+                    why: "a BREAK takes the pen, and you do not have it".to_owned(),
+                });
+            }
+            seat.who.clone()
+        };
+        self.shared.send(Input::Break { who, span }).await;
+        Ok(())
+    }
+}
+
+fn no_session(session: u64) -> Error {
+    Error::NoSuch { what: "session".to_owned(), name: session.to_string(), near: None }
+}
+
+impl Shared {
+    /// The task takes inputs until the line is dropped, and `self` is the line's.
+    async fn send(&self, input: Input) {
+        let _ = self.inputs.send(input).await;
+    }
+
+    /// Writes an event down. It is on the timeline in order; nobody has to wait for the disk.
+    fn note(&self, who: Option<UserName>, event: Event) {
+        let offset = Some(self.recording.end());
+        let board = Some(self.board.clone());
+        drop(self.ledger.stage(Draft { who, board, offset, event, writes: Vec::new() }));
+        self.mark.touch();
+    }
+
+    fn pen_dropped(&self, session: u64, who: &UserName, next: Option<u64>) {
+        self.note(Some(who.clone()), Event::PenDropped { session });
+        let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.who.clone())));
+        if let Some((session, who)) = next {
+            self.note(Some(who), Event::PenTaken { session });
+        }
+    }
+
+    fn set_state(&self, state: ConsoleState, fault: Option<String>) {
+        let mut status = self.status.lock();
+        let changed = status.state != state || status.fault != fault;
+        (status.state, status.fault) = (state, fault);
+        drop(status);
+        if changed {
+            self.mark.touch();
+        }
+    }
+
+    /// Keeps the newest line for the board table.
+    fn remember(&self, bytes: &[u8]) {
+        let mut status = self.status.lock();
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let rest = lines.next_back().unwrap_or_default();
+        for line in lines {
+            let room = LINE.saturating_sub(status.present_line.len()).min(line.len());
+            status.present_line.extend_from_slice(&line[..room]);
+            let whole = std::mem::take(&mut status.present_line);
+            if whole.iter().any(u8::is_ascii_graphic) {
+                status.last_line = whole;
+            }
+        }
+        let room = LINE.saturating_sub(status.present_line.len()).min(rest.len());
+        status.present_line.extend_from_slice(&rest[..room]);
+        drop(status);
+        self.mark.touch();
+    }
+}
+
+/// The task.
+struct Task {
+    line: Arc<Shared>,
+    typed: mpsc::Receiver<Input>,
+    pace: Pace,
+    journal: Typed,
+}
+
+/// What a turn at the port brought.
+enum Turn {
+    Read(usize),
+    Wrote(usize),
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut seen_open = false;
+        loop {
+            match self.line.device.open().await {
+                Ok(port) => {
+                    self.line.set_state(ConsoleState::Open, None);
+                    self.line.note(None, Event::ConsoleOpened);
+                    seen_open = true;
+                    let why = self.serve(port).await;
+                    self.line.set_state(ConsoleState::Away, Some(why.clone()));
+                    self.line.note(None, Event::ConsoleLost { why });
+                }
+                Err(error) => {
+                    self.line.set_state(ConsoleState::Away, Some(error.to_string()));
+                    if !std::mem::replace(&mut seen_open, true) {
+                        self.line.note(None, Event::ConsoleLost { why: error.to_string() });
+                    }
+                }
+            }
+            self.wait_for_device().await;
+        }
+    }
+
+    /// Until the device is back, whatever is typed goes nowhere.
+    async fn wait_for_device(&mut self) {
+        let appears = self.line.device.appears();
+        tokio::pin!(appears);
+        loop {
+            tokio::select! {
+                () = &mut appears => return,
+                Some(_) = self.typed.recv() => {}
+            }
+        }
+    }
+
+    /// Serves an open port until it is gone; says why it is.
+    async fn serve(&mut self, mut port: Box<dyn Port>) -> String {
+        let mut buffer = vec![0; CHUNK];
+        let mut pending: Vec<u8> = Vec::new();
+        let mut may_write = Instant::now();
+        loop {
+            let paused = may_write > Instant::now();
+            let piece = &pending[..pending.len().min(self.pace.bytes)];
+            let piece = if paused { &[][..] } else { piece };
+            tokio::select! {
+                turn = turn(port.as_mut(), &mut buffer, piece) => match turn {
+                    Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
+                    Ok(Turn::Read(read)) => self.record(&buffer[..read]).await,
+                    Ok(Turn::Wrote(written)) => {
+                        pending.drain(..written);
+                        may_write = Instant::now() + self.pace.every.duration();
+                    }
+                    Err(error) => return error.to_string(),
+                },
+                Some(input) = self.typed.recv(), if pending.is_empty() => match input {
+                    Input::Bytes { who, bytes } => {
+                        self.note_all(|journal, now| journal.type_in(who, &bytes, now));
+                        pending = bytes;
+                    }
+                    Input::Break { who, span } => self.send_break(port.as_mut(), who, span).await,
+                },
+                () = sleep_until(may_write), if paused && !pending.is_empty() => {}
+                () = self.journal.due() => self.note_all(Typed::settle),
+            }
+        }
+    }
+
+    /// Records, then shows. What cannot be recorded is not shown: the device waits meanwhile.
+    async fn record(&mut self, bytes: &[u8]) {
+        while let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
+            tracing::error!(board = %self.line.board, %error, "the console cannot be recorded");
+            self.line.set_state(ConsoleState::Open, Some(format!("cannot be recorded: {error}")));
+            sleep(RETRY).await;
+        }
+        if self.line.status.lock().fault.is_some() {
+            self.line.set_state(ConsoleState::Open, None);
+        }
+        self.line.remember(bytes);
+        self.note_all(|journal, _| journal.printed(bytes));
+    }
+
+    async fn send_break(&mut self, port: &mut dyn Port, who: UserName, span: Span) {
+        let sent = async {
+            port.set_break(true)?;
+            poll_fn(|context| Pin::new(&mut *port).poll_flush(context)).await?;
+            sleep(span.duration()).await;
+            port.set_break(false)?;
+            poll_fn(|context| Pin::new(&mut *port).poll_flush(context)).await
+        };
+        match sent.await {
+            Ok(()) => self.line.note(Some(who), Event::Break),
+            Err(error) => {
+                let text = format!("a BREAK could not be sent: {error}");
+                self.line.note(Some(who), Event::Noted { text });
+            }
+        }
+    }
+
+    /// Lets the journal of what is typed see something, and writes down what it has finished.
+    fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(UserName, Event)>) {
+        for (who, event) in see(&mut self.journal, Instant::now()) {
+            self.line.note(Some(who), event);
+        }
+    }
+}
+
+/// Reads or writes, whichever can be done first.
+async fn turn(port: &mut dyn Port, buffer: &mut [u8], piece: &[u8]) -> io::Result<Turn> {
+    poll_fn(|context| {
+        if let Poll::Ready(read) = poll_read(port, context, buffer) {
+            return Poll::Ready(read.map(Turn::Read));
+        }
+        if piece.is_empty() {
+            // What the driver itself still owes the device: an answer to its negotiation.
+            return match Pin::new(&mut *port).poll_flush(context) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Pending,
+            };
+        }
+        match Pin::new(&mut *port).poll_write(context, piece) {
+            Poll::Ready(written) => Poll::Ready(written.map(Turn::Wrote)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn poll_read(
+    port: &mut dyn Port,
+    context: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(buffer);
+    Pin::new(port).poll_read(context, &mut buffer).map_ok(|()| buffer.filled().len())
+}

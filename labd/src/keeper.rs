@@ -1,0 +1,360 @@
+//! The keeper: the one task that owns a board's power, and runs its setup script.
+//!
+//! Whoever asks for power hands over a request and may leave: the deed is done all the same. What
+//! is about to be done is written down before the first packet leaves, so a restart goes on where
+//! a crash cut it short. What to do next is [`crate::rules::power`]'s to say; speaking to a
+//! controller, one at a time, is [`controller`]'s.
+
+pub mod controller;
+pub mod setup;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use protocol::board::BoardName;
+use protocol::journal::Event;
+use protocol::power::{PowerAsk, PowerDetail, PowerState};
+use protocol::user::UserName;
+use protocol::{Error, Span, Time};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Duration, sleep};
+
+use crate::clock::Clock;
+use crate::journal::{Mark, Recording};
+use crate::ledger::{Draft, Ledger, Write};
+use crate::power::{self, Outlet, Power};
+use crate::rules::power::{Job, Limits, Next, Seen};
+use controller::{Controller, Controllers};
+
+/// How often an outlet is looked at while it is to obey: at first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// The key under which a board's job in hand is written down.
+pub fn job_key(board: &BoardName) -> String {
+    format!("job/{board}")
+}
+
+/// A board's keeper. Dropping the last handle ends its task after the job in hand.
+pub struct Keeper {
+    shared: Arc<Shared>,
+    _alive: oneshot::Sender<()>,
+}
+
+struct Shared {
+    board: BoardName,
+    outlet: Outlet,
+    controller: Arc<Controller>,
+    limits: Limits,
+    sweep: Span,
+    ledger: Ledger,
+    clock: Clock,
+    mark: Arc<Mark>,
+    recording: Option<Arc<Recording>>,
+    state: Mutex<State>,
+    asked: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    seen: PowerState,
+    seen_at: Option<Time>,
+    fault: Option<String>,
+    job: Option<Pending>,
+    queue: VecDeque<Pending>,
+}
+
+/// A job, and all who wait for it.
+struct Pending {
+    ask: PowerAsk,
+    who: Option<UserName>,
+    /// As it was when the daemon last ran, if it goes on from then.
+    from: Option<Job>,
+    answers: Vec<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// Everything a keeper stands on.
+pub struct Ground {
+    /// Where the events are.
+    pub ledger: Ledger,
+    /// What time it is.
+    pub clock: Clock,
+    /// What to touch when the board looks different.
+    pub mark: Arc<Mark>,
+    /// How far the board's console has come.
+    pub recording: Option<Arc<Recording>>,
+    /// The devices behind all outlets.
+    pub controllers: Controllers,
+    /// The times of a job.
+    pub limits: Limits,
+    /// How often the outlet is asked how it stands.
+    pub sweep: Span,
+}
+
+impl Keeper {
+    /// Starts the task that owns `outlet`. `unfinished` is the job that was in hand when the daemon
+    /// last ran; it is finished first.
+    pub fn start(
+        board: BoardName,
+        outlet: Outlet,
+        unfinished: Option<Job>,
+        ground: Ground,
+    ) -> Keeper {
+        let Ground { ledger, clock, mark, recording, controllers, limits, sweep } = ground;
+        let queue = unfinished
+            .map(|job| Pending { ask: job.ask, who: None, from: Some(job), answers: Vec::new() })
+            .into_iter()
+            .collect();
+        let shared = Arc::new(Shared {
+            controller: controllers.get(&outlet.controller()),
+            board,
+            outlet,
+            limits,
+            sweep,
+            ledger,
+            clock,
+            mark,
+            recording,
+            state: Mutex::new(State { queue, ..State::default() }),
+            asked: Notify::new(),
+        });
+        let (alive, mut ended) = oneshot::channel();
+        tokio::spawn({
+            let shared = shared.clone();
+            async move {
+                loop {
+                    while shared.work_off().await {}
+                    tokio::select! {
+                        () = shared.asked.notified() => {}
+                        () = shared.watch() => {}
+                        _ = &mut ended => return,
+                    }
+                }
+            }
+        });
+        Keeper { shared, _alive: alive }
+    }
+
+    /// What the outlet is configured as.
+    pub fn outlet(&self) -> &Outlet {
+        &self.shared.outlet
+    }
+
+    /// Asks for power. Returns when it is done and seen to be done; the deed does not depend on
+    /// the caller's patience. Who asks for what is asked for already waits for the same deed.
+    ///
+    /// # Errors
+    /// [`Error::Device`], [`Error::CannotRecord`].
+    pub async fn ask(&self, ask: PowerAsk, who: Option<UserName>) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut state = self.shared.state.lock();
+            let State { job, queue, .. } = &mut *state;
+            match queue.back_mut().or(job.as_mut()) {
+                Some(last) if last.ask == ask => last.answers.push(answer),
+                _ => queue.push_back(Pending { ask, who, from: None, answers: vec![answer] }),
+            }
+        }
+        self.shared.asked.notify_one();
+        self.shared.mark.touch();
+        answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
+    }
+
+    /// Asks the outlet how it stands, and remembers the answer.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub async fn look(&self) -> Result<(), Error> {
+        self.shared.look().await.map(drop).map_err(|error| self.shared.device(&error))
+    }
+
+    /// How the outlet stands, as last seen.
+    pub fn detail(&self) -> PowerDetail {
+        let state = self.shared.state.lock();
+        PowerDetail {
+            outlet: self.shared.outlet.to_string(),
+            state: state.seen,
+            seen: state.seen_at,
+            doing: state.job.as_ref().or(state.queue.front()).map(|pending| pending.ask),
+            fault: state.fault.clone(),
+        }
+    }
+}
+
+impl Shared {
+    /// Does the next job, if there is one.
+    async fn work_off(&self) -> bool {
+        let next = {
+            let mut state = self.state.lock();
+            state.job = state.queue.pop_front();
+            state.job.as_ref().map(|pending| (pending.ask, pending.who.clone(), pending.from))
+        };
+        let Some((ask, who, from)) = next else { return false };
+        let outcome = self.work(ask, who, from).await;
+        let answers = {
+            let mut state = self.state.lock();
+            state.fault = outcome.as_ref().err().map(Error::to_string);
+            state.job.take().map(|pending| pending.answers).unwrap_or_default()
+        };
+        self.mark.touch();
+        for answer in answers {
+            // Who has left does not hear it.
+            let _ = answer.send(outcome.clone());
+        }
+        true
+    }
+
+    /// One job from intent to end, each step on the timeline before it is taken.
+    async fn work(
+        &self,
+        ask: PowerAsk,
+        who: Option<UserName>,
+        from: Option<Job>,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut job = from.map_or(Job::new(ask, now), |job| job.entering(job.step, now));
+        self.write(who, Event::PowerAsked { ask }, Some(&job)).await?;
+        let mut told = false;
+        let mut seen = Seen::Unclear;
+        let mut pause = LOOK.0;
+        let mut trouble = None;
+        loop {
+            match job.next(told, seen, self.clock.now(), self.limits) {
+                Next::Tell(on) => {
+                    self.write(None, Event::PowerSent { to: Some(on).into() }, Some(&job)).await?;
+                    match self.controller.speak(|| self.outlet.set(on)).await {
+                        Ok(()) => (told, pause) = (true, LOOK.0),
+                        Err(error) => trouble = Some(error),
+                    }
+                    seen = self.look_for(&mut trouble).await;
+                    if !told {
+                        pause = self.back_off(pause).await;
+                    }
+                }
+                Next::Look => {
+                    pause = self.back_off(pause).await;
+                    seen = self.look_for(&mut trouble).await;
+                }
+                Next::Rest(until) => self.clock.until(until).await,
+                Next::Enter(step) => {
+                    job = job.entering(step, self.clock.now());
+                    (told, seen) = (false, Seen::Unclear);
+                    self.write_job(&job).await?;
+                }
+                Next::Done => {
+                    self.write(None, Event::PowerDone { ask }, None).await?;
+                    return Ok(());
+                }
+                Next::GiveUp => {
+                    let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen, &job));
+                    let why = trouble.to_string();
+                    self.write(None, Event::PowerFailed { ask, why }, None).await?;
+                    return Err(self.device(&trouble));
+                }
+            }
+        }
+    }
+
+    async fn back_off(&self, pause: Duration) -> Duration {
+        sleep(pause).await;
+        (pause * 3 / 2).min(LOOK.1)
+    }
+
+    async fn look_for(&self, trouble: &mut Option<power::Error>) -> Seen {
+        if !self.outlet.can_tell() {
+            return Seen::Mute;
+        }
+        match self.look().await {
+            Ok(PowerState::On) => Seen::At(true),
+            Ok(PowerState::Off) => Seen::At(false),
+            Ok(PowerState::Unknown) => Seen::Unclear,
+            Err(error) => {
+                *trouble = Some(error);
+                Seen::Unclear
+            }
+        }
+    }
+
+    fn disobeyed(&self, seen: Seen, job: &Job) -> power::Error {
+        let device = self.outlet.to_string();
+        match seen {
+            Seen::At(on) => power::Error::Disobeyed { device, on },
+            _ => {
+                power::Error::Silent { device, limit: self.clock.now().since(job.since).duration() }
+            }
+        }
+    }
+
+    /// Waits for the time of the next sweep, and looks.
+    async fn watch(&self) {
+        if self.state.lock().seen_at.is_some() {
+            sleep(self.sweep.duration()).await;
+        }
+        if !self.outlet.can_tell() {
+            return std::future::pending().await;
+        }
+        let fault = self.look().await.err().map(|error| error.to_string());
+        let mut state = self.state.lock();
+        if state.fault != fault {
+            state.fault = fault;
+            drop(state);
+            self.mark.touch();
+        }
+    }
+
+    /// Asks the outlet, remembers the answer, and writes it down if it is another than before.
+    async fn look(&self) -> Result<PowerState, power::Error> {
+        let answer = self.controller.speak(|| self.outlet.get()).await;
+        let seen = answer.as_ref().map_or(PowerState::Unknown, |on| (*on).into());
+        let changed = {
+            let mut state = self.state.lock();
+            state.seen_at = Some(self.clock.now());
+            std::mem::replace(&mut state.seen, seen) != seen
+        };
+        if changed {
+            drop(self.ledger.stage(self.draft(None, Event::PowerSeen { state: seen }, Vec::new())));
+            self.mark.touch();
+        }
+        answer.map(PowerState::from)
+    }
+
+    /// Writes an event down with the job as it is now in hand; returns when it is on disk.
+    async fn write(
+        &self,
+        who: Option<UserName>,
+        event: Event,
+        job: Option<&Job>,
+    ) -> Result<(), Error> {
+        let key = job_key(&self.board);
+        let write = match job {
+            Some(job) => Write::put(key, job),
+            None => Write::Delete(key),
+        };
+        let commit = self.ledger.stage(self.draft(who, event, vec![write]));
+        commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
+    }
+
+    /// Writes down that the job has come a step further.
+    async fn write_job(&self, job: &Job) -> Result<(), Error> {
+        let to = if job.step == crate::rules::power::Step::On {
+            PowerState::On
+        } else {
+            PowerState::Off
+        };
+        self.write(None, Event::PowerStep { to }, Some(job)).await
+    }
+
+    fn draft(&self, who: Option<UserName>, event: Event, writes: Vec<Write>) -> Draft {
+        let offset = self.recording.as_ref().map(|recording| recording.end());
+        Draft { who, board: Some(self.board.clone()), offset, event, writes }
+    }
+
+    fn device(&self, error: &power::Error) -> Error {
+        Error::Device { device: self.outlet.to_string(), why: error.to_string() }
+    }
+
+    fn gone(&self) -> Error {
+        let why = "the board was taken out of the lab".to_owned();
+        Error::Device { device: self.outlet.to_string(), why }
+    }
+}
