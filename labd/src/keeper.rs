@@ -135,9 +135,10 @@ impl Keeper {
         Keeper { shared, _alive: alive }
     }
 
-    /// What the outlet is configured as.
-    pub fn outlet(&self) -> &Outlet {
-        &self.shared.outlet
+    /// Whether it was started with these.
+    pub fn is(&self, outlet: &Outlet, limits: Limits, sweep: Span) -> bool {
+        let Shared { outlet: own, limits: own_limits, sweep: own_sweep, .. } = &*self.shared;
+        (own, *own_limits, *own_sweep) == (outlet, limits, sweep)
     }
 
     /// Asks for power. Returns when it is done and seen to be done; the deed does not depend on

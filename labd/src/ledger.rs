@@ -53,7 +53,9 @@ struct Shared {
 struct Queue {
     /// The number of the last entry that was given a place.
     last: u64,
-    waiting: Vec<(Record, Done)>,
+    records: Vec<Record>,
+    /// Whom to tell when the entry of that number is on disk.
+    waiting: Vec<(u64, Done)>,
     /// Counts the times that a commit failed. What was decided upon a failed commit is void.
     generation: u64,
     closed: bool,
@@ -136,6 +138,7 @@ impl Ledger {
             boot: crate::clock::boot_id(),
             queue: Mutex::new(Queue {
                 last: found.last,
+                records: Vec::new(),
                 waiting: Vec::new(),
                 generation: 0,
                 closed: false,
@@ -155,17 +158,27 @@ impl Ledger {
 
     /// Gives an entry its place. It is on disk when the returned commit is done.
     pub fn stage(&self, draft: Draft) -> Commit {
+        self.stage_all([draft])
+    }
+
+    /// Gives entries their places, one behind the other: on disk there are all of them or none.
+    /// Staging nothing is done at once.
+    pub fn stage_all(&self, drafts: impl IntoIterator<Item = Draft>) -> Commit {
         let (done, commit) = oneshot::channel();
         let mut queue = self.shared.queue.lock();
         if queue.closed {
             return Commit(commit); // the dropped sender tells
         }
-        queue.last += 1;
         let anchor = self.shared.clock.anchor();
-        let Draft { who, board, offset, event, writes } = draft;
-        let entry = Entry { seq: queue.last, at: anchor.lab, who, board, offset, event };
-        let boot = self.shared.boot.clone();
-        queue.waiting.push((Record { entry, uptime: anchor.uptime, boot, writes }, done));
+        for draft in drafts {
+            queue.last += 1;
+            let Draft { who, board, offset, event, writes } = draft;
+            let entry = Entry { seq: queue.last, at: anchor.lab, who, board, offset, event };
+            let boot = self.shared.boot.clone();
+            queue.records.push(Record { entry, uptime: anchor.uptime, boot, writes });
+        }
+        let last = queue.last;
+        queue.waiting.push((last, done));
         drop(queue);
         self.shared.staged.notify_one();
         Commit(commit)
@@ -198,6 +211,17 @@ impl Ledger {
         tokio::task::spawn_blocking(move || chain::read(&folder, from.max(1)..=last, most))
             .await
             .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
+    }
+
+    /// The same for threads that may wait for the disk.
+    ///
+    /// # Errors
+    /// The disk's, or damage.
+    pub fn read_waiting(&self, from: u64, most: usize) -> Result<Vec<Arc<Committed>>, segment::Error> {
+        match self.recent(from, most) {
+            Some(entries) => Ok(entries),
+            None => chain::read(&self.shared.folder, from.max(1)..=*self.shared.committed.borrow(), most),
+        }
     }
 
     /// The newest `most` entries on disk that `is_wanted` wants, oldest first.
@@ -247,7 +271,7 @@ impl Ledger {
 /// The writer's thread: takes what is staged, writes it, syncs it, tells.
 fn write(shared: &Shared, mut tail: chain::Tail, apply: &SyncSender<Arc<Committed>>) {
     loop {
-        let batch = {
+        let (records, waiting) = {
             let mut queue = shared.queue.lock();
             while queue.waiting.is_empty() {
                 if queue.closed {
@@ -255,20 +279,26 @@ fn write(shared: &Shared, mut tail: chain::Tail, apply: &SyncSender<Arc<Committe
                 }
                 shared.staged.wait(&mut queue);
             }
-            std::mem::take(&mut queue.waiting)
+            (std::mem::take(&mut queue.records), std::mem::take(&mut queue.waiting))
         };
-        match tail.append(batch.iter().map(|(record, _)| record)) {
-            Ok(()) => publish(shared, batch, apply),
-            Err(error) => withdraw(shared, batch, &error),
+        let appended = if records.is_empty() { Ok(()) } else { tail.append(&records) };
+        match appended {
+            Ok(()) => publish(shared, records, waiting, apply),
+            Err(error) => withdraw(shared, waiting, &error),
         }
     }
 }
 
-fn publish(shared: &Shared, batch: Vec<(Record, Done)>, apply: &SyncSender<Arc<Committed>>) {
-    let (committed, told): (Vec<_>, Vec<_>) = batch
+fn publish(
+    shared: &Shared,
+    records: Vec<Record>,
+    waiting: Vec<(u64, Done)>,
+    apply: &SyncSender<Arc<Committed>>,
+) {
+    let committed: Vec<_> = records
         .into_iter()
-        .map(|(Record { entry, writes, .. }, done)| (Arc::new(Committed { entry, writes }), done))
-        .unzip();
+        .map(|Record { entry, writes, .. }| Arc::new(Committed { entry, writes }))
+        .collect();
     {
         let mut recent = shared.recent.lock();
         recent.extend(committed.iter().cloned());
@@ -278,8 +308,8 @@ fn publish(shared: &Shared, batch: Vec<(Record, Done)>, apply: &SyncSender<Arc<C
     if let Some(last) = committed.last() {
         shared.committed.send_replace(last.entry.seq);
     }
-    for (committed, done) in committed.iter().zip(told) {
-        let _ = done.send(Ok(committed.entry.seq));
+    for (seq, done) in waiting {
+        let _ = done.send(Ok(seq));
     }
     for committed in committed {
         // Nobody applies any more only when the daemon ends: then the next start catches up.
@@ -288,15 +318,16 @@ fn publish(shared: &Shared, batch: Vec<(Record, Done)>, apply: &SyncSender<Arc<C
 }
 
 /// The batch is not on disk, so neither is anything that was decided upon it since.
-fn withdraw(shared: &Shared, batch: Vec<(Record, Done)>, error: &io::Error) {
-    tracing::error!(%error, entries = batch.len(), "the ledger cannot be written");
+fn withdraw(shared: &Shared, waiting: Vec<(u64, Done)>, error: &io::Error) {
+    tracing::error!(%error, "the ledger cannot be written");
     let why = CannotRecord(error.to_string());
     let mut queue = shared.queue.lock();
     queue.generation += 1;
     queue.last = *shared.committed.borrow();
+    queue.records.clear();
     let since = std::mem::take(&mut queue.waiting);
     drop(queue);
-    for (_, done) in batch.into_iter().chain(since) {
+    for (_, done) in waiting.into_iter().chain(since) {
         let _ = done.send(Err(why.clone()));
     }
 }

@@ -63,6 +63,8 @@ pub enum State {
     Held,
     /// Its hold is over; its setup script cleans up.
     Releasing,
+    /// It was taken out of the lab: the last that a follower of the board table hears of it.
+    Gone,
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
@@ -75,6 +77,7 @@ impl fmt::Display for State {
             State::Preparing => "preparing",
             State::Held => "held",
             State::Releasing => "releasing",
+            State::Gone => "gone",
             State::Unknown => "unknown",
         })
     }
@@ -108,6 +111,24 @@ pub struct Board {
     /// What is wrong with it at the moment, if anything: a sentence.
     #[serde(default)]
     pub fault: Option<String>,
+}
+
+impl Board {
+    /// The last row of a board that was taken out of the lab.
+    pub fn gone(name: BoardName) -> Board {
+        Board {
+            name,
+            class: String::new(),
+            tags: Vec::new(),
+            state: State::Gone,
+            hold: None,
+            waiting: 0,
+            power: PowerState::Unknown,
+            console: ConsoleState::None,
+            last_line: String::new(),
+            fault: None,
+        }
+    }
 }
 
 /// Everything about one board.

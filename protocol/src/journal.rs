@@ -97,6 +97,8 @@ pub enum Event {
         /// How it ended.
         how: Ended,
     },
+    /// Nobody has the board, and it is clean.
+    Freed,
     /// The setup script was started. What became of it is the next entry of this hold.
     SetupBegan {
         /// The hold's number.

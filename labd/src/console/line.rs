@@ -120,6 +120,21 @@ impl Line {
         &self.shared.device
     }
 
+    /// Whose console it is.
+    pub fn board(&self) -> &BoardName {
+        &self.shared.board
+    }
+
+    /// Whether the session is one of `who`'s at this console.
+    pub fn is_of(&self, session: u64, who: &UserName) -> bool {
+        self.shared.desk.lock().seat(session).is_some_and(|seat| seat.who == *who)
+    }
+
+    /// The session sits here under `hold` from now on.
+    pub fn bind(&self, session: u64, hold: Option<u64>) {
+        self.shared.desk.lock().bind(session, hold);
+    }
+
     /// The console's bytes.
     pub fn recording(&self) -> &Arc<Recording> {
         &self.shared.recording

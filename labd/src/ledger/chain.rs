@@ -195,10 +195,7 @@ impl Tail {
     }
 
     /// Writes a batch. It is on disk when this returns; if it fails, nothing of it is.
-    pub(super) fn append<'a>(
-        &mut self,
-        records: impl ExactSizeIterator<Item = &'a Record>,
-    ) -> io::Result<()> {
+    pub(super) fn append(&mut self, records: &[Record]) -> io::Result<()> {
         if self.length >= FULL {
             *self =
                 Tail::begin(&self.folder, self.last + 1, self.before).map_err(io::Error::other)?;

@@ -82,8 +82,8 @@ pub(super) fn parse_header(bytes: &[u8]) -> Option<(u64, Hash)> {
 }
 
 /// Appends a batch to `out`, and returns the hash of its last entry.
-pub(super) fn encode<'a>(
-    records: impl ExactSizeIterator<Item = &'a Record>,
+pub(super) fn encode(
+    records: &[Record],
     mut before: Hash,
     out: &mut Vec<u8>,
 ) -> io::Result<Hash> {

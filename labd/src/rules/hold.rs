@@ -312,6 +312,11 @@ impl Book {
         Ok(vec![done])
     }
 
+    /// Everybody who waits, in the order in which they came.
+    pub fn all_waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.iter()
+    }
+
     /// Gives up a place in the queue.
     ///
     /// # Errors

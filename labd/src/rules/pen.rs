@@ -62,6 +62,13 @@ impl Desk {
         self.viewers.get(&session)
     }
 
+    /// The session sits here under `hold` from now on.
+    pub fn bind(&mut self, session: u64, hold: Option<u64>) {
+        if let Some(seat) = self.viewers.get_mut(&session) {
+            seat.hold = hold;
+        }
+    }
+
     /// Whether what the session types reaches the board.
     pub fn has_pen(&self, session: u64) -> bool {
         self.pen == Some(session)

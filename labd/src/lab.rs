@@ -1,0 +1,134 @@
+//! What the lab can do: one file per verb, each a straight line.
+//!
+//! The lab is the only place where the parts are wired together. Doors call its methods; a method
+//! asks the rules under the book's lock, stages what was decided, and answers when that is on disk.
+//! What takes time goes to the board's keeper or the console's line, in a task of its own.
+//!
+//! - [`open`]: from a configuration and a folder to a lab that runs; and its end
+//! - [`decide`]: lock, ask, stage, unlock; then tell
+//! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
+//! - [`prepare`]: what is done before a hold begins and after it ends
+//! - [`look`]: what people see
+//! - [`reload`], [`admin`]: the administrator's
+
+pub mod admin;
+pub mod console;
+pub mod decide;
+pub mod look;
+pub mod open;
+pub mod power;
+pub mod prepare;
+pub mod release;
+pub mod reload;
+pub mod reserve;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+use protocol::Error;
+use protocol::board::BoardName;
+use serde_json::Value as Json;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::{BoardConfig, Config};
+use crate::console::line::Line;
+use crate::journal::recording::{LastRun, Recording};
+use crate::journal::{Changes, Mark};
+use crate::keeper::Keeper;
+use crate::keeper::controller::Controllers;
+use crate::memory::Memory;
+use crate::rules::hold::Book;
+
+/// A lab that runs.
+pub struct Lab {
+    folder: PathBuf,
+    /// Read again on a reload; none if the lab was made otherwise.
+    config_file: Option<PathBuf>,
+    clock: Clock,
+    memory: Memory,
+    last_run: LastRun,
+    config: RwLock<Arc<Config>>,
+    boards: RwLock<Arc<BTreeMap<BoardName, Arc<Board>>>>,
+    book: Mutex<Remembered>,
+    /// Counts the decisions: who waits for one looks again.
+    decisions: watch::Sender<u64>,
+    changes: Changes,
+    controllers: Controllers,
+    sessions: Mutex<HashMap<u64, Arc<Line>>>,
+    next_session: AtomicU64,
+    /// True when the lab ends.
+    ending: watch::Sender<bool>,
+}
+
+/// What decisions are made from.
+struct Remembered {
+    book: Book,
+    /// What setup scripts said of their boards.
+    attributes: BTreeMap<BoardName, BTreeMap<String, Json>>,
+    /// The ledger's when this was last read from the store.
+    generation: u64,
+}
+
+/// One board and all that belongs to it.
+struct Board {
+    config: BoardConfig,
+    mark: Arc<Mark>,
+    recording: Option<Arc<Recording>>,
+    line: Option<Arc<Line>>,
+    keeper: Option<Arc<Keeper>>,
+    /// Whoever prepares or cleans the board has it.
+    chores: Arc<tokio::sync::Mutex<()>>,
+    /// Why the last clean-up failed, if it did.
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Lab {
+    /// What time it is in the lab.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Its ledger, for those who follow the timeline.
+    pub fn ledger(&self) -> &crate::ledger::Ledger {
+        self.memory.ledger()
+    }
+
+    /// Its changes, for those who follow the board table.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// True as soon as the lab ends.
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    /// Its configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().clone()
+    }
+
+    /// The names of all boards.
+    pub fn names(&self) -> Vec<BoardName> {
+        self.boards_now().keys().cloned().collect()
+    }
+
+    fn boards_now(&self) -> Arc<BTreeMap<BoardName, Arc<Board>>> {
+        self.boards.read().clone()
+    }
+
+    /// # Errors
+    /// [`Error::NoSuch`], with the nearest name.
+    fn find(&self, name: &BoardName) -> Result<Arc<Board>, Error> {
+        let boards = self.boards_now();
+        boards.get(name).cloned().ok_or_else(|| {
+            let names = boards.keys().map(BoardName::as_str);
+            let near = crate::config::reader::nearest(name.as_str(), names);
+            Error::NoSuch { what: "board".to_owned(), name: name.to_string(), near: near.map(str::to_owned) }
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The administrator's: looking after the lab itself.
+
+use std::sync::Arc;
+
+use protocol::Error;
+use protocol::board::BoardName;
+use protocol::console::ConsoleState;
+use protocol::journal::Event;
+use protocol::user::Who;
+
+use super::Lab;
+use crate::ledger::Write;
+use crate::memory::snapshot::Snapshot;
+use crate::rules::access::{self, Verb};
+
+/// The longest note.
+const LONGEST_NOTE: usize = 4 * 1024;
+
+impl Lab {
+    /// Writes something down on a board's timeline.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
+    pub async fn note_down(&self, who: &Who, board: &BoardName, text: String) -> Result<(), Error> {
+        access::may(who, Verb::Hold)?;
+        self.find(board)?;
+        if text.len() > LONGEST_NOTE {
+            return Err(Error::Bad { why: format!("a note has at most {LONGEST_NOTE} bytes") });
+        }
+        let event = Event::Noted { text };
+        let commit = self.ledger().stage(self.entry(Some(board), Some(&who.name), event, Vec::new()));
+        commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
+    }
+
+    /// What an administrator should mend. A sentence each, with what to do.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`].
+    pub fn doctor(&self, who: &Who) -> Result<Vec<String>, Error> {
+        access::may(who, Verb::See)?;
+        let mut found = Vec::new();
+        if let Some(setup) = &self.config().setup
+            && !setup.script.exists()
+        {
+            let script = setup.script.display();
+            found.push(format!("setup_script {script} does not exist: every reserve will fail; create it or take the line out of labd.conf"));
+        }
+        for (name, board) in self.boards_now().iter() {
+            if let Some(fault) = board.trouble.lock().as_ref() {
+                found.push(format!("{name}: {fault}; see 'labctl journal {name}'"));
+            }
+            if let Some(line) = &board.line
+                && let (ConsoleState::Away, Some(why)) = line.state()
+            {
+                found.push(format!("{name}: its console is away: {why}"));
+            }
+            if let Some(keeper) = &board.keeper
+                && let Some(fault) = keeper.detail().fault
+            {
+                found.push(format!("{name}: its outlet: {fault}"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the whole ledger again and compares the store with it.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`].
+    pub async fn verify(&self, who: &Who) -> Result<Vec<String>, Error> {
+        access::may(who, Verb::Administer)?;
+        Ok(self.memory.verify().await)
+    }
+
+    /// Builds the store anew from the ledger; the old one is set aside.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
+    pub async fn rebuild(&self, who: &Who) -> Result<Vec<String>, Error> {
+        access::may(who, Verb::Administer)?;
+        let aside = self.memory.rebuild().await.map_err(|error| Error::Device {
+            device: "the store".to_owned(),
+            why: error.to_string(),
+        })?;
+        Ok(vec![format!("the store is built anew; the old one is in {}", aside.display())])
+    }
+
+    /// The lab's whole state as lines.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
+    pub async fn export(&self, who: &Who) -> Result<Snapshot, Error> {
+        access::may(who, Verb::Administer)?;
+        self.memory.snapshot().await.map_err(|error| Error::Device {
+            device: "the store".to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    /// Takes over an export, if nobody holds or waits for anything here.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`]; [`Error::Bad`] if the lab is in use, or the export is not whole.
+    pub async fn import(self: &Arc<Self>, who: &Who, lines: &[String]) -> Result<Vec<String>, Error> {
+        access::may(who, Verb::Administer)?;
+        let snapshot = Snapshot::parse(lines).map_err(|why| Error::Bad { why })?;
+        let commit = {
+            let remembered = self.remembered();
+            if remembered.book.holds().next().is_some() || remembered.book.all_waiting().next().is_some() {
+                let why = "boards are held or waited for here; an import is for a lab that is not in use";
+                return Err(Error::Bad { why: why.to_owned() });
+            }
+            let text = format!("import of {} records", snapshot.records.len());
+            let writes: Vec<Write> = snapshot.writes();
+            self.ledger().stage(self.entry(None, Some(&who.name), Event::Noted { text }, writes))
+        };
+        commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        self.memory.caught_up().await;
+        let mut remembered = self.book.lock();
+        *remembered = self.read_back(remembered.generation);
+        drop(remembered);
+        self.boards_now().keys().for_each(|board| drop(self.begin_chore(board)));
+        Ok(vec![format!("{} records taken over", snapshot.records.len())])
+    }
+}

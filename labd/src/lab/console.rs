@@ -1,0 +1,151 @@
+//! Looking at a console, and typing on it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use protocol::board::BoardName;
+use protocol::console::{From, Pen, PenAsk, PenState};
+use protocol::journal::{Entry, Event};
+use protocol::power::PowerState;
+use protocol::user::Who;
+use protocol::{Error, Span};
+use tokio::sync::oneshot;
+
+use super::{Board, Lab};
+use crate::console::line::Line;
+use crate::journal::Recording;
+use crate::rules::access::{self, Verb};
+use crate::rules::pen::Seat;
+
+/// A viewer at a console. Leaves when it is dropped.
+pub struct Viewer {
+    lab: Arc<Lab>,
+    line: Arc<Line>,
+    /// Names the viewer in calls.
+    pub session: u64,
+    /// Where its history begins.
+    pub start: u64,
+    /// Comes true when the hold under which it sits is over.
+    pub ended: oneshot::Receiver<()>,
+}
+
+impl Viewer {
+    /// What it looks at.
+    pub fn recording(&self) -> &Arc<Recording> {
+        self.line.recording()
+    }
+
+    /// Types, if it has the pen; waits while the board is behind.
+    pub async fn type_in(&self, bytes: Vec<u8>) {
+        self.line.type_in(self.session, bytes).await;
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.line.leave(self.session);
+        self.lab.sessions.lock().remove(&self.session);
+    }
+}
+
+impl Lab {
+    /// Seats the caller at a board's console. Who wants the pen must hold the board, and sits there
+    /// under that hold: when it ends, so does the session.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`], [`Error::NotAllowed`]; [`Error::HeldBy`] or [`Error::NotHeld`] if the pen
+    /// is wanted.
+    pub async fn attach(
+        self: &Arc<Self>,
+        who: &Who,
+        board: &BoardName,
+        from: From,
+        pen: Pen,
+    ) -> Result<Viewer, Error> {
+        access::may(who, Verb::See)?;
+        let here = self.find(board)?;
+        let lacks = || Error::Lacks { board: board.clone(), what: "console".to_owned() };
+        let line = here.line.clone().ok_or_else(lacks)?;
+        let start = self.offset_of(&here, line.recording(), from).await?;
+        let session = self.next_session.fetch_add(1, Ordering::Relaxed);
+        let ended = {
+            // Under the book's lock, so that no hold ends between the look and the seat.
+            let remembered = self.book.lock();
+            let hold = match pen {
+                Pen::Wanted => access::may_use(who, board, remembered.book.hold_of(board))?,
+                Pen::Unwanted => None,
+            };
+            let seat = Seat { who: who.name.clone(), since: self.clock.now(), hold };
+            line.sit(session, seat, pen)
+        };
+        self.sessions.lock().insert(session, line.clone());
+        here.mark.touch();
+        Ok(Viewer { lab: self.clone(), line, session, start, ended })
+    }
+
+    /// What a session asks about the pen.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::HeldBy`] or [`Error::NotHeld`] if the caller may not type.
+    pub fn pen(&self, who: &Who, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+        let line = self.session(who, session)?;
+        if ask != PenAsk::Drop {
+            let board = line.board();
+            let remembered = self.book.lock();
+            let hold = access::may_use(who, board, remembered.book.hold_of(board))?;
+            line.bind(session, hold);
+        }
+        line.pen(session, ask)
+    }
+
+    /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::Bad`] without the pen.
+    pub async fn send_break(&self, who: &Who, session: u64, span: Span) -> Result<(), Error> {
+        let span = if span.0 == 0 { Span::millis(250) } else { span.min(Span::seconds(3)) };
+        self.session(who, session)?.send_break(session, span).await
+    }
+
+    fn session(&self, who: &Who, session: u64) -> Result<Arc<Line>, Error> {
+        let line = self.sessions.lock().get(&session).cloned();
+        line.filter(|line| line.is_of(session, &who.name)).ok_or_else(|| Error::NoSuch {
+            what: "session of yours".to_owned(),
+            name: session.to_string(),
+            near: None,
+        })
+    }
+
+    async fn offset_of(&self, board: &Board, recording: &Recording, from: From) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let found = match from {
+            From::Start => Ok(recording.start()),
+            From::End => Ok(recording.end()),
+            From::Offset { offset } => Ok(offset.clamp(recording.start(), recording.end())),
+            From::Time { time } => recording.offset_at(time),
+            From::Ago { span } => recording.offset_at(now - span),
+            From::Tail { bytes } => recording.line_start(recording.end().saturating_sub(bytes)),
+            From::Boot => Ok(self.last_power_on(board).await.unwrap_or(recording.start())),
+        };
+        found.map_err(|error| Error::Device { device: "the recording".to_owned(), why: error.to_string() })
+    }
+
+    /// How far the console had come when the board was last switched on.
+    async fn last_power_on(&self, board: &Board) -> Option<u64> {
+        let name = board.config.name.clone();
+        let is_on = move |entry: &Entry| {
+            let on = matches!(
+                entry.event,
+                Event::PowerSent { to: PowerState::On } | Event::PowerSeen { state: PowerState::On }
+            );
+            on && entry.board.as_ref() == Some(&name)
+        };
+        let newest = self.ledger().newest(2, is_on).await.ok()?;
+        // Told to be on and seen to be on are one boot: the first of the two counts.
+        let told = |event: &Event| matches!(event, Event::PowerSent { .. });
+        match newest.as_slice() {
+            [first, second] if told(&first.entry.event) && !told(&second.entry.event) => first.entry.offset,
+            other => other.last()?.entry.offset,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A decision takes a lock and no await: lock, ask the rule, stage, unlock. Then it is waited for,
+//! and whatever follows from it is begun.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+use protocol::board::BoardName;
+use protocol::hold::Hold;
+use protocol::journal::Event;
+use protocol::user::UserName;
+use protocol::{Error, Time};
+use tokio::task::JoinHandle;
+
+use super::{Lab, Remembered};
+use crate::keeper::setup::Verb;
+use crate::ledger::{Commit, Draft, Write};
+use crate::rules::hold::{Book, Done, Stage};
+
+/// A decision that is made, and on its way to the disk.
+pub(super) struct Decision {
+    /// What it changed.
+    pub(super) done: Vec<Done>,
+    task: JoinHandle<Result<Vec<Chore>, Error>>,
+}
+
+/// What is done to a board after a decision, and how that ended.
+pub(super) struct Chore {
+    pub(super) board: BoardName,
+    pub(super) task: JoinHandle<Result<(), Error>>,
+}
+
+impl Decision {
+    /// Waits until it is on disk. Returns what was begun because of it.
+    ///
+    /// # Errors
+    /// [`Error::CannotRecord`]: then nothing was decided.
+    pub(super) async fn settled(self) -> Result<(Vec<Done>, Vec<Chore>), Error> {
+        let chores = self.task.await.unwrap_or(Err(Error::Unknown))?;
+        Ok((self.done, chores))
+    }
+}
+
+/// The key under which a board's stage is written down.
+pub(super) fn board_key(board: &BoardName) -> String {
+    format!("board/{board}")
+}
+
+/// The key under which a place in the queue is written down.
+pub(super) fn place_key(number: u64) -> String {
+    format!("place/{number:020}")
+}
+
+/// The key under which a board's attributes are written down.
+pub(super) fn attributes_key(board: &BoardName) -> String {
+    format!("attributes/{board}")
+}
+
+impl Lab {
+    /// What is remembered, read back from the store if a commit has failed since it was last used.
+    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        let mut remembered = self.book.lock();
+        let generation = self.ledger().generation();
+        if remembered.generation != generation {
+            self.memory.catch_up();
+            *remembered = self.read_back(generation);
+        }
+        remembered
+    }
+
+    /// Asks the book, and stages what it answers.
+    ///
+    /// # Errors
+    /// The book's. Then nothing has changed.
+    pub(super) fn decide(
+        self: &Arc<Self>,
+        who: Option<&UserName>,
+        ask: impl FnOnce(&mut Book, Time) -> Result<Vec<Done>, Error>,
+    ) -> Result<Decision, Error> {
+        self.decide_with(who, ask, |_| Vec::new())
+    }
+
+    /// The same, with more to remember and to write down, if anything is decided at all.
+    pub(super) fn decide_with(
+        self: &Arc<Self>,
+        who: Option<&UserName>,
+        ask: impl FnOnce(&mut Book, Time) -> Result<Vec<Done>, Error>,
+        besides: impl FnOnce(&mut Remembered) -> Vec<Write>,
+    ) -> Result<Decision, Error> {
+        let mut remembered = self.remembered();
+        let done = ask(&mut remembered.book, self.clock.now())?;
+        let mut drafts = self.drafts(&remembered.book, who, &done);
+        if let Some(first) = drafts.first_mut() {
+            first.writes.extend(besides(&mut remembered));
+        }
+        let commit = self.ledger().stage_all(drafts);
+        drop(remembered);
+        let task = tokio::spawn(self.clone().settle(commit, done.clone()));
+        Ok(Decision { done, task })
+    }
+
+    async fn settle(self: Arc<Self>, commit: Commit, done: Vec<Done>) -> Result<Vec<Chore>, Error> {
+        commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        let chores = done.iter().filter_map(|done| self.follow_up(done)).collect();
+        self.decisions.send_modify(|count| *count += 1);
+        Ok(chores)
+    }
+
+    /// Wakes who follows the board, cuts what is over, and begins what is to be done.
+    fn follow_up(self: &Arc<Self>, done: &Done) -> Option<Chore> {
+        match done {
+            Done::Reserved { hold, .. } => {
+                self.touch(&hold.board);
+                self.begin_chore(&hold.board)
+            }
+            Done::Ended { hold, .. } => {
+                self.touch(&hold.board);
+                if let Ok(board) = self.find(&hold.board)
+                    && let Some(line) = &board.line
+                {
+                    line.cut(hold.number + 1);
+                }
+                self.begin_chore(&hold.board)
+            }
+            Done::Prepared { hold } | Done::Extended { hold } | Done::Ending { hold } => {
+                self.touch(&hold.board);
+                None
+            }
+            Done::Freed { board } => {
+                self.touch(board);
+                None
+            }
+            Done::Queued { .. } | Done::Unqueued { .. } => {
+                self.boards_now().values().for_each(|board| board.mark.touch());
+                None
+            }
+        }
+    }
+
+    /// Prepares or cleans a board, if that is what it waits for.
+    pub(super) fn begin_chore(self: &Arc<Self>, board: &BoardName) -> Option<Chore> {
+        let stage = self.book.lock().book.stage(board).ok()?.clone();
+        let lab = self.clone();
+        let task = match stage {
+            Stage::Preparing { hold, ssh_key, after } => {
+                tokio::spawn(async move { lab.prepare(hold, ssh_key, after).await })
+            }
+            Stage::Releasing { hold } => tokio::spawn(async move { lab.clean(hold).await }),
+            Stage::Free | Stage::Held { .. } => return None,
+        };
+        Some(Chore { board: board.clone(), task })
+    }
+
+    fn touch(&self, board: &BoardName) {
+        if let Ok(board) = self.find(board) {
+            board.mark.touch();
+        }
+    }
+
+    /// The entries of what was decided, each with the records it writes.
+    fn drafts(&self, book: &Book, who: Option<&UserName>, done: &[Done]) -> Vec<Draft> {
+        let freed_in_passing =
+            |index: usize| index > 0 && matches!(done[index], Done::Freed { .. });
+        (0..done.len())
+            .filter(|index| !freed_in_passing(*index))
+            .map(|index| self.draft(book, who, &done[index]))
+            .collect()
+    }
+
+    fn draft(&self, book: &Book, who: Option<&UserName>, done: &Done) -> Draft {
+        let on = |hold: &Hold, who: Option<&UserName>, event| {
+            let record = book.record(&hold.board);
+            let write = record.map(|record| Write::put(board_key(&hold.board), &record));
+            self.entry(Some(&hold.board), who, event, write.into_iter().collect())
+        };
+        match done {
+            Done::Reserved { hold, place } => {
+                let event = Event::Reserved {
+                    number: hold.number,
+                    until: hold.until,
+                    waited_since: place.as_ref().map(|place| place.since),
+                    note: hold.note.clone(),
+                };
+                let mut draft = on(hold, Some(&hold.who), event);
+                draft.writes.extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
+                draft
+            }
+            Done::Prepared { hold } => {
+                let event =
+                    Event::SetupDone { number: hold.number, verb: Verb::Reserve.word().to_owned() };
+                on(hold, None, event)
+            }
+            Done::Queued { place, who, want } => {
+                let write = book.waiting(*place).map(|waiting| Write::put(place_key(*place), waiting));
+                let event = Event::Queued { place: *place, want: want.clone() };
+                self.entry(None, Some(who), event, write.into_iter().collect())
+            }
+            Done::Unqueued { place, who } => {
+                let write = Write::Delete(place_key(*place));
+                self.entry(None, Some(who), Event::Unqueued { place: *place }, vec![write])
+            }
+            Done::Extended { hold } => {
+                on(hold, who, Event::Extended { number: hold.number, until: hold.until })
+            }
+            Done::Ending { hold } => {
+                on(hold, None, Event::Ending { number: hold.number, until: hold.until })
+            }
+            Done::Ended { hold, how } => {
+                let (number, holder) = (hold.number, hold.who.clone());
+                on(hold, who, Event::Ended { number, holder, how: how.clone() })
+            }
+            Done::Freed { board } => {
+                let record = book.record(board);
+                let write = record.map(|record| Write::put(board_key(board), &record));
+                self.entry(Some(board), None, Event::Freed, write.into_iter().collect())
+            }
+        }
+    }
+
+    /// An entry about a board, at the place where its console is.
+    pub(super) fn entry(
+        &self,
+        board: Option<&BoardName>,
+        who: Option<&UserName>,
+        event: Event,
+        writes: Vec<Write>,
+    ) -> Draft {
+        let recording = board.and_then(|board| self.find(board).ok()?.recording.clone());
+        let offset = recording.map(|recording| recording.end());
+        Draft { who: who.cloned(), board: board.cloned(), offset, event, writes }
+    }
+}

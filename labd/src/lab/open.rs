@@ -1,0 +1,365 @@
+//! From a configuration and a folder to a lab that runs; and its end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+use protocol::board::BoardName;
+use protocol::hold::Ended;
+use protocol::journal::Event;
+use protocol::{Error, Span};
+use tokio::sync::watch;
+use tokio::time::{Duration, sleep};
+
+use super::decide::{board_key, place_key};
+use super::{Board, Lab, Remembered};
+use crate::clock::Clock;
+use crate::config::{BoardConfig, Config, OnRelease};
+use crate::console::line::{self, Line};
+use crate::journal::recording::Recording;
+use crate::journal::{Changes, Mark};
+use crate::keeper::controller::Controllers;
+use crate::keeper::{self, Keeper};
+use crate::ledger::Write;
+use crate::memory::{self, Memory};
+use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
+use crate::rules::power::{Job, Limits};
+
+/// Decisions within this time of each other wake the lab's own clock once.
+const BREATH: Duration = Duration::from_millis(10);
+/// The clock is looked at this often, to see whether somebody has set it.
+const GLANCE: Span = Span::seconds(1);
+/// Recordings go to the disk this often.
+const SETTLE: Duration = Duration::from_secs(1);
+/// More recordings than this are synced as one file system.
+const FEW: usize = 16;
+/// Old history is looked for once in so many settlings.
+const PRUNE_EVERY: u32 = 600;
+
+/// Why a lab does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Its memory.
+    #[error(transparent)]
+    Memory(#[from] memory::Error),
+    /// A console's recording.
+    #[error("the recording of {board}: {source}")]
+    Recording {
+        /// Whose.
+        board: BoardName,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It cannot write down that it started.
+    #[error("the lab cannot write its ledger: {0}")]
+    CannotRecord(String),
+}
+
+impl Lab {
+    /// Opens the lab whose state is in `folder`, which is made if it is not there. When this returns,
+    /// what was in hand when the daemon last ran goes on.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn open(
+        config: Config,
+        config_file: Option<PathBuf>,
+        folder: &Path,
+        clock: Clock,
+    ) -> Result<Arc<Lab>, Failure> {
+        let (memory, last_run) = Memory::open(folder, &clock)?;
+        let lab = Lab {
+            folder: folder.to_owned(),
+            config_file,
+            clock,
+            memory,
+            last_run,
+            book: Mutex::new(Remembered {
+                book: Book::new(config.warning),
+                attributes: BTreeMap::new(),
+                generation: 0,
+            }),
+            config: RwLock::new(Arc::new(config)),
+            boards: RwLock::default(),
+            decisions: watch::Sender::new(0),
+            changes: Changes::new(),
+            controllers: Controllers::default(),
+            sessions: Mutex::new(HashMap::new()),
+            next_session: AtomicU64::new(1),
+            ending: watch::Sender::new(false),
+        };
+        *lab.book.lock() = lab.read_back(0);
+        let lab = Arc::new(lab);
+        lab.raise_boards()?;
+        lab.say_started().await?;
+        lab.clone().resume();
+        tokio::spawn(keep_time(lab.clone()));
+        tokio::spawn(settle_recordings(lab.clone()));
+        Ok(lab)
+    }
+
+    /// Ends the lab: everything that is staged is written, everything that follows is told.
+    pub fn close(&self) {
+        self.ending.send_replace(true);
+        *self.boards.write() = Arc::default();
+        self.sessions.lock().clear();
+        drop(self.ledger().stage(self.entry(None, None, Event::Stopped, Vec::new())));
+        self.memory.close();
+    }
+
+    /// What the store remembers, as the book.
+    pub(super) fn read_back(&self, generation: u64) -> Remembered {
+        let config = self.config();
+        let now = self.clock.now();
+        let mut book = Book::new(config.warning);
+        for board in &config.boards {
+            book.put_board(board.name.clone(), terms(&config, board));
+        }
+        for (board, record) in self.memory.scan::<Record>("board/") {
+            if let Ok(board) = board.parse() {
+                book.restore_board(&board, record, now);
+            }
+        }
+        for (_, waiting) in self.memory.scan::<Waiting>("place/") {
+            book.restore_waiting(waiting, now);
+        }
+        let attributes = self.memory.scan("attributes/").into_iter();
+        let attributes =
+            attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();
+        Remembered { book, attributes, generation }
+    }
+
+    fn raise_boards(&self) -> Result<(), Failure> {
+        let jobs: HashMap<String, Job> = self.memory.scan("job/").into_iter().collect();
+        let mut boards = BTreeMap::new();
+        for config in &self.config().boards {
+            let job = jobs.get(config.name.as_str()).copied();
+            boards.insert(config.name.clone(), Arc::new(self.raise(config, None, job)?));
+        }
+        *self.boards.write() = Arc::new(boards);
+        Ok(())
+    }
+
+    /// Makes a board from its configuration. Whatever is configured as it was in `before` goes on
+    /// undisturbed.
+    pub(super) fn raise(
+        &self,
+        config: &BoardConfig,
+        before: Option<&Board>,
+        unfinished: Option<Job>,
+    ) -> Result<Board, Failure> {
+        let name = &config.name;
+        let mark = before.map_or_else(|| Arc::new(self.changes.mark()), |board| board.mark.clone());
+        let recording = match before.and_then(|board| board.recording.clone()) {
+            None if config.console.is_some() => Some(self.open_recording(name)?),
+            recording => recording,
+        };
+        Ok(Board {
+            line: self.raise_line(config, before, &mark, recording.as_ref()),
+            keeper: self.raise_keeper(config, before, &mark, recording.as_ref(), unfinished),
+            chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
+            trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
+            config: config.clone(),
+            mark,
+            recording,
+        })
+    }
+
+    fn open_recording(&self, board: &BoardName) -> Result<Arc<Recording>, Failure> {
+        let folder = self.folder.join("consoles").join(board.as_str());
+        Recording::open(&folder, self.last_run, self.clock.now())
+            .map(Arc::new)
+            .map_err(|source| Failure::Recording { board: board.clone(), source })
+    }
+
+    fn raise_line(
+        &self,
+        config: &BoardConfig,
+        before: Option<&Board>,
+        mark: &Arc<Mark>,
+        recording: Option<&Arc<Recording>>,
+    ) -> Option<Arc<Line>> {
+        let device = config.console.clone()?;
+        let same = |board: &&Board| {
+            board.config.pace == config.pace && board.config.console.as_ref() == Some(&device)
+        };
+        if let Some(line) = before.filter(same).and_then(|board| board.line.clone()) {
+            return Some(line);
+        }
+        let ground = line::Ground {
+            recording: recording?.clone(),
+            ledger: self.ledger().clone(),
+            clock: self.clock.clone(),
+            mark: mark.clone(),
+        };
+        Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
+    }
+
+    fn raise_keeper(
+        &self,
+        config: &BoardConfig,
+        before: Option<&Board>,
+        mark: &Arc<Mark>,
+        recording: Option<&Arc<Recording>>,
+        unfinished: Option<Job>,
+    ) -> Option<Arc<Keeper>> {
+        let outlet = config.outlet.clone()?;
+        let power = self.config().power.clone();
+        let limits = Limits { dwell: power.dwell, obey: power.limit };
+        let same = |keeper: &Arc<Keeper>| keeper.is(&outlet, limits, power.sweep);
+        if let Some(keeper) = before.and_then(|board| board.keeper.clone()).filter(same) {
+            return Some(keeper);
+        }
+        let ground = keeper::Ground {
+            ledger: self.ledger().clone(),
+            clock: self.clock.clone(),
+            mark: mark.clone(),
+            recording: recording.cloned(),
+            controllers: self.controllers.clone(),
+            limits,
+            sweep: power.sweep,
+        };
+        Some(Arc::new(Keeper::start(config.name.clone(), outlet, unfinished, ground)))
+    }
+
+    /// The first entry of this run. Holds of boards that are no longer in the configuration end with it.
+    async fn say_started(&self) -> Result<(), Failure> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut drafts = vec![self.entry(None, None, Event::Started { version }, Vec::new())];
+        let configured = self.boards_now();
+        for (name, record) in self.memory.scan::<Record>("board/") {
+            let Ok(board) = name.parse::<BoardName>() else { continue };
+            let hold = match record.stage {
+                Stage::Preparing { hold, .. } | Stage::Held { hold } | Stage::Releasing { hold } => hold,
+                Stage::Free => continue,
+            };
+            if !configured.contains_key(&board) {
+                let last = Last { number: hold.number, place: hold.place, how: Ended::Removed };
+                let record = Record { stage: Stage::Free, last: Some(last), warned: false };
+                let write = Write::put(board_key(&board), &record);
+                let event = Event::Ended { number: hold.number, holder: hold.who, how: Ended::Removed };
+                drafts.push(self.entry(Some(&board), None, event, vec![write]));
+            }
+        }
+        let commit = self.ledger().stage_all(drafts);
+        commit.await.map(drop).map_err(|error| Failure::CannotRecord(error.to_string()))
+    }
+
+    /// Goes on with what was in hand when the daemon last ran.
+    fn resume(self: Arc<Self>) {
+        for board in self.boards_now().keys() {
+            self.begin_chore(board);
+        }
+    }
+
+    /// What time does: holds end, places are given up, the clock is followed when it is set.
+    fn tick(self: &Arc<Self>) -> Result<(), Error> {
+        if let Some(ms) = self.clock.step() {
+            self.shift(ms);
+        }
+        self.decide(None, |book, now| Ok(book.tick(now))).map(drop)
+    }
+
+    /// The machine's clock was set by `ms`. Every deadline moves with the lab's clock, in one breath.
+    fn shift(&self, ms: i64) {
+        let mut remembered = self.remembered();
+        self.clock.shift(ms);
+        remembered.book.shift(ms);
+        let book = &remembered.book;
+        let held: Vec<_> = book.holds().map(|hold| hold.board.clone()).collect();
+        let mut writes: Vec<Write> = held
+            .iter()
+            .filter_map(|board| Some(Write::put(board_key(board), &book.record(board)?)))
+            .collect();
+        writes.extend(book.all_waiting().map(|waiting| Write::put(place_key(waiting.number), waiting)));
+        let event = Event::ClockStepped { by_ms: ms };
+        drop(self.ledger().stage(self.entry(None, None, event, writes)));
+        tracing::warn!(ms, "the machine's clock was set; holds last as long as they would have");
+    }
+
+    fn write_recordings(&self, prune: bool) -> io::Result<()> {
+        let boards = self.boards_now();
+        let recordings = boards.values().filter_map(|board| board.recording.as_ref());
+        let mut files = Vec::new();
+        for recording in recordings.clone() {
+            files.extend(recording.settle()?);
+        }
+        if files.len() > FEW {
+            nix::unistd::syncfs(&files[0])?;
+        } else {
+            files.iter().try_for_each(|file| file.sync_data())?;
+        }
+        if prune {
+            let history = self.config().history.clone();
+            let now = self.clock.now();
+            recordings.map(|recording| recording.prune(history.size, history.age, now)).collect::<io::Result<()>>()?;
+        }
+        Ok(())
+    }
+}
+
+/// What the book must know of a board.
+pub(super) fn terms(config: &Config, board: &BoardConfig) -> Terms {
+    Terms {
+        class: board.class.clone(),
+        tags: board.tags.clone(),
+        default_hold: board.default_hold,
+        longest_hold: board.longest_hold,
+        prepares: config.setup.is_some(),
+        cleans: config.setup.is_some() || board.on_release != OnRelease::Leave,
+    }
+}
+
+/// The task that does what time does.
+async fn keep_time(lab: Arc<Lab>) {
+    let mut decisions = lab.decisions.subscribe();
+    let mut ending = lab.ending.subscribe();
+    loop {
+        decisions.mark_unchanged();
+        if let Err(error) = lab.tick() {
+            tracing::error!(%error, "what time does could not be done");
+        }
+        let next = lab.book.lock().book.next_tick();
+        let due = async {
+            match next {
+                Some(next) => lab.clock.until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            _ = decisions.changed() => sleep(BREATH).await,
+            () = sleep(GLANCE.duration()) => {}
+            () = ended(&mut ending) => return,
+        }
+    }
+}
+
+/// The task that brings recordings to the disk.
+async fn settle_recordings(lab: Arc<Lab>) {
+    let mut ending = lab.ending.subscribe();
+    for round in 1_u32.. {
+        let over = tokio::select! {
+            () = sleep(SETTLE) => false,
+            () = ended(&mut ending) => true,
+        };
+        let prune = round % PRUNE_EVERY == 0;
+        let writer = lab.clone();
+        let written = tokio::task::spawn_blocking(move || writer.write_recordings(prune)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "a recording did not reach the disk");
+        }
+        if over {
+            return;
+        }
+    }
+}
+
+/// Returns when the lab ends.
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    // The sender is the lab's: if it is gone, so is the lab.
+    let _ = ending.wait_for(|ending| *ending).await;
+}

@@ -1,0 +1,52 @@
+//! Giving a board back, and taking it away.
+
+use std::sync::Arc;
+
+use protocol::Error;
+use protocol::board::BoardName;
+use protocol::hold::{Hold, Release};
+use protocol::user::Who;
+
+use super::Lab;
+use super::reserve::finish;
+use crate::rules::access::{self, Verb};
+use crate::rules::hold::Done;
+
+impl Lab {
+    /// Ends the caller's hold, or, with a reason, an administrator anybody's. Answers when the board
+    /// is clean; the next in the queue has it then.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`], [`Error::HeldBy`], [`Error::HoldOver`], [`Error::NotAllowed`],
+    /// [`Error::CannotRecord`].
+    pub async fn release(
+        self: &Arc<Self>,
+        who: &Who,
+        board: &BoardName,
+        release: Release,
+    ) -> Result<Hold, Error> {
+        self.find(board)?;
+        let Release { number, breaking } = release;
+        let decision = match breaking {
+            None => {
+                access::may(who, Verb::Hold)?;
+                self.decide(Some(&who.name), |book, now| book.release(board, &who.name, number, now))?
+            }
+            Some(reason) => {
+                access::may(who, Verb::Administer)?;
+                self.decide(Some(&who.name), |book, now| {
+                    book.break_hold(board, number, &who.name, reason, now)
+                })?
+            }
+        };
+        let (done, chores) = decision.settled().await?;
+        let cleaning = done.iter().any(|done| matches!(done, Done::Reserved { .. }));
+        if !cleaning {
+            finish(chores, board).await?;
+        }
+        match done.into_iter().next() {
+            Some(Done::Ended { hold, .. }) => Ok(hold),
+            _ => Err(Error::Unknown),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Taking over a changed configuration as one step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::Error;
+use protocol::board::BoardName;
+use protocol::journal::Event;
+use protocol::user::Who;
+
+use super::Lab;
+use super::open::terms;
+use crate::config::Config;
+use crate::rules::access::{self, Verb};
+
+impl Lab {
+    /// Reads the configuration again. If it has no fault it is taken over as one step; what is
+    /// configured as it was goes on undisturbed. Says what changed, a sentence each.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`]; [`Error::Config`] with every fault; [`Error::HeldBy`] if a board that
+    /// is to go is held. Then nothing has changed.
+    pub async fn reload(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
+        access::may(who, Verb::Administer)?;
+        let Some(file) = self.config_file.clone() else {
+            return Err(Error::Bad { why: "this lab has no configuration file to read again".to_owned() });
+        };
+        let config = tokio::task::spawn_blocking(move || Config::load(&file))
+            .await
+            .map_err(|_| Error::Unknown)?
+            .map_err(|faults| Error::Config { faults: faults.iter().map(ToString::to_string).collect() })?;
+        self.take_over(who, config).await
+    }
+
+    async fn take_over(self: &Arc<Self>, who: &Who, config: Config) -> Result<Vec<String>, Error> {
+        let changes = self.config().changes(&config);
+        let before = self.boards_now();
+        let commit = {
+            let mut remembered = self.remembered();
+            let book = &mut remembered.book;
+            let stays = |name: &BoardName| config.boards.iter().any(|board| board.name == *name);
+            let gone: Vec<_> = before.keys().filter(|name| !stays(name)).collect();
+            if let Some(hold) = gone.iter().find_map(|name| book.hold_of(name)) {
+                let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);
+                return Err(Error::HeldBy { board, who, until });
+            }
+            for board in gone {
+                book.remove_board(board)?;
+            }
+            book.set_warning(config.warning);
+            for board in &config.boards {
+                book.put_board(board.name.clone(), terms(&config, board));
+            }
+            *self.config.write() = Arc::new(config.clone());
+            let event = Event::Reloaded { changes: changes.clone() };
+            self.ledger().stage(self.entry(None, Some(&who.name), event, Vec::new()))
+        };
+        let mut boards = BTreeMap::new();
+        for config in &config.boards {
+            let before = before.get(&config.name).map(|board| &**board);
+            let board = self.raise(config, before, None).map_err(|error| Error::Device {
+                device: config.name.to_string(),
+                why: error.to_string(),
+            })?;
+            board.mark.touch();
+            boards.insert(config.name.clone(), Arc::new(board));
+        }
+        *self.boards.write() = Arc::new(boards);
+        commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        Ok(changes)
+    }
+}

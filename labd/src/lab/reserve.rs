@@ -1,0 +1,165 @@
+//! Holding a board, waiting for one, holding it longer, handing it over.
+
+use std::sync::Arc;
+
+use protocol::board::{BoardName, State};
+use protocol::hold::{Ask, Hold, Place, Placed};
+use protocol::user::{UserName, Who};
+use protocol::{Error, Span};
+use tokio::time::timeout;
+
+use super::Lab;
+use super::decide::Chore;
+use crate::rules::access::{self, Verb};
+use crate::rules::hold::Done;
+
+/// The longest that a call waits before it says how things stand.
+const LONGEST_WAIT: Span = Span::minutes(5);
+
+impl Lab {
+    /// Holds a board for the caller, or gives them a place in the queue. A hold is theirs when its
+    /// setup script has run.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::HeldBy`], [`Error::AllTaken`],
+    /// [`Error::Setup`], [`Error::CannotRecord`].
+    pub async fn reserve(self: &Arc<Self>, who: &Who, ask: Ask) -> Result<Placed, Error> {
+        access::may(who, Verb::Hold)?;
+        let decision = self
+            .decide(Some(&who.name), |book, now| book.reserve(&who.name, ask, now))
+            .map_err(|error| self.with_nearest(error))?;
+        let (done, chores) = decision.settled().await?;
+        match done.into_iter().next() {
+            Some(Done::Reserved { hold, .. } | Done::Extended { hold }) => {
+                finish(chores, &hold.board).await?;
+                Ok(Placed::Held { hold })
+            }
+            Some(Done::Queued { place, .. }) => {
+                self.place(place).map(|place| Placed::Queued { place })
+            }
+            _ => Err(Error::Unknown),
+        }
+    }
+
+    /// How the caller's place stands. Answers when it has become a hold and the board is prepared,
+    /// or after `patience`, five minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::HoldOver`] if the hold has come and gone.
+    pub async fn placed(&self, who: &Who, number: u64, patience: Span) -> Result<Placed, Error> {
+        let mut decisions = self.decisions.subscribe();
+        let look = async {
+            loop {
+                match self.book.lock().book.placed(&who.name, number)? {
+                    Some((hold, State::Held)) => return Ok(Placed::Held { hold: hold.clone() }),
+                    _ => decisions.mark_unchanged(),
+                }
+                if decisions.changed().await.is_err() {
+                    return Err(Error::Unknown);
+                }
+            }
+        };
+        match timeout(patience.min(LONGEST_WAIT).duration(), look).await {
+            Ok(placed) => placed,
+            Err(_) => self.place(number).map(|place| Placed::Queued { place }),
+        }
+    }
+
+    /// Gives up a place in the queue.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn unqueue(self: &Arc<Self>, who: &Who, number: u64) -> Result<(), Error> {
+        self.decide(Some(&who.name), |book, _| book.unqueue(&who.name, number))?.settled().await?;
+        Ok(())
+    }
+
+    /// Makes the caller's hold last until `span` from now, if that is later.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`], [`Error::HeldBy`], [`Error::OthersWait`], [`Error::CannotRecord`].
+    pub async fn extend(self: &Arc<Self>, who: &Who, board: &BoardName, span: Span) -> Result<Hold, Error> {
+        self.find(board)?;
+        let decision =
+            self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
+        match decision.settled().await?.0.into_iter().next() {
+            Some(Done::Extended { hold }) => Ok(hold),
+            _ => Err(Error::Unknown),
+        }
+    }
+
+    /// Hands the caller's hold to somebody the system knows, under a new number.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::NotHeld`], [`Error::HeldBy`], [`Error::Setup`],
+    /// [`Error::CannotRecord`].
+    pub async fn give(self: &Arc<Self>, who: &Who, board: &BoardName, to: &UserName) -> Result<Hold, Error> {
+        self.find(board)?;
+        let decision =
+            self.decide(Some(&who.name), |book, now| book.give(board, &who.name, to, now))?;
+        let (done, chores) = decision.settled().await?;
+        finish(chores, board).await?;
+        match done.into_iter().next_back() {
+            Some(Done::Reserved { hold, .. }) => Ok(hold),
+            _ => Err(Error::Unknown),
+        }
+    }
+
+    /// The caller's client keeps a hold or a place as long as what is returned lives.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn keep(self: &Arc<Self>, who: &Who, number: u64) -> Result<Kept, Error> {
+        self.book.lock().book.keep(&who.name, number)?;
+        Ok(Kept { lab: self.clone(), number })
+    }
+
+    fn place(&self, number: u64) -> Result<Place, Error> {
+        let place = self.queue().into_iter().find(|place| place.number == number);
+        place.ok_or_else(|| Error::NoSuch {
+            what: "place".to_owned(),
+            name: number.to_string(),
+            near: None,
+        })
+    }
+
+    /// Adds the nearest name to an error that says that there is no such thing.
+    fn with_nearest(&self, error: Error) -> Error {
+        let Error::NoSuch { what, name, near: None } = error else { return error };
+        let boards = self.boards_now();
+        let config = self.config();
+        let names: Vec<&str> = match what.as_str() {
+            "board" => boards.keys().map(BoardName::as_str).collect(),
+            _ => config.classes.keys().map(String::as_str).collect(),
+        };
+        let near = crate::config::reader::nearest(&name, names).map(str::to_owned);
+        Error::NoSuch { what, name, near }
+    }
+}
+
+/// Waits for what is done to `board`.
+///
+/// # Errors
+/// As it failed.
+pub(super) async fn finish(chores: Vec<Chore>, board: &BoardName) -> Result<(), Error> {
+    for chore in chores {
+        if chore.board == *board {
+            return chore.task.await.unwrap_or(Err(Error::Unknown));
+        }
+    }
+    Ok(())
+}
+
+/// A hold or a place that a client keeps.
+pub struct Kept {
+    lab: Arc<Lab>,
+    number: u64,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let now = self.lab.clock.now();
+        self.lab.book.lock().book.let_go(self.number, now);
+        self.lab.decisions.send_modify(|count| *count += 1);
+    }
+}

@@ -1,0 +1,303 @@
+//! What the lab remembers: the ledger, which is the truth, and the store, which is quick to ask.
+//!
+//! Opening brings the two together: the store is brought up to the ledger's end, or built anew
+//! from the newest snapshot and the entries after it. A thread of its own goes on applying what is
+//! committed, and takes snapshots.
+//!
+//! - [`snapshot`]: the logical export, which is backup, migration and rebuild in one
+
+pub mod snapshot;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use nix::fcntl::{Flock, FlockArg};
+use parking_lot::Mutex;
+use protocol::journal::Event;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::clock::{self, Clock};
+use crate::journal::recording::LastRun;
+use crate::ledger::{Committed, Found, Ledger, segment};
+use crate::store::{self, Store};
+use snapshot::Snapshot;
+
+/// A snapshot is taken every so many entries, so that a rebuild never replays many more.
+const SNAPSHOT_EVERY: u64 = 50_000;
+/// The applying thread may be this many entries behind before the ledger waits for it.
+const BACKLOG: usize = 16 * 1024;
+/// How many entries are replayed at once.
+const HANDFUL: usize = 1_024;
+
+/// The lab's memory.
+pub struct Memory {
+    ledger: Ledger,
+    store: Arc<Mutex<Store>>,
+    folder: PathBuf,
+    applied: watch::Receiver<u64>,
+    applier: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the memory is in use; a second daemon is refused.
+    _lock: Flock<File>,
+}
+
+/// Why the memory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another daemon uses it.
+    #[error("another labd uses {folder}", folder = .0.display())]
+    InUse(PathBuf),
+    /// The disk's.
+    #[error("{file}: {source}", file = .file.display())]
+    Disk {
+        /// Which file or folder.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The ledger's.
+    #[error(transparent)]
+    Ledger(#[from] segment::Error),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The ledger lacks entries that were once in it.
+    #[error(
+        "the ledger in {folder} ends with entry {ledger}, but entry {store} was in it once: its end was lost. \
+         Restore the folder from a backup, or run 'labd repair' to go on without the entries after {ledger}",
+        folder = .folder.display()
+    )]
+    Shortened {
+        /// The ledger's folder.
+        folder: PathBuf,
+        /// Its last entry.
+        ledger: u64,
+        /// The last entry that the store was given.
+        store: u64,
+    },
+}
+
+impl Memory {
+    /// Opens the memory in `folder`, which is made if it is not there. Says how the last run ended.
+    ///
+    /// # Errors
+    /// [`Error`]: never lets go of anything that was once acknowledged without saying so.
+    pub fn open(folder: &Path, clock: &Clock) -> Result<(Memory, LastRun), Error> {
+        let lock = lock(folder)?;
+        let snapshot = snapshot::newest(folder)?;
+        let trusted = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+        let store = open_store(folder, snapshot.as_ref())?;
+        let (apply, committed) = sync_channel(BACKLOG);
+        let ledger_folder = folder.join("ledger");
+        let (ledger, found) = Ledger::open(&ledger_folder, trusted, clock.clone(), apply)?;
+        if found.cut > 0 {
+            tracing::warn!(bytes = found.cut, "cut off entries that a crash left unfinished; nobody was told of them");
+        }
+        if found.last < store.applied() {
+            let (ledger, store) = (found.last, store.applied());
+            return Err(Error::Shortened { folder: ledger_folder, ledger, store });
+        }
+        replay(&ledger, &store, found.last)?;
+        let last_run = last_run(&ledger, &found, clock)?;
+        let store = Arc::new(Mutex::new(store));
+        let (applied_now, applied) = watch::channel(found.last);
+        let applier = std::thread::Builder::new().name("store".to_owned()).spawn({
+            let (store, folder) = (store.clone(), folder.to_owned());
+            move || apply_all(&store, &folder, &committed, &applied_now)
+        });
+        let applier = Mutex::new(Some(applier.map_err(disk(folder))?));
+        let memory =
+            Memory { ledger, store, folder: folder.to_owned(), applied, applier, _lock: lock };
+        Ok((memory, last_run))
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Every record whose key begins with `prefix`, without the prefix. A record that this version
+    /// does not understand is passed over, and the log says so.
+    pub fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Vec<(String, T)> {
+        self.store.lock().scan(prefix).unwrap_or_else(|error| {
+            tracing::error!(%error, prefix, "the store cannot be read");
+            Vec::new()
+        })
+    }
+
+    /// Waits until the store has all that is committed by now.
+    pub async fn caught_up(&self) {
+        let committed = *self.ledger.committed().borrow();
+        let mut applied = self.applied.clone();
+        // The thread that applies ends only when the memory is closed.
+        let _ = applied.wait_for(|applied| *applied >= committed).await;
+    }
+
+    /// The same for a thread that may wait.
+    pub fn catch_up(&self) {
+        let committed = *self.ledger.committed().borrow();
+        while *self.applied.borrow() < committed && self.applied.has_changed().is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The lab's state at this moment.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn snapshot(&self) -> Result<Snapshot, store::Error> {
+        self.caught_up().await;
+        take(&self.store.lock())
+    }
+
+    /// Reads the whole ledger again, and compares the store with what the ledger says should be in
+    /// it. A sentence each.
+    pub async fn verify(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        match self.ledger.verify().await {
+            Ok(entries) => said.push(format!("ledger: {entries} entries, every hash is right")),
+            Err(error) => said.push(format!("ledger: {error}")),
+        }
+        self.caught_up().await;
+        match self.compare().await {
+            Ok(None) => said.push("store: every record is what the ledger says".to_owned()),
+            Ok(Some(key)) => said.push(format!(
+                "store: the record '{key}' is not what the ledger says; run 'labctl admin rebuild'"
+            )),
+            Err(error) => said.push(format!("store: {error}; run 'labctl admin rebuild'")),
+        }
+        said
+    }
+
+    /// The first record in which the store and a replay of the ledger differ.
+    async fn compare(&self) -> Result<Option<String>, Error> {
+        let stored = take(&self.store.lock())?;
+        let mut replayed = snapshot::newest(&self.folder)?.unwrap_or_default();
+        while replayed.seq < stored.seq {
+            let entries = self.ledger.read(replayed.seq + 1, HANDFUL).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for committed in entries.iter().take_while(|entry| entry.entry.seq <= stored.seq) {
+                replayed.apply(committed.entry.seq, &committed.writes);
+            }
+            replayed.seq = replayed.seq.max(entries.last().map_or(0, |last| last.entry.seq).min(stored.seq));
+        }
+        Ok(stored.first_difference(&replayed))
+    }
+
+    /// Builds the store anew; the old one is set aside. Returns where it is now.
+    ///
+    /// # Errors
+    /// [`Error`]. Then the old store is still in use, or the next start builds it anew.
+    pub async fn rebuild(&self) -> Result<PathBuf, Error> {
+        self.caught_up().await;
+        let folder = self.folder.join("store");
+        let mut store = self.store.lock();
+        // sled holds a lock on its folder as long as anybody has it open.
+        let spare = self.folder.join("store.spare");
+        let closed = std::mem::replace(&mut *store, Store::open(&spare)?);
+        drop(closed);
+        let aside = Store::set_aside(&folder)?;
+        let fresh = open_store(&self.folder, snapshot::newest(&self.folder)?.as_ref())?;
+        replay(&self.ledger, &fresh, *self.ledger.committed().borrow())?;
+        *store = fresh;
+        std::fs::remove_dir_all(&spare).map_err(disk(&spare))?;
+        Ok(aside)
+    }
+
+    /// Writes what is staged and stops.
+    pub fn close(&self) {
+        self.ledger.close();
+        if let Some(applier) = self.applier.lock().take() {
+            // A panic of the thread has been printed; the next start catches up.
+            let _ = applier.join();
+        }
+        if let Err(error) = self.store.lock().flush() {
+            tracing::warn!(%error, "the store was not flushed; the next start catches up");
+        }
+    }
+}
+
+fn disk(file: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Disk { file: file.to_owned(), source }
+}
+
+fn lock(folder: &Path) -> Result<Flock<File>, Error> {
+    std::fs::create_dir_all(folder).map_err(disk(folder))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(disk(&path))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| Error::InUse(folder.to_owned()))
+}
+
+/// Opens the store; one that cannot be used is set aside, and a new one begins from the snapshot.
+fn open_store(folder: &Path, snapshot: Option<&Snapshot>) -> Result<Store, Error> {
+    let path = folder.join("store");
+    let store = match Store::open(&path) {
+        Ok(store) => store,
+        Err(error @ store::Error::Unusable { .. }) => {
+            let aside = Store::set_aside(&path)?;
+            tracing::error!(%error, aside = %aside.display(), "the store is built anew from the ledger; nothing is lost");
+            Store::open(&path)?
+        }
+        Err(other) => return Err(other.into()),
+    };
+    if let Some(snapshot) = snapshot.filter(|_| store.applied() == 0) {
+        store.apply(snapshot.seq, &snapshot.writes())?;
+    }
+    Ok(store)
+}
+
+/// Applies the entries up to `last` that the store does not have.
+fn replay(ledger: &Ledger, store: &Store, last: u64) -> Result<(), Error> {
+    while store.applied() < last {
+        let entries = ledger.read_waiting(store.applied() + 1, HANDFUL)?;
+        if entries.is_empty() {
+            break;
+        }
+        for committed in entries {
+            store.apply(committed.entry.seq, &committed.writes)?;
+        }
+    }
+    Ok(())
+}
+
+/// How the last run ended. If the machine runs on since then, so does the lab's clock.
+fn last_run(ledger: &Ledger, found: &Found, clock: &Clock) -> Result<LastRun, Error> {
+    let Some((anchor, boot)) = &found.anchor else { return Ok(LastRun::Whole) };
+    if *boot == clock::boot_id() {
+        clock.resume(*anchor);
+        return Ok(LastRun::Whole);
+    }
+    let last = ledger.read_waiting(found.last, 1)?;
+    let stopped = last.last().is_some_and(|last| last.entry.event == Event::Stopped);
+    Ok(if stopped { LastRun::Whole } else { LastRun::Crashed })
+}
+
+/// The thread that keeps the store up with the ledger.
+fn apply_all(
+    store: &Mutex<Store>,
+    folder: &Path,
+    committed: &Receiver<Arc<Committed>>,
+    applied: &watch::Sender<u64>,
+) {
+    for committed in committed {
+        let seq = committed.entry.seq;
+        let mut outcome = store.lock().apply(seq, &committed.writes);
+        if outcome.is_ok() && seq % SNAPSHOT_EVERY == 0 {
+            outcome = take(&store.lock()).map(|snapshot| snapshot::write(folder, &snapshot));
+        }
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the store does not take any more; restart labd to build it anew");
+        }
+        applied.send_replace(seq);
+    }
+}
+
+fn take(store: &Store) -> Result<Snapshot, store::Error> {
+    Ok(Snapshot { seq: store.applied(), records: store.dump()?.into_iter().collect() })
+}

@@ -1,0 +1,243 @@
+//! Everything that flows: each follower is a cursor, and waits for what is new.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::Error;
+use protocol::board::{Board, BoardName, Filter};
+use protocol::user::Who;
+use protocol::wire::{self, Follow, Welcome};
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::sync::watch;
+
+use crate::journal::{Cursor, Recording};
+use crate::lab::Lab;
+use crate::rules::access::{self, Verb};
+
+/// A follower's only buffer.
+const BUFFER: usize = 64 * 1024;
+/// So much is read of what somebody types at once.
+const TYPED: usize = 4 * 1024;
+/// Changes of the board table within this time are sent as one.
+const TABLE_REST: Duration = Duration::from_millis(50);
+
+/// Serves a follower until either side ends.
+///
+/// # Errors
+/// The connection's.
+pub async fn serve(
+    lab: Arc<Lab>,
+    who: Who,
+    what: Follow,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    if let Err(why) = access::may(&who, Verb::See) {
+        return wire::refuse(&mut stream, &why).await;
+    }
+    match what {
+        Follow::Console { .. } => console(lab, who, what, stream).await,
+        Follow::Journal { board, from, tail, stop_at_end } => {
+            let cursor = match from {
+                Some(from) => Ok(Cursor::new(lab.ledger(), board, from)),
+                None => Cursor::tail(lab.ledger(), board, tail).await,
+            };
+            match cursor {
+                Ok(cursor) => journal(lab, cursor, stop_at_end, stream).await,
+                Err(error) => refuse(&mut stream, "the ledger", error).await,
+            }
+        }
+        Follow::Boards => boards(lab, who, stream).await,
+        Follow::Keep { number } => match lab.keep(&who, number) {
+            Ok(_kept) => {
+                wire::accept(&mut stream, &Welcome::default()).await?;
+                let (mut read, _write) = split(stream);
+                until_over(&lab, &mut read, std::future::pending()).await
+            }
+            Err(why) => wire::refuse(&mut stream, &why).await,
+        },
+        Follow::Export => match lab.export(&who).await {
+            Ok(snapshot) => {
+                wire::accept(&mut stream, &Welcome::default()).await?;
+                stream.write_all((snapshot.lines().join("\n") + "\n").as_bytes()).await?;
+                stream.shutdown().await
+            }
+            Err(why) => wire::refuse(&mut stream, &why).await,
+        },
+    }
+}
+
+async fn refuse(stream: &mut (impl AsyncWrite + Unpin), device: &str, error: impl ToString) -> io::Result<()> {
+    let why = Error::Device { device: device.to_owned(), why: error.to_string() };
+    wire::refuse(stream, &why).await
+}
+
+/// Does `work` until it is done, the lab ends, or the follower closes the connection.
+async fn until_over(
+    lab: &Lab,
+    read: &mut ReadHalf<impl AsyncRead>,
+    work: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let mut ending = lab.ending();
+    let mut ignored = [0; 64];
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = ending.changed() => return Ok(()),
+            read = read.read(&mut ignored) => if read? == 0 { return Ok(()) },
+        }
+    }
+}
+
+async fn console(
+    lab: Arc<Lab>,
+    who: Who,
+    what: Follow,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let Follow::Console { board, from, pen, stop_at_end } = what else { return Ok(()) };
+    let mut viewer = match lab.attach(&who, &board, from, pen).await {
+        Ok(viewer) => viewer,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session }).await?;
+    let (mut read, write) = split(stream);
+    let recording = viewer.recording().clone();
+    let stop = stop_at_end.then(|| recording.end());
+    let show = show(&recording, viewer.start, stop, write);
+    let mut ending = lab.ending();
+    let mut typed = vec![0; TYPED];
+    tokio::pin!(show);
+    loop {
+        tokio::select! {
+            done = &mut show => return done,
+            read = read.read(&mut typed) => match read? {
+                0 => return Ok(()),
+                read => viewer.type_in(typed[..read].to_vec()).await,
+            },
+            _ = &mut viewer.ended => return Ok(()),
+            _ = ending.changed() => return Ok(()),
+        }
+    }
+}
+
+/// Sends a recording from `offset` on, and what is new as it comes. What is no longer kept when it is
+/// due ends the connection: the follower comes back, and is told where the bytes begin.
+async fn show<IO: AsyncWrite>(
+    recording: &Arc<Recording>,
+    mut offset: u64,
+    stop: Option<u64>,
+    mut to: WriteHalf<IO>,
+) -> io::Result<()> {
+    let mut growth = recording.growth();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let end = *growth.borrow_and_update();
+        while offset < end {
+            let (start, read) = read_at(recording, offset, &mut buffer).await?;
+            if start != offset || read == 0 {
+                return Ok(());
+            }
+            to.write_all(&buffer[..read]).await?;
+            offset += read as u64;
+        }
+        if stop.is_some_and(|stop| offset >= stop) || growth.changed().await.is_err() {
+            return to.shutdown().await;
+        }
+    }
+}
+
+/// What is new is in the page cache; what is old may have to come from the disk.
+async fn read_at(recording: &Arc<Recording>, offset: u64, buffer: &mut Vec<u8>) -> io::Result<(u64, usize)> {
+    const NEW: u64 = 8 << 20;
+    if offset + NEW > recording.end() {
+        return recording.read(offset, buffer);
+    }
+    let (recording, mut owned) = (recording.clone(), std::mem::take(buffer));
+    let (outcome, owned) = tokio::task::spawn_blocking(move || {
+        let outcome = recording.read(offset, &mut owned);
+        (outcome, owned)
+    })
+    .await?;
+    *buffer = owned;
+    outcome
+}
+
+async fn journal(
+    lab: Arc<Lab>,
+    mut cursor: Cursor,
+    stop_at_end: bool,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    wire::accept(&mut stream, &Welcome { start: cursor.position(), session: 0 }).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        loop {
+            let mut lines = Vec::new();
+            while let Some(committed) = cursor.at_hand().await.map_err(io::Error::other)? {
+                push_line(&mut lines, &committed.entry)?;
+                if lines.len() >= BUFFER {
+                    break;
+                }
+            }
+            if lines.is_empty() {
+                if stop_at_end {
+                    return write.shutdown().await;
+                }
+                match cursor.next().await.map_err(io::Error::other)? {
+                    Some(committed) => push_line(&mut lines, &committed.entry)?,
+                    None => return Ok(()),
+                }
+            }
+            write.write_all(&lines).await?;
+        }
+    };
+    until_over(&lab, &mut read, tell).await
+}
+
+async fn boards(
+    lab: Arc<Lab>,
+    who: Who,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        let mut changes = lab.changes().subscribe();
+        let mut seen = *changes.borrow_and_update();
+        let rows = lab.rows(&who, &Filter::default());
+        let mut shown: BTreeSet<BoardName> = rows.iter().map(|row| row.name.clone()).collect();
+        let mut lines = Vec::new();
+        rows.iter().try_for_each(|row| push_line(&mut lines, row))?;
+        lines.push(b'\n');
+        loop {
+            write.write_all(&lines).await?;
+            tokio::time::sleep(TABLE_REST).await;
+            if changes.changed().await.is_err() {
+                return Ok(());
+            }
+            lines.clear();
+            let since = std::mem::replace(&mut seen, newest(&mut changes));
+            lab.rows_since(since).iter().try_for_each(|row| push_line(&mut lines, row))?;
+            let names: BTreeSet<BoardName> = lab.names().into_iter().collect();
+            for gone in shown.difference(&names) {
+                push_line(&mut lines, &Board::gone(gone.clone()))?;
+            }
+            shown = names;
+        }
+    };
+    until_over(&lab, &mut read, tell).await
+}
+
+fn newest(changes: &mut watch::Receiver<u64>) -> u64 {
+    *changes.borrow_and_update()
+}
+
+fn push_line(lines: &mut Vec<u8>, what: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, what)?;
+    lines.push(b'\n');
+    Ok(())
+}

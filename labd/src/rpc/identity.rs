@@ -1,0 +1,81 @@
+//! Who is at the other end of a Unix socket: the kernel says which user, the system who that is,
+//! and the configuration what they may do.
+
+use std::ffi::CString;
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use protocol::user::{Role, UserName, Who};
+use tokio::net::unix::UCred;
+
+use crate::config::{Access, Principal};
+
+/// Who the peer is; none if they have no role here.
+///
+/// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
+/// access, whoever may open the socket is a user.
+pub fn of_peer(peer: &UCred, access: &Access) -> Option<Who> {
+    let uid = Uid::from_raw(peer.uid());
+    let user = User::from_uid(uid).ok().flatten();
+    let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
+    let name: UserName = name.parse().ok()?;
+    if uid.is_root() || uid == Uid::effective() {
+        return Some(Who { name, role: Role::Admin });
+    }
+    let groups = user.map(|user| groups(&user)).unwrap_or_default();
+    role(&name, &groups, access).map(|role| Who { name, role })
+}
+
+/// Whether the system knows somebody of that name, or the configuration does.
+pub fn is_known(name: &UserName, access: &Access) -> bool {
+    let named = |principal: &Principal| *principal == Principal::User(name.to_string());
+    [&access.admin, &access.user, &access.viewer].into_iter().flatten().any(named)
+        || User::from_name(name.as_str()).is_ok_and(|user| user.is_some())
+}
+
+fn groups(user: &User) -> Vec<String> {
+    let name = CString::new(user.name.as_str()).unwrap_or_default();
+    let groups = getgrouplist(&name, user.gid).unwrap_or_default();
+    groups.into_iter().filter_map(group_name).collect()
+}
+
+fn group_name(gid: Gid) -> Option<String> {
+    Group::from_gid(gid).ok().flatten().map(|group| group.name)
+}
+
+/// The highest role that the configuration gives to a user or one of their groups.
+fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
+    if *access == Access::default() {
+        return Some(Role::User);
+    }
+    let includes = |principal: &Principal| match principal {
+        Principal::User(user) => user == name.as_str(),
+        Principal::Group(group) => groups.contains(group),
+        Principal::Everybody => true,
+    };
+    let roles = [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
+    roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role_of(name: &str, groups: &[&str], access: &Access) -> Option<Role> {
+        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        role(&name.parse().expect("a name"), &groups, access)
+    }
+
+    #[test]
+    fn the_highest_role_counts_and_strangers_have_none() {
+        let access = Access {
+            admin: vec![Principal::User("root".to_owned()), Principal::Group("ops".to_owned())],
+            user: vec![Principal::Group("lab".to_owned())],
+            viewer: vec![Principal::User("guest".to_owned())],
+        };
+        assert_eq!(role_of("ada", &["lab", "ops"], &access), Some(Role::Admin));
+        assert_eq!(role_of("bob", &["lab"], &access), Some(Role::User));
+        assert_eq!(role_of("guest", &[], &access), Some(Role::Viewer));
+        assert_eq!(role_of("eve", &["users"], &access), None);
+        assert_eq!(role_of("eve", &[], &Access::default()), Some(Role::User));
+    }
+}

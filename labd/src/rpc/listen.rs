@@ -1,0 +1,115 @@
+//! Sockets, and the first line of each connection.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use protocol::user::Who;
+use protocol::wire::{self, Purpose, Welcome};
+use tarpc::server::{BaseChannel, Channel};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::calls::Caller;
+use super::{follow, identity};
+use crate::lab::Lab;
+
+/// Whoever connects says what for within this time.
+const FIRST_LINE: Duration = Duration::from_secs(10);
+
+/// Binds a Unix socket that `mode` may use. A socket that a daemon left behind is replaced; one at
+/// which a daemon still answers is not.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::AddrInUse`] if a daemon answers there.
+pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        let why = format!("another labd answers at {}", path.display());
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Serves whoever connects until the lab ends.
+pub async fn serve(lab: Arc<Lab>, listener: UnixListener) {
+    let mut ending = lab.ending();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ending.changed() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(tokio::spawn(greet(lab.clone(), stream))),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                // Out of descriptors, most likely: some will be closed soon.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn greet(lab: Arc<Lab>, stream: UnixStream) {
+    let who = stream.peer_cred().ok().and_then(|peer| identity::of_peer(&peer, &lab.config().access));
+    let outcome = match who {
+        Some(who) => converse(lab, who, stream).await,
+        None => refuse_stranger(stream).await,
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+async fn refuse_stranger(mut stream: UnixStream) -> io::Result<()> {
+    let why = "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
+    wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
+}
+
+/// Serves one connection of somebody who is known.
+///
+/// # Errors
+/// The connection's.
+pub async fn converse(
+    lab: Arc<Lab>,
+    who: Who,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let purpose = match tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await {
+        Ok(Ok(purpose)) => purpose,
+        Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
+        Err(_) => return Ok(()),
+    };
+    match purpose {
+        Purpose::Call => {
+            wire::accept(&mut stream, &Welcome::default()).await?;
+            answer_calls(Caller { lab, who }, stream).await;
+            Ok(())
+        }
+        Purpose::Follow(what) => follow::serve(lab, who, what, stream).await,
+    }
+}
+
+async fn answer_calls(
+    caller: Caller,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) {
+    use protocol::service::Lab as _;
+    let mut ending = caller.lab.ending();
+    let answers = BaseChannel::with_defaults(wire::frames(stream))
+        .execute(caller.serve())
+        .for_each(|answer| async { drop(tokio::spawn(answer)) });
+    tokio::select! {
+        () = answers => {}
+        _ = ending.changed() => {}
+    }
+}
