@@ -1,1 +1,84 @@
-//! x
+//! labctl: the lab's command line, for people and scripts.
+//!
+//! A command is its arguments, one call, one sentence: see [`cmd`]. Results go to standard output,
+//! talk to standard error. What a command prints, and as what, is [`print`]'s; how it ends is
+//! [`exit`]'s.
+
+pub mod cmd;
+pub mod exit;
+pub mod print;
+pub mod table;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use clap_complete::env::CompleteEnv;
+use protocol::Error;
+use protocol::address::Address;
+use protocol::client::Client;
+
+use crate::cmd::Command;
+use crate::print::{Colour, Output};
+
+/// Boards in a shared lab: hold them, switch them, type on their consoles.
+#[derive(Debug, Parser)]
+#[command(name = "labctl", version, after_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    at: At,
+    /// Print JSON: one object, with the members described in the book
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colours: NO_COLOR and CLICOLOR_FORCE are respected
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Colour,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which lab.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct At {
+    /// Where the lab is; your own daemon if there is one, else the system's
+    #[arg(long, global = true, env = "LAB", value_name = "unix:PATH")]
+    lab: Option<Address>,
+}
+
+impl At {
+    /// The lab's address.
+    pub fn address(&self) -> Address {
+        self.lab.clone().unwrap_or_else(Address::usual)
+    }
+
+    /// Connects for calls.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn connect(&self) -> Result<Client, Error> {
+        Client::connect(&self.address()).await
+    }
+}
+
+/// The whole program, from its arguments to its exit code.
+pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(Cli::command).complete();
+    let cli = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // If even this cannot be printed there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+        }
+    };
+    let mut output = Output::new(cli.json, cli.color);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(cli.command.run(&cli.at, &mut output)),
+        Err(error) => Err(error.into()),
+    };
+    // A thread may still wait for a key that is never pressed.
+    match outcome {
+        Ok(code) => code.unwrap_or(ExitCode::SUCCESS),
+        Err(error) => output.fail(&error),
+    }
+}

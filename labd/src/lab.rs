@@ -128,7 +128,11 @@ impl Lab {
         boards.get(name).cloned().ok_or_else(|| {
             let names = boards.keys().map(BoardName::as_str);
             let near = crate::config::reader::nearest(name.as_str(), names);
-            Error::NoSuch { what: "board".to_owned(), name: name.to_string(), near: near.map(str::to_owned) }
+            Error::NoSuch {
+                what: "board".to_owned(),
+                name: name.to_string(),
+                near: near.map(str::to_owned),
+            }
         })
     }
 }

@@ -217,10 +217,18 @@ impl Ledger {
     ///
     /// # Errors
     /// The disk's, or damage.
-    pub fn read_waiting(&self, from: u64, most: usize) -> Result<Vec<Arc<Committed>>, segment::Error> {
+    pub fn read_waiting(
+        &self,
+        from: u64,
+        most: usize,
+    ) -> Result<Vec<Arc<Committed>>, segment::Error> {
         match self.recent(from, most) {
             Some(entries) => Ok(entries),
-            None => chain::read(&self.shared.folder, from.max(1)..=*self.shared.committed.borrow(), most),
+            None => chain::read(
+                &self.shared.folder,
+                from.max(1)..=*self.shared.committed.borrow(),
+                most,
+            ),
         }
     }
 

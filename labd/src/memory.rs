@@ -95,7 +95,10 @@ impl Memory {
         let ledger_folder = folder.join("ledger");
         let (ledger, found) = Ledger::open(&ledger_folder, trusted, clock.clone(), apply)?;
         if found.cut > 0 {
-            tracing::warn!(bytes = found.cut, "cut off entries that a crash left unfinished; nobody was told of them");
+            tracing::warn!(
+                bytes = found.cut,
+                "cut off entries that a crash left unfinished; nobody was told of them"
+            );
         }
         if found.last < store.applied() {
             let (ledger, store) = (found.last, store.applied());
@@ -185,7 +188,8 @@ impl Memory {
             for committed in entries.iter().take_while(|entry| entry.entry.seq <= stored.seq) {
                 replayed.apply(committed.entry.seq, &committed.writes);
             }
-            replayed.seq = replayed.seq.max(entries.last().map_or(0, |last| last.entry.seq).min(stored.seq));
+            replayed.seq =
+                replayed.seq.max(entries.last().map_or(0, |last| last.entry.seq).min(stored.seq));
         }
         Ok(stored.first_difference(&replayed))
     }

@@ -20,6 +20,7 @@ pub mod address;
 pub mod board;
 pub mod client;
 pub mod console;
+pub mod demo;
 pub mod error;
 pub mod hold;
 pub mod journal;

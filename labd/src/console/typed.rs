@@ -20,7 +20,7 @@ const PRINTED: usize = 4 * 1024;
 
 /// The span that is being typed.
 #[derive(Debug, Default)]
-pub struct Typed {
+pub(super) struct Typed {
     span: Option<Span>,
 }
 
@@ -37,7 +37,12 @@ struct Span {
 
 impl Typed {
     /// Somebody types. Returns the spans that this ends.
-    pub fn type_in(&mut self, who: UserName, bytes: &[u8], now: Instant) -> Vec<(UserName, Event)> {
+    pub(super) fn type_in(
+        &mut self,
+        who: UserName,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Vec<(UserName, Event)> {
         let goes_on = |span: &Span| span.who == who && !span.is_whole;
         let ended = match &self.span {
             Some(span) if !goes_on(span) => self.write_down(),
@@ -61,7 +66,7 @@ impl Typed {
     }
 
     /// The board prints. Returns the span if it is whole and echoed now.
-    pub fn printed(&mut self, bytes: &[u8]) -> Vec<(UserName, Event)> {
+    pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(UserName, Event)> {
         let Some(span) = &mut self.span else { return Vec::new() };
         let room = PRINTED.saturating_sub(span.printed.len()).min(bytes.len());
         span.printed.extend_from_slice(&bytes[..room]);
@@ -70,7 +75,7 @@ impl Typed {
     }
 
     /// Returns when the span is to be written down, echoed or not.
-    pub async fn due(&self) {
+    pub(super) async fn due(&self) {
         match &self.span {
             Some(span) => sleep_until(span.due).await,
             None => std::future::pending().await,
@@ -78,7 +83,7 @@ impl Typed {
     }
 
     /// Writes the span down if it is due.
-    pub fn settle(&mut self, now: Instant) -> Vec<(UserName, Event)> {
+    pub(super) fn settle(&mut self, now: Instant) -> Vec<(UserName, Event)> {
         let due = self.span.as_ref().is_some_and(|span| span.due <= now);
         if due { self.write_down() } else { Vec::new() }
     }

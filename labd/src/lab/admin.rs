@@ -28,7 +28,8 @@ impl Lab {
             return Err(Error::Bad { why: format!("a note has at most {LONGEST_NOTE} bytes") });
         }
         let event = Event::Noted { text };
-        let commit = self.ledger().stage(self.entry(Some(board), Some(&who.name), event, Vec::new()));
+        let commit =
+            self.ledger().stage(self.entry(Some(board), Some(&who.name), event, Vec::new()));
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
     }
 
@@ -101,13 +102,20 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Bad`] if the lab is in use, or the export is not whole.
-    pub async fn import(self: &Arc<Self>, who: &Who, lines: &[String]) -> Result<Vec<String>, Error> {
+    pub async fn import(
+        self: &Arc<Self>,
+        who: &Who,
+        lines: &[String],
+    ) -> Result<Vec<String>, Error> {
         access::may(who, Verb::Administer)?;
         let snapshot = Snapshot::parse(lines).map_err(|why| Error::Bad { why })?;
         let commit = {
             let remembered = self.remembered();
-            if remembered.book.holds().next().is_some() || remembered.book.all_waiting().next().is_some() {
-                let why = "boards are held or waited for here; an import is for a lab that is not in use";
+            if remembered.book.holds().next().is_some()
+                || remembered.book.all_waiting().next().is_some()
+            {
+                let why =
+                    "boards are held or waited for here; an import is for a lab that is not in use";
                 return Err(Error::Bad { why: why.to_owned() });
             }
             let text = format!("import of {} records", snapshot.records.len());

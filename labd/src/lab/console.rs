@@ -25,8 +25,6 @@ pub struct Viewer {
     pub session: u64,
     /// Where its history begins.
     pub start: u64,
-    /// Comes true when the hold under which it sits is over.
-    pub ended: oneshot::Receiver<()>,
 }
 
 impl Viewer {
@@ -50,7 +48,7 @@ impl Drop for Viewer {
 
 impl Lab {
     /// Seats the caller at a board's console. Who wants the pen must hold the board, and sits there
-    /// under that hold: when it ends, so does the session.
+    /// under that hold: when it ends, what is returned beside the viewer comes true.
     ///
     /// # Errors
     /// [`Error::Lacks`], [`Error::NotAllowed`]; [`Error::HeldBy`] or [`Error::NotHeld`] if the pen
@@ -61,7 +59,7 @@ impl Lab {
         board: &BoardName,
         from: From,
         pen: Pen,
-    ) -> Result<Viewer, Error> {
+    ) -> Result<(Viewer, oneshot::Receiver<()>), Error> {
         access::may(who, Verb::See)?;
         let here = self.find(board)?;
         let lacks = || Error::Lacks { board: board.clone(), what: "console".to_owned() };
@@ -80,7 +78,7 @@ impl Lab {
         };
         self.sessions.lock().insert(session, line.clone());
         here.mark.touch();
-        Ok(Viewer { lab: self.clone(), line, session, start, ended })
+        Ok((Viewer { lab: self.clone(), line, session, start }, ended))
     }
 
     /// What a session asks about the pen.
@@ -116,7 +114,12 @@ impl Lab {
         })
     }
 
-    async fn offset_of(&self, board: &Board, recording: &Recording, from: From) -> Result<u64, Error> {
+    async fn offset_of(
+        &self,
+        board: &Board,
+        recording: &Recording,
+        from: From,
+    ) -> Result<u64, Error> {
         let now = self.clock.now();
         let found = match from {
             From::Start => Ok(recording.start()),
@@ -127,7 +130,10 @@ impl Lab {
             From::Tail { bytes } => recording.line_start(recording.end().saturating_sub(bytes)),
             From::Boot => Ok(self.last_power_on(board).await.unwrap_or(recording.start())),
         };
-        found.map_err(|error| Error::Device { device: "the recording".to_owned(), why: error.to_string() })
+        found.map_err(|error| Error::Device {
+            device: "the recording".to_owned(),
+            why: error.to_string(),
+        })
     }
 
     /// How far the console had come when the board was last switched on.
@@ -136,7 +142,8 @@ impl Lab {
         let is_on = move |entry: &Entry| {
             let on = matches!(
                 entry.event,
-                Event::PowerSent { to: PowerState::On } | Event::PowerSeen { state: PowerState::On }
+                Event::PowerSent { to: PowerState::On }
+                    | Event::PowerSeen { state: PowerState::On }
             );
             on && entry.board.as_ref() == Some(&name)
         };
@@ -144,7 +151,9 @@ impl Lab {
         // Told to be on and seen to be on are one boot: the first of the two counts.
         let told = |event: &Event| matches!(event, Event::PowerSent { .. });
         match newest.as_slice() {
-            [first, second] if told(&first.entry.event) && !told(&second.entry.event) => first.entry.offset,
+            [first, second] if told(&first.entry.event) && !told(&second.entry.event) => {
+                first.entry.offset
+            }
             other => other.last()?.entry.offset,
         }
     }

@@ -181,7 +181,9 @@ impl Lab {
                     note: hold.note.clone(),
                 };
                 let mut draft = on(hold, Some(&hold.who), event);
-                draft.writes.extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
+                draft
+                    .writes
+                    .extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
                 draft
             }
             Done::Prepared { hold } => {
@@ -190,7 +192,8 @@ impl Lab {
                 on(hold, None, event)
             }
             Done::Queued { place, who, want } => {
-                let write = book.waiting(*place).map(|waiting| Write::put(place_key(*place), waiting));
+                let write =
+                    book.waiting(*place).map(|waiting| Write::put(place_key(*place), waiting));
                 let event = Event::Queued { place: *place, want: want.clone() };
                 self.entry(None, Some(who), event, write.into_iter().collect())
             }

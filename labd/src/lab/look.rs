@@ -18,7 +18,10 @@ impl Lab {
         let wanted = |board: &&std::sync::Arc<Board>| {
             let Board { config, .. } = &***board;
             let hold = remembered.book.hold_of(&config.name);
-            filter.want.as_ref().is_none_or(|want| want.is_met_by(&config.name, &config.class, &config.tags))
+            filter
+                .want
+                .as_ref()
+                .is_none_or(|want| want.is_met_by(&config.name, &config.class, &config.tags))
                 && (!filter.mine || hold.is_some_and(|hold| hold.who == who.name))
         };
         boards.values().filter(wanted).map(|board| row(board, &remembered.book)).collect()
@@ -61,13 +64,15 @@ impl Lab {
         let remembered = self.book.lock();
         let places = remembered.book.places(self.clock.now());
         let class = |(name, attributes): (&String, &_)| {
-            let here: Vec<_> = boards.keys().filter(|board| boards[*board].config.class == *name).collect();
+            let here: Vec<_> =
+                boards.keys().filter(|board| boards[*board].config.class == *name).collect();
             let want = Want::Class { name: name.clone() };
             Class {
                 name: name.clone(),
                 attributes: Clone::clone(attributes),
                 boards: here.len() as u32,
-                free: here.iter().filter(|board| remembered.book.hold_of(board).is_none()).count() as u32,
+                free: here.iter().filter(|board| remembered.book.hold_of(board).is_none()).count()
+                    as u32,
                 waiting: places.iter().filter(|place| place.want == want).count() as u32,
             }
         };
@@ -91,7 +96,8 @@ impl Lab {
         let Want::Board { name } = want else { return Vec::new() };
         let Some(board) = boards.get(name) else { return Vec::new() };
         let Board { config, .. } = &**board;
-        let would_take = |place: &Place| place.want.is_met_by(&config.name, &config.class, &config.tags);
+        let would_take =
+            |place: &Place| place.want.is_met_by(&config.name, &config.class, &config.tags);
         self.queue().into_iter().filter(would_take).collect()
     }
 }

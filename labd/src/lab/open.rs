@@ -233,14 +233,17 @@ impl Lab {
         for (name, record) in self.memory.scan::<Record>("board/") {
             let Ok(board) = name.parse::<BoardName>() else { continue };
             let hold = match record.stage {
-                Stage::Preparing { hold, .. } | Stage::Held { hold } | Stage::Releasing { hold } => hold,
+                Stage::Preparing { hold, .. }
+                | Stage::Held { hold }
+                | Stage::Releasing { hold } => hold,
                 Stage::Free => continue,
             };
             if !configured.contains_key(&board) {
                 let last = Last { number: hold.number, place: hold.place, how: Ended::Removed };
                 let record = Record { stage: Stage::Free, last: Some(last), warned: false };
                 let write = Write::put(board_key(&board), &record);
-                let event = Event::Ended { number: hold.number, holder: hold.who, how: Ended::Removed };
+                let event =
+                    Event::Ended { number: hold.number, holder: hold.who, how: Ended::Removed };
                 drafts.push(self.entry(Some(&board), None, event, vec![write]));
             }
         }
@@ -274,7 +277,9 @@ impl Lab {
             .iter()
             .filter_map(|board| Some(Write::put(board_key(board), &book.record(board)?)))
             .collect();
-        writes.extend(book.all_waiting().map(|waiting| Write::put(place_key(waiting.number), waiting)));
+        writes.extend(
+            book.all_waiting().map(|waiting| Write::put(place_key(waiting.number), waiting)),
+        );
         let event = Event::ClockStepped { by_ms: ms };
         drop(self.ledger().stage(self.entry(None, None, event, writes)));
         tracing::warn!(ms, "the machine's clock was set; holds last as long as they would have");
@@ -295,7 +300,9 @@ impl Lab {
         if prune {
             let history = self.config().history.clone();
             let now = self.clock.now();
-            recordings.map(|recording| recording.prune(history.size, history.age, now)).collect::<io::Result<()>>()?;
+            recordings
+                .map(|recording| recording.prune(history.size, history.age, now))
+                .collect::<io::Result<()>>()?;
         }
         Ok(())
     }

@@ -17,7 +17,12 @@ impl Lab {
     /// # Errors
     /// [`Error::Lacks`], [`Error::HeldBy`], [`Error::NotHeld`], [`Error::NotAllowed`],
     /// [`Error::Device`], [`Error::CannotRecord`].
-    pub async fn power(&self, who: &Who, board: &BoardName, ask: PowerAsk) -> Result<PowerDetail, Error> {
+    pub async fn power(
+        &self,
+        who: &Who,
+        board: &BoardName,
+        ask: PowerAsk,
+    ) -> Result<PowerDetail, Error> {
         let keeper = self.keeper(board)?;
         access::may_use(who, board, self.book.lock().book.hold_of(board))?;
         keeper.ask(ask, Some(who.name.clone())).await?;

@@ -45,7 +45,11 @@ impl Lab {
         }
     }
 
-    async fn begin(self: &Arc<Self>, hold: &Hold, attributes: BTreeMap<String, Json>) -> Result<(), Error> {
+    async fn begin(
+        self: &Arc<Self>,
+        hold: &Hold,
+        attributes: BTreeMap<String, Json>,
+    ) -> Result<(), Error> {
         let decision = self.decide_with(
             None,
             |book, _| Ok(book.prepared(&hold.board, hold.number)),
@@ -61,7 +65,9 @@ impl Lab {
 
     /// Ends a hold that never began.
     pub(super) async fn undo(self: &Arc<Self>, hold: &Hold) -> Result<(), Error> {
-        self.decide(None, |book, now| Ok(book.undo(&hold.board, hold.number, now)))?.settled().await?;
+        self.decide(None, |book, now| Ok(book.undo(&hold.board, hold.number, now)))?
+            .settled()
+            .await?;
         Ok(())
     }
 
@@ -135,7 +141,9 @@ impl Lab {
     pub(super) fn known(&self, board: &Board) -> BTreeMap<String, Json> {
         let mut known = self.config().classes.get(&board.config.class).cloned().unwrap_or_default();
         known.extend(board.config.attributes.clone());
-        known.extend(self.book.lock().attributes.get(&board.config.name).cloned().unwrap_or_default());
+        known.extend(
+            self.book.lock().attributes.get(&board.config.name).cloned().unwrap_or_default(),
+        );
         known
     }
 }

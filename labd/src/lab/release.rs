@@ -30,7 +30,9 @@ impl Lab {
         let decision = match breaking {
             None => {
                 access::may(who, Verb::Hold)?;
-                self.decide(Some(&who.name), |book, now| book.release(board, &who.name, number, now))?
+                self.decide(Some(&who.name), |book, now| {
+                    book.release(board, &who.name, number, now)
+                })?
             }
             Some(reason) => {
                 access::may(who, Verb::Administer)?;

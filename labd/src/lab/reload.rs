@@ -23,12 +23,16 @@ impl Lab {
     pub async fn reload(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
         access::may(who, Verb::Administer)?;
         let Some(file) = self.config_file.clone() else {
-            return Err(Error::Bad { why: "this lab has no configuration file to read again".to_owned() });
+            return Err(Error::Bad {
+                why: "this lab has no configuration file to read again".to_owned(),
+            });
         };
         let config = tokio::task::spawn_blocking(move || Config::load(&file))
             .await
             .map_err(|_| Error::Unknown)?
-            .map_err(|faults| Error::Config { faults: faults.iter().map(ToString::to_string).collect() })?;
+            .map_err(|faults| Error::Config {
+                faults: faults.iter().map(ToString::to_string).collect(),
+            })?;
         self.take_over(who, config).await
     }
 

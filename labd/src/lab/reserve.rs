@@ -50,9 +50,11 @@ impl Lab {
         let mut decisions = self.decisions.subscribe();
         let look = async {
             loop {
-                match self.book.lock().book.placed(&who.name, number)? {
-                    Some((hold, State::Held)) => return Ok(Placed::Held { hold: hold.clone() }),
-                    _ => decisions.mark_unchanged(),
+                decisions.mark_unchanged();
+                if let Some((hold, State::Held)) =
+                    self.book.lock().book.placed(&who.name, number)?
+                {
+                    return Ok(Placed::Held { hold: hold.clone() });
                 }
                 if decisions.changed().await.is_err() {
                     return Err(Error::Unknown);
@@ -78,7 +80,12 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NotHeld`], [`Error::HeldBy`], [`Error::OthersWait`], [`Error::CannotRecord`].
-    pub async fn extend(self: &Arc<Self>, who: &Who, board: &BoardName, span: Span) -> Result<Hold, Error> {
+    pub async fn extend(
+        self: &Arc<Self>,
+        who: &Who,
+        board: &BoardName,
+        span: Span,
+    ) -> Result<Hold, Error> {
         self.find(board)?;
         let decision =
             self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
@@ -93,7 +100,12 @@ impl Lab {
     /// # Errors
     /// [`Error::NoSuch`], [`Error::NotHeld`], [`Error::HeldBy`], [`Error::Setup`],
     /// [`Error::CannotRecord`].
-    pub async fn give(self: &Arc<Self>, who: &Who, board: &BoardName, to: &UserName) -> Result<Hold, Error> {
+    pub async fn give(
+        self: &Arc<Self>,
+        who: &Who,
+        board: &BoardName,
+        to: &UserName,
+    ) -> Result<Hold, Error> {
         self.find(board)?;
         let decision =
             self.decide(Some(&who.name), |book, now| book.give(board, &who.name, to, now))?;
@@ -112,6 +124,20 @@ impl Lab {
     pub fn keep(self: &Arc<Self>, who: &Who, number: u64) -> Result<Kept, Error> {
         self.book.lock().book.keep(&who.name, number)?;
         Ok(Kept { lab: self.clone(), number })
+    }
+
+    /// Returns when a hold or a place of the caller's is over.
+    pub async fn until_over(&self, who: &Who, number: u64) {
+        let mut decisions = self.decisions.subscribe();
+        loop {
+            decisions.mark_unchanged();
+            if self.book.lock().book.placed(&who.name, number).is_err() {
+                return;
+            }
+            if decisions.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     fn place(&self, number: u64) -> Result<Place, Error> {

@@ -82,11 +82,7 @@ pub(super) fn parse_header(bytes: &[u8]) -> Option<(u64, Hash)> {
 }
 
 /// Appends a batch to `out`, and returns the hash of its last entry.
-pub(super) fn encode(
-    records: &[Record],
-    mut before: Hash,
-    out: &mut Vec<u8>,
-) -> io::Result<Hash> {
+pub(super) fn encode(records: &[Record], mut before: Hash, out: &mut Vec<u8>) -> io::Result<Hash> {
     out.extend_from_slice(MARK);
     out.extend_from_slice(&(records.len() as u32).to_le_bytes());
     let length_at = out.len();

@@ -75,7 +75,10 @@ impl Snapshot {
         let head: Head = serde_json::from_str(head)
             .map_err(|error| format!("line 1 is not the beginning of an export: {error}"))?;
         if head.version != 1 {
-            return Err(format!("this export has version {}, and this labd knows version 1", head.version));
+            return Err(format!(
+                "this export has version {}, and this labd knows version 1",
+                head.version
+            ));
         }
         let foot: Foot = serde_json::from_str(foot)
             .map_err(|error| format!("the last line is not the end of an export: {error}"))?;

@@ -78,12 +78,21 @@ impl service::Lab for Caller {
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
         if !identity::is_known(&to, &self.lab.config().access) {
-            return Err(Error::NoSuch { what: "user".to_owned(), name: to.to_string(), near: None });
+            return Err(Error::NoSuch {
+                what: "user".to_owned(),
+                name: to.to_string(),
+                near: None,
+            });
         }
         self.lab.give(&self.who, &board, &to).await
     }
 
-    async fn power(self, _: Context, board: BoardName, ask: PowerAsk) -> Result<PowerDetail, Error> {
+    async fn power(
+        self,
+        _: Context,
+        board: BoardName,
+        ask: PowerAsk,
+    ) -> Result<PowerDetail, Error> {
         self.lab.power(&self.who, &board, ask).await
     }
 

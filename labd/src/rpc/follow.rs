@@ -54,7 +54,11 @@ pub async fn serve(
             Ok(_kept) => {
                 wire::accept(&mut stream, &Welcome::default()).await?;
                 let (mut read, _write) = split(stream);
-                until_over(&lab, &mut read, std::future::pending()).await
+                let kept = async {
+                    lab.until_over(&who, number).await;
+                    Ok(())
+                };
+                until_over(&lab, &mut read, kept).await
             }
             Err(why) => wire::refuse(&mut stream, &why).await,
         },
@@ -69,7 +73,11 @@ pub async fn serve(
     }
 }
 
-async fn refuse(stream: &mut (impl AsyncWrite + Unpin), device: &str, error: impl ToString) -> io::Result<()> {
+async fn refuse(
+    stream: &mut (impl AsyncWrite + Unpin),
+    device: &str,
+    error: impl ToString,
+) -> io::Result<()> {
     let why = Error::Device { device: device.to_owned(), why: error.to_string() };
     wire::refuse(stream, &why).await
 }
@@ -99,7 +107,7 @@ async fn console(
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     let Follow::Console { board, from, pen, stop_at_end } = what else { return Ok(()) };
-    let mut viewer = match lab.attach(&who, &board, from, pen).await {
+    let (viewer, ended) = match lab.attach(&who, &board, from, pen).await {
         Ok(viewer) => viewer,
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
@@ -108,19 +116,21 @@ async fn console(
     let recording = viewer.recording().clone();
     let stop = stop_at_end.then(|| recording.end());
     let show = show(&recording, viewer.start, stop, write);
-    let mut ending = lab.ending();
-    let mut typed = vec![0; TYPED];
-    tokio::pin!(show);
-    loop {
-        tokio::select! {
-            done = &mut show => return done,
-            read = read.read(&mut typed) => match read? {
+    let typing = async {
+        let mut typed = vec![0; TYPED];
+        loop {
+            match read.read(&mut typed).await? {
                 0 => return Ok(()),
                 read => viewer.type_in(typed[..read].to_vec()).await,
-            },
-            _ = &mut viewer.ended => return Ok(()),
-            _ = ending.changed() => return Ok(()),
+            }
         }
+    };
+    let mut ending = lab.ending();
+    tokio::select! {
+        done = show => done,
+        done = typing => done,
+        _ = ended => Ok(()),
+        _ = ending.changed() => Ok(()),
     }
 }
 
@@ -151,7 +161,11 @@ async fn show<IO: AsyncWrite>(
 }
 
 /// What is new is in the page cache; what is old may have to come from the disk.
-async fn read_at(recording: &Arc<Recording>, offset: u64, buffer: &mut Vec<u8>) -> io::Result<(u64, usize)> {
+async fn read_at(
+    recording: &Arc<Recording>,
+    offset: u64,
+    buffer: &mut Vec<u8>,
+) -> io::Result<(u64, usize)> {
     const NEW: u64 = 8 << 20;
     if offset + NEW > recording.end() {
         return recording.read(offset, buffer);

@@ -52,7 +52,8 @@ fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
         Principal::Group(group) => groups.contains(group),
         Principal::Everybody => true,
     };
-    let roles = [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
+    let roles =
+        [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
     roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
 }
 

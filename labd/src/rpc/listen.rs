@@ -59,7 +59,8 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener) {
 }
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
-    let who = stream.peer_cred().ok().and_then(|peer| identity::of_peer(&peer, &lab.config().access));
+    let who =
+        stream.peer_cred().ok().and_then(|peer| identity::of_peer(&peer, &lab.config().access));
     let outcome = match who {
         Some(who) => converse(lab, who, stream).await,
         None => refuse_stranger(stream).await,
@@ -70,7 +71,8 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
 }
 
 async fn refuse_stranger(mut stream: UnixStream) -> io::Result<()> {
-    let why = "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
+    let why =
+        "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
     wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
 }
 

@@ -809,7 +809,8 @@ impl Book {
             return Some((place.who.clone(), &mut place.keepers));
         }
         self.boards.values_mut().find_map(|slot| {
-            let hold = slot.stage.living().filter(|hold| hold.number == number)?;
+            let is_it = |hold: &&Hold| hold.number == number || hold.place == Some(number);
+            let hold = slot.stage.living().filter(is_it)?;
             Some((hold.who.clone(), &mut slot.keepers))
         })
     }

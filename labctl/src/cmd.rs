@@ -1,0 +1,110 @@
+//! Every command: one file each, its arguments and its run side by side.
+
+mod admin;
+mod board;
+mod boards;
+mod classes;
+mod console;
+mod demo;
+mod doctor;
+mod extend;
+mod give;
+mod holds;
+mod journal;
+mod man;
+mod note;
+mod power;
+mod queue;
+mod release;
+mod reload;
+mod reserve;
+mod run;
+mod steps;
+mod wait;
+mod want;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::At;
+use crate::print::Output;
+
+/// What labctl can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the boards: who has them, whether they have power, what they say
+    Boards(boards::Boards),
+    /// Show everything about a board
+    Board(board::Board),
+    /// List the classes of interchangeable boards
+    Classes(classes::Classes),
+    /// Hold a board, or wait for one
+    Reserve(reserve::Reserve),
+    /// Give a board back
+    Release(release::Release),
+    /// Hold a board longer
+    Extend(extend::Extend),
+    /// Hand a board you hold over to somebody else
+    Give(give::Give),
+    /// List the holds
+    Holds(holds::Holds),
+    /// List who waits, for what, and why
+    Queue(queue::Queue),
+    /// Switch a board on or off, or see how it stands
+    Power(power::Power),
+    /// Attach to a board's console; or use it as a pipe, or from a script
+    Console(console::Console),
+    /// Show a board's timeline: who did what, and what happened
+    Journal(journal::Journal),
+    /// Write something down on a board's timeline
+    Note(note::Note),
+    /// Hold a board, run a command with it, and give it back whatever happens
+    Run(run::Run),
+    /// Wait until a board is in a certain state
+    Wait(wait::Wait),
+    /// Have labd read its configuration again
+    Reload(reload::Reload),
+    /// Look for what should be mended, and say how
+    Doctor(doctor::Doctor),
+    /// Look after the lab's memory
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Start a lab made of nothing, or find the one that runs
+    Demo(demo::Demo),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(man::Man),
+}
+
+impl Command {
+    /// Runs it. An exit code is returned where it is another's: the command's that was run.
+    ///
+    /// # Errors
+    /// Whatever it is, [`crate::exit`] has a code for it.
+    pub async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<Option<ExitCode>> {
+        match self {
+            Command::Boards(command) => command.run(at, out).await?,
+            Command::Board(command) => command.run(at, out).await?,
+            Command::Classes(command) => command.run(at, out).await?,
+            Command::Reserve(command) => command.run(at, out).await?,
+            Command::Release(command) => command.run(at, out).await?,
+            Command::Extend(command) => command.run(at, out).await?,
+            Command::Give(command) => command.run(at, out).await?,
+            Command::Holds(command) => command.run(at, out).await?,
+            Command::Queue(command) => command.run(at, out).await?,
+            Command::Power(command) => command.run(at, out).await?,
+            Command::Console(command) => command.run(at, out).await?,
+            Command::Journal(command) => command.run(at, out).await?,
+            Command::Note(command) => command.run(at, out).await?,
+            Command::Run(command) => return command.run(at, out).await.map(Some),
+            Command::Wait(command) => command.run(at, out).await?,
+            Command::Reload(command) => command.run(at, out).await?,
+            Command::Doctor(command) => command.run(at, out).await?,
+            Command::Admin(command) => command.run(at, out).await?,
+            Command::Demo(command) => command.run(at, out).await?,
+            Command::Man(command) => command.run()?,
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,82 @@
+//! `labctl admin`: look after the lab's memory.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Subcommand;
+use protocol::client;
+use protocol::wire::Follow;
+
+use crate::At;
+use crate::exit::Failure;
+use crate::print::Output;
+
+/// Look after the lab's memory.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Read the whole ledger again, and compare the store with it
+    Verify,
+    /// Write the lab's whole state to a file, or to standard output: a backup
+    Export {
+        /// The file
+        file: Option<PathBuf>,
+    },
+    /// Take over an export, in a lab that is not in use
+    Import {
+        /// The file; standard input if not named
+        file: Option<PathBuf>,
+    },
+    /// Build the store anew from the ledger
+    Rebuild,
+}
+
+impl Admin {
+    pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        let said = match self {
+            Admin::Verify => at.connect().await?.verify().await?,
+            Admin::Rebuild => at.connect().await?.rebuild().await?,
+            Admin::Import { file } => at.connect().await?.import(read(file)?).await?,
+            Admin::Export { file } => return export(at, file, out).await,
+        };
+        out.tell("said", &said, said.join("\n"))?;
+        Ok(())
+    }
+}
+
+fn read(file: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+        None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            text
+        }
+    };
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+async fn export(at: &At, file: Option<PathBuf>, out: &mut Output) -> anyhow::Result<()> {
+    if file.is_none() && std::io::stdout().is_terminal() {
+        let help = "name a file, or send it somewhere: labctl admin export > lab.jsonl";
+        return Err(Failure::usage("an export is not for a terminal", help).into());
+    }
+    let (mut flow, _) = client::follow(&at.address(), Follow::Export).await?;
+    let mut text = String::new();
+    while let Some(line) = client::next_line(&mut flow).await? {
+        text += &line;
+        text.push('\n');
+    }
+    match file {
+        None => std::io::stdout().write_all(text.as_bytes())?,
+        Some(file) => {
+            // Whole or not at all: a broken backup is worse than none.
+            let unfinished = file.with_extension("unfinished");
+            std::fs::write(&unfinished, text)
+                .and_then(|()| std::fs::rename(&unfinished, &file))
+                .with_context(|| file.display().to_string())?;
+            out.say(format_args!("written to {}", file.display()));
+        }
+    }
+    Ok(())
+}

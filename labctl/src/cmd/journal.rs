@@ -1,0 +1,89 @@
+//! `labctl journal`: a board's timeline, or the lab's.
+
+use protocol::board::BoardName;
+use protocol::client;
+use protocol::console::{From, Pen};
+use protocol::journal::Entry;
+use protocol::text;
+use protocol::wire::Follow;
+use tokio::io::AsyncReadExt;
+
+use super::want;
+use crate::At;
+use crate::print::{Output, Style};
+
+/// Show a board's timeline, or the lab's.
+#[derive(Debug, clap::Args)]
+pub struct Journal {
+    /// The board; without one, the whole lab
+    #[arg(add = want::boards())]
+    board: Option<BoardName>,
+    /// So many of the newest entries
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50, conflicts_with = "from")]
+    last: u32,
+    /// From this entry on
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<u64>,
+    /// Go on with what happens
+    #[arg(short, long)]
+    follow: bool,
+    /// With what the console printed in between
+    #[arg(short, long, requires = "board", conflicts_with = "follow")]
+    console: bool,
+}
+
+impl Journal {
+    pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        let what = Follow::Journal {
+            board: self.board.clone(),
+            from: self.from,
+            tail: self.last,
+            stop_at_end: !self.follow,
+        };
+        let (mut flow, _) = client::follow(&at.address(), what).await?;
+        let mut printed = None;
+        while let Some(line) = client::next_line(&mut flow).await? {
+            if out.is_json() {
+                out.line(line)?;
+                continue;
+            }
+            let entry: Entry = serde_json::from_str(&line)?;
+            if let (true, Some(board), Some(offset)) = (self.console, &self.board, entry.offset) {
+                let from = printed.replace(offset).unwrap_or(offset);
+                between(at, out, board, from, offset).await?;
+            }
+            out.line(sentence(out, &entry))?;
+        }
+        Ok(())
+    }
+}
+
+fn sentence(out: &Output, entry: &Entry) -> String {
+    let at = out.paint(out.instant(entry.at), Style::Faint);
+    let board = entry.board.as_ref().map(|board| format!("{board} ")).unwrap_or_default();
+    let who = entry.who.as_ref().map(|who| format!("{who}: ")).unwrap_or_default();
+    format!("{at} {board}{who}{}", entry.event)
+}
+
+/// What the console printed between two entries, as text.
+async fn between(at: &At, out: &mut Output, board: &BoardName, from: u64, to: u64) -> anyhow::Result<()> {
+    if to <= from {
+        return Ok(());
+    }
+    let what = Follow::Console {
+        board: board.clone(),
+        from: From::Offset { offset: from },
+        pen: Pen::Unwanted,
+        stop_at_end: true,
+    };
+    let (flow, welcome) = client::follow(&at.address(), what).await?;
+    let mut bytes = Vec::new();
+    flow.take(to.saturating_sub(welcome.start)).read_to_end(&mut bytes).await?;
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let line = text::plain(line, 1_000);
+        if !line.is_empty() {
+            out.line(format_args!("    | {line}"))?;
+        }
+    }
+    Ok(())
+}

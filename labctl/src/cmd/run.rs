@@ -1,0 +1,186 @@
+//! `labctl run`: hold a board, run a command with it, and give it back whatever happens.
+//!
+//! The daemon frees the board: the hold is tied to this process, so it ends even if this process
+//! is killed or its machine vanishes.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use protocol::Span;
+use protocol::board::BoardDetail;
+use protocol::client::{self, Client, Flow};
+use protocol::hold::{Ask, Hold, IfTaken, Placed, Release};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::reserve;
+use super::want::Want;
+use crate::At;
+use crate::print::Output;
+
+/// labctl itself failed.
+const OWN_FAULT: u8 = 125;
+/// The hold ended before the command did.
+const HOLD_OVER: u8 = 124;
+/// A command that is told to end is given this long.
+const LAST_WORDS: Span = Span::seconds(10);
+
+/// Hold a board, run a command with it, and give it back whatever happens.
+///
+/// The command finds LAB_BOARD, LAB_CLASS, LAB_HOLD, LAB_UNTIL (in milliseconds since 1970), LAB, and
+/// what is known of the board as LAB_ATTRIBUTES (JSON) and LAB_ATTR_IP, LAB_ATTR_ARCH, … in its
+/// environment.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    #[command(flatten)]
+    want: Want,
+    /// For how long at most; the board's default if not said
+    #[arg(short, long = "for", value_name = "SPAN")]
+    span: Option<Span>,
+    /// Wait for a board no longer than this
+    #[arg(short, long, value_name = "SPAN", default_value = "52w")]
+    wait: Span,
+    /// How long the board stays yours if this process, or its link to the lab, is gone
+    #[arg(long, value_name = "SPAN", default_value = "30s")]
+    grace: Span,
+    /// What you need it for; others see it
+    #[arg(short, long)]
+    note: Option<String>,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<ExitCode> {
+        let lab = at.connect().await?;
+        let ask = Ask {
+            want: self.want.wanted(),
+            span: self.span,
+            if_taken: IfTaken::Queue,
+            grace: Some(self.grace),
+            note: self.note.clone().or_else(|| Some(self.line())),
+            ssh_key: reserve::ssh_key(None)?,
+        };
+        let (hold, kept) = match lab.reserve(ask).await? {
+            Placed::Held { hold } => {
+                let kept = reserve::keep(at, hold.number).await?;
+                (hold, kept)
+            }
+            Placed::Queued { place } => {
+                let kept = reserve::keep(at, place.number).await?;
+                (reserve::wait(&lab, place, self.wait, out).await?, kept)
+            }
+        };
+        out.say(format_args!("{} is yours until {}", hold.board, out.time(hold.until)));
+        let code = self.with(at, &lab, &hold, kept, out).await;
+        let release = Release { number: Some(hold.number), breaking: None };
+        if let Err(error) = lab.release(hold.board.clone(), release).await {
+            out.say(format_args!("{}: {error}; the lab frees it within {}", hold.board, self.grace));
+        }
+        code
+    }
+
+    /// Runs the command with the board.
+    async fn with(&self, at: &At, lab: &Client, hold: &Hold, kept: Flow, out: &Output) -> anyhow::Result<ExitCode> {
+        let detail = lab.board(hold.board.clone()).await?;
+        let mut child = match self.start(at, hold, &detail) {
+            Ok(child) => child,
+            Err(error) => {
+                out.say(format_args!("{}: {error}", self.line()));
+                let missing = error.kind() == std::io::ErrorKind::NotFound;
+                return Ok(ExitCode::from(if missing { 127 } else { 126 }));
+            }
+        };
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let over = hold_is_over(at, lab, hold, kept);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                status = child.wait() => return Ok(status.map_or(ExitCode::from(OWN_FAULT), code_of)),
+                why = &mut over => {
+                    out.say(format_args!("{} is no longer yours: {why}", hold.board));
+                    end(&mut child).await;
+                    return Ok(ExitCode::from(HOLD_OVER));
+                }
+                // A terminal has sent it to the command too.
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {
+                    end(&mut child).await;
+                    return Ok(ExitCode::from(128 + 15));
+                }
+            }
+        }
+    }
+
+    fn start(&self, at: &At, hold: &Hold, detail: &BoardDetail) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.command[0]);
+        command
+            .args(&self.command[1..])
+            .env("LAB", at.address().to_string())
+            .env("LAB_BOARD", hold.board.as_str())
+            .env("LAB_CLASS", &detail.board.class)
+            .env("LAB_HOLD", hold.number.to_string())
+            .env("LAB_UNTIL", hold.until.0.to_string())
+            .env("LAB_ATTRIBUTES", serde_json::to_string(&detail.attributes)?)
+            .kill_on_drop(true);
+        for (name, value) in &detail.attributes {
+            let name: String = name
+                .chars()
+                .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
+                .collect();
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            command.env(format!("LAB_ATTR_{name}"), value);
+        }
+        command.spawn()
+    }
+
+    fn line(&self) -> String {
+        let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
+    }
+}
+
+/// Returns when the hold is over, and why. A link that broke is made again as long as there is one.
+async fn hold_is_over(at: &At, lab: &Client, hold: &Hold, mut kept: Flow) -> String {
+    let mut lab = lab.clone();
+    loop {
+        // Nothing flows; that it ends is all there is to know.
+        let _ = client::next_line(&mut kept).await;
+        loop {
+            match lab.placed(hold.number, Span::default()).await {
+                Ok(_) => break,
+                Err(protocol::Error::Unreachable { .. } | protocol::Error::TimedOut { .. }) => {
+                    tokio::time::sleep(Span::millis(500).duration()).await;
+                    if let Ok(again) = at.connect().await {
+                        lab = again;
+                    }
+                }
+                Err(error) => return error.to_string(),
+            }
+        }
+        if let Ok(again) = reserve::keep(at, hold.number).await {
+            kept = again;
+        }
+    }
+}
+
+/// Tells a command to end, and ends it if it does not.
+async fn end(child: &mut Child) {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        // If it is gone already, so much the better.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
+    if tokio::time::timeout(LAST_WORDS.duration(), child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
+}
+
+fn code_of(status: ExitStatus) -> ExitCode {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAULT))
+}

@@ -1,0 +1,83 @@
+//! `labctl wait`: wait until a board is in a certain state.
+
+use protocol::board::{Board, BoardName, State};
+use protocol::client;
+use protocol::console::ConsoleState;
+use protocol::power::PowerState;
+use protocol::wire::Follow;
+use protocol::{Error, Span};
+
+use super::want;
+use crate::At;
+use crate::exit::Failure;
+use crate::print::Output;
+
+/// Wait until a board is in a certain state.
+#[derive(Debug, clap::Args)]
+pub struct Wait {
+    /// The board
+    #[arg(add = want::boards())]
+    board: BoardName,
+    /// Until what; for a line of its console see 'labctl console --expect'
+    #[arg(value_enum)]
+    until: Until,
+    /// No longer than this
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Until {
+    /// Nobody holds it
+    Free,
+    /// Somebody holds it
+    Held,
+    /// It has power
+    On,
+    /// It has no power
+    Off,
+    /// Its console's device is there
+    Open,
+}
+
+impl Until {
+    fn is_met_by(self, board: &Board) -> bool {
+        match self {
+            Until::Free => board.state == State::Free,
+            Until::Held => board.state == State::Held,
+            Until::On => board.power == PowerState::On,
+            Until::Off => board.power == PowerState::Off,
+            Until::Open => board.console == ConsoleState::Open,
+        }
+    }
+}
+
+impl Wait {
+    pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        // Asked first, so that a name that is wrong is an error and not a wait without end.
+        at.connect().await?.board(self.board.clone()).await?;
+        let patience = self.timeout.unwrap_or(Span(u64::MAX / 2));
+        let met = tokio::time::timeout(patience.duration(), self.watch(at)).await;
+        let board = met.map_err(|_| {
+            Failure::not_in_time(format!("{} was not in time within {patience}", self.board))
+        })??;
+        out.tell("board", &board, format_args!("{}: {}, power {}", board.name, board.state, board.power))?;
+        Ok(())
+    }
+
+    async fn watch(&self, at: &At) -> anyhow::Result<Board> {
+        let (mut flow, _) = client::follow(&at.address(), Follow::Boards).await?;
+        while let Some(line) = client::next_line(&mut flow).await? {
+            if line.is_empty() {
+                continue;
+            }
+            let board: Board = serde_json::from_str(&line)?;
+            if board.name == self.board && self.until.is_met_by(&board) {
+                return Ok(board);
+            }
+        }
+        let (address, why) = (at.address().to_string(), "it closed the connection".to_owned());
+        Err(Error::Unreachable { address, why }.into())
+    }
+}

@@ -1,0 +1,87 @@
+//! How labctl ends, and what it says of an error: what went wrong, and what to do next.
+
+use protocol::Error;
+
+/// For the end of `--help`.
+pub const HELP: &str = "\
+Exit status:
+  0 done                     6 held by another          11 the hold is not, or no longer, yours
+  1 failed                   7 not in time              12 client and labd do not fit together
+  2 wrong usage              8 no labd answers
+  3 no such thing            9 board or lab at fault
+  5 not allowed             'labctl run' ends as its command does; 124 to 128 as env(1) and timeout(1)";
+
+/// Wrong usage.
+pub const USAGE: u8 = 2;
+/// Not in time.
+pub const NOT_IN_TIME: u8 = 7;
+
+/// An error of labctl's own, with its exit code and the next step to take.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Failure {
+    /// What went wrong.
+    pub what: String,
+    /// The exit code.
+    pub code: u8,
+    /// The next step.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// Wrong usage that clap cannot see.
+    pub fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure { what: what.into(), code: USAGE, help: Some(help.into()) }
+    }
+
+    /// Something did not happen in time.
+    pub fn not_in_time(what: impl Into<String>) -> Failure {
+        Failure { what: what.into(), code: NOT_IN_TIME, help: None }
+    }
+}
+
+/// The exit code of an error.
+pub fn code(error: &anyhow::Error) -> u8 {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.code;
+    }
+    match error.downcast_ref::<Error>() {
+        None | Some(Error::Config { .. } | Error::Internal { .. } | Error::Unknown) => 1,
+        Some(Error::Bad { .. }) => USAGE,
+        Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
+        Some(Error::NotAllowed { .. }) => 5,
+        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => 6,
+        Some(Error::TimedOut { .. }) => NOT_IN_TIME,
+        Some(Error::Unreachable { .. }) => 8,
+        Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,
+        Some(Error::NotHeld { .. } | Error::HoldOver { .. }) => 11,
+        Some(Error::TooOld { .. }) => 12,
+    }
+}
+
+/// The next step to take.
+pub fn help(error: &anyhow::Error) -> Option<String> {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.help.clone();
+    }
+    let help = match error.downcast_ref::<Error>()? {
+        Error::NoSuch { what, .. } if what == "board" => "labctl boards".to_owned(),
+        Error::NoSuch { what, .. } if what.contains("class") => "labctl classes".to_owned(),
+        Error::NoSuch { what, .. } if what == "place" => "labctl queue".to_owned(),
+        Error::HeldBy { board, .. } => format!("wait for it with 'labctl reserve {board} --wait', or look on with 'labctl console {board} --read-only'"),
+        Error::AllTaken { .. } => "add --wait to wait for the first that is free".to_owned(),
+        Error::NotHeld { board } => format!("labctl reserve {board}"),
+        Error::HoldOver { board, .. } => format!("see 'labctl journal {board}', and hold it again with 'labctl reserve {board}'"),
+        Error::OthersWait { .. } => "see who waits with 'labctl queue'".to_owned(),
+        Error::NotAllowed { .. } => "see who you are to this lab with 'labctl doctor', or ask its administrator".to_owned(),
+        Error::Device { .. } => "see 'labctl doctor' and the board's 'labctl journal'".to_owned(),
+        Error::Setup { board, .. } => format!("see 'labctl journal {board}'; the script is the administrator's"),
+        Error::Config { .. } => "mend labd.conf; 'labd check FILE' shows each fault in its place".to_owned(),
+        Error::Unreachable { .. } => "start a lab with 'labctl demo', or name one with --lab unix:PATH or LAB=unix:PATH".to_owned(),
+        Error::CannotRecord { .. } => "make room on the disk of the daemon's state folder".to_owned(),
+        Error::TimedOut { .. } => "see how it stands with 'labctl boards'".to_owned(),
+        Error::Lacks { board, .. } => format!("see what it has with 'labctl board {board}'"),
+        _ => return None,
+    };
+    Some(help)
+}

@@ -1,0 +1,234 @@
+//! What labctl prints: a sentence or a table for people, one JSON object for scripts.
+//!
+//! ```json
+//! {"schema":"labctl/1","kind":"boards","items":[…]}
+//! {"schema":"labctl/1","kind":"hold","item":{…}}
+//! {"schema":"labctl/1","kind":"error","error":{…},"message":"…","exit":6,"help":"…"}
+//! ```
+//!
+//! The items are the protocol's own types. Members are added, never renamed or given a new meaning.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use jiff::{Timestamp, Zoned};
+use protocol::Time;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::exit;
+use crate::table::Table;
+
+const SCHEMA: &str = "labctl/1";
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a word stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Good: free, on, open.
+    Good,
+    /// Worth a look: held, waiting.
+    Busy,
+    /// Wrong.
+    Bad,
+    /// Less important.
+    Faint,
+    /// The head of a table.
+    Head,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Style::Good => "32",
+            Style::Busy => "33",
+            Style::Bad => "31",
+            Style::Faint => "2",
+            Style::Head => "1",
+        }
+    }
+}
+
+/// Where a command prints to, and as what.
+pub struct Output {
+    json: bool,
+    colour: bool,
+    colour_errors: bool,
+    /// How wide a line may be; none if nobody looks.
+    width: Option<usize>,
+    now: Zoned,
+}
+
+impl Output {
+    /// Looks at the terminal and the environment.
+    pub fn new(json: bool, colour: Colour) -> Output {
+        Output {
+            json,
+            colour: colours(colour, &io::stdout()),
+            colour_errors: colours(colour, &io::stderr()),
+            width: io::stdout().is_terminal().then(terminal_width).flatten(),
+            now: Zoned::now(),
+        }
+    }
+
+    /// Whether scripts read this.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// One thing: the object for scripts, the sentence for people.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub fn tell(
+        &mut self,
+        kind: &str,
+        item: &impl Serialize,
+        sentence: impl fmt::Display,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.line(json!({"schema": SCHEMA, "kind": kind, "item": item}));
+        }
+        self.line(sentence)
+    }
+
+    /// Many things: a list for scripts, a table for people.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub fn list(
+        &mut self,
+        kind: &str,
+        items: &[impl Serialize],
+        table: impl FnOnce(&Output) -> Table,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.line(json!({"schema": SCHEMA, "kind": kind, "items": items}));
+        }
+        let text = table(self).render(self.width);
+        io::stdout().lock().write_all(text.as_bytes())
+    }
+
+    /// A line of standard output.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{line}")
+    }
+
+    /// A line of talk: on standard error, for people only.
+    pub fn say(&self, line: impl fmt::Display) {
+        if !self.json {
+            // If nobody hears it, nothing is lost.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+
+    /// Says what went wrong and what to do next; returns the exit code.
+    pub fn fail(&self, error: &anyhow::Error) -> ExitCode {
+        let code = exit::code(error);
+        let help = exit::help(error);
+        let message = self.describe(error);
+        let mut stderr = io::stderr().lock();
+        let _ = if self.json {
+            let cause = error.downcast_ref::<protocol::Error>();
+            let object = json!({
+                "schema": SCHEMA, "kind": "error", "error": cause, "message": message, "exit": code, "help": help,
+            });
+            writeln!(stderr, "{object}")
+        } else {
+            let (error, bold) = (self.paint_error("error:", Style::Bad), self.paint_error("help:", Style::Head));
+            let help = help.map(|help| format!("\n{bold} {help}")).unwrap_or_default();
+            writeln!(stderr, "{error} {message}{help}")
+        };
+        ExitCode::from(code)
+    }
+
+    /// An error in words, with the times it carries as people read them.
+    fn describe(&self, error: &anyhow::Error) -> String {
+        use protocol::Error;
+        match error.downcast_ref::<Error>() {
+            Some(cause @ (Error::HeldBy { until, .. } | Error::AllTaken { until, .. })) => {
+                format!("{cause} until {}", self.time(*until))
+            }
+            Some(cause @ Error::Setup { output, .. }) if !output.is_empty() => {
+                let lines: Vec<_> = output.lines().map(|line| format!("\n  | {line}")).collect();
+                format!("{cause}; it printed:{}", lines.concat())
+            }
+            Some(cause @ Error::Config { faults }) => {
+                let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+                format!("{cause}{}", lines.concat())
+            }
+            _ => error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        }
+    }
+
+    /// A word that stands out, if colours are used.
+    pub fn paint(&self, word: impl fmt::Display, style: Style) -> String {
+        painted(self.colour, word, style)
+    }
+
+    fn paint_error(&self, word: &str, style: Style) -> String {
+        painted(self.colour_errors, word, style)
+    }
+
+    /// An instant in the local time zone: `14:20`, `tomorrow 09:00`, `Mon 23 Nov 09:00`.
+    pub fn time(&self, time: Time) -> String {
+        let instant = i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let Some(instant) = instant else { return "?".to_owned() };
+        let local = instant.to_zoned(self.now.time_zone().clone());
+        let tomorrow = self.now.tomorrow().map(|day| day.date());
+        if local.date() == self.now.date() {
+            local.strftime("%H:%M").to_string()
+        } else if tomorrow.is_ok_and(|tomorrow| tomorrow == local.date()) {
+            local.strftime("tomorrow %H:%M").to_string()
+        } else {
+            local.strftime("%a %-d %b %H:%M").to_string()
+        }
+    }
+
+    /// An instant to the millisecond, for timelines.
+    pub fn instant(&self, time: Time) -> String {
+        let instant = i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let local = instant.map(|instant| instant.to_zoned(self.now.time_zone().clone()));
+        local.map(|local| local.strftime("%F %T%.3f").to_string()).unwrap_or_default()
+    }
+
+    /// What time it is, for countdowns.
+    pub fn now(&self) -> Time {
+        Time(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0))
+    }
+}
+
+fn painted(colour: bool, word: impl fmt::Display, style: Style) -> String {
+    if colour { format!("\x1b[{}m{word}\x1b[0m", style.code()) } else { word.to_string() }
+}
+
+/// NO_COLOR and TERM=dumb speak against colours, CLICOLOR_FORCE for them; else a terminal decides.
+fn colours(wish: Colour, stream: &impl IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match wish {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto if set("NO_COLOR") => false,
+        Colour::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        Colour::Auto => stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    crossterm::terminal::size().ok().map(|(width, _)| usize::from(width)).filter(|width| *width > 0)
+}

@@ -1,0 +1,105 @@
+//! Tables for people: columns as wide as their widest cell, the last cut to the terminal.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::print::{Output, Style};
+
+/// A table being made.
+pub struct Table {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+    colour_head: Box<dyn Fn(&str) -> String>,
+    /// Said in place of a table without rows.
+    empty: String,
+}
+
+/// One cell: its text, and how it stands out.
+pub struct Cell {
+    text: String,
+    painted: Option<String>,
+}
+
+impl Cell {
+    /// A cell that stands out.
+    pub fn styled(output: &Output, text: impl ToString, style: Style) -> Cell {
+        let text = text.to_string();
+        Cell { painted: Some(output.paint(&text, style)), text }
+    }
+}
+
+impl<T: ToString> From<T> for Cell {
+    fn from(text: T) -> Cell {
+        Cell { text: text.to_string(), painted: None }
+    }
+}
+
+impl Table {
+    /// A table with these columns; `empty` is what is said if it has no rows.
+    pub fn new(output: &Output, head: &[&'static str], empty: impl Into<String>) -> Table {
+        let bold = output.paint("\0", Style::Head);
+        let colour_head = Box::new(move |text: &str| bold.replace('\0', text));
+        Table { head: head.to_vec(), rows: Vec::new(), colour_head, empty: empty.into() }
+    }
+
+    /// Adds a row: as many cells as there are columns.
+    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// The table as text, each line at most `width` wide.
+    pub fn render(&self, width: Option<usize>) -> String {
+        if self.rows.is_empty() {
+            return format!("{}\n", self.empty);
+        }
+        let widths: Vec<usize> = (0..self.head.len())
+            .map(|column| {
+                let cells = self.rows.iter().map(|row| row[column].text.width());
+                cells.chain([self.head[column].width()]).max().unwrap_or(0)
+            })
+            .collect();
+        let head: Vec<Cell> = self
+            .head
+            .iter()
+            .map(|text| Cell { text: (*text).to_owned(), painted: Some((self.colour_head)(text)) })
+            .collect();
+        let mut out = String::new();
+        for row in [&head].into_iter().chain(&self.rows) {
+            push_row(&mut out, row, &widths, width);
+        }
+        out
+    }
+}
+
+fn push_row(out: &mut String, row: &[Cell], widths: &[usize], most: Option<usize>) {
+    let start = out.len();
+    let mut used = 0;
+    for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let is_last = index + 1 == row.len();
+        let room = most.map_or(usize::MAX, |most| most.saturating_sub(used));
+        if is_last && cell.text.width() > room {
+            out.push_str(&cut(&cell.text, room));
+            break;
+        }
+        out.push_str(cell.painted.as_deref().unwrap_or(&cell.text));
+        if !is_last {
+            let gap = width - cell.text.width() + 2;
+            out.extend(std::iter::repeat_n(' ', gap));
+            used += width + 2;
+        }
+    }
+    out.truncate(start + out[start..].trim_end().len());
+    out.push('\n');
+}
+
+fn cut(text: &str, room: usize) -> String {
+    let mut used = 1;
+    let mut short: String = text
+        .chars()
+        .take_while(|letter| {
+            used += letter.to_string().width();
+            used <= room
+        })
+        .collect();
+    short.push('…');
+    short
+}
