@@ -1,16 +1,31 @@
 //! `labd.conf`: UCL in, [`Config`] out, or every fault at once.
+//!
+//! Asked by `main` at the start, by `lab` when it is told to reload, and by `labd check`. What a
+//! driver's options mean is that driver's; whether a device answers is `labd doctor`'s.
 
+mod board;
+mod changes;
+mod check;
+mod class;
+mod crosscheck;
 pub mod fault;
+mod options;
 pub mod reader;
+pub mod secret;
+mod settings;
 pub mod ucl;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::Span;
 use protocol::board::BoardName;
 use serde_json::Value as Json;
 
+pub use self::check::check;
+use self::fault::{Fault, Faults};
+use self::reader::Table;
+use self::ucl::Value;
 use crate::console::Device;
 use crate::power::Outlet;
 
@@ -31,6 +46,54 @@ pub struct Config {
     pub classes: BTreeMap<String, BTreeMap<String, Json>>,
     /// The boards, in the order of the source.
     pub boards: Vec<BoardConfig>,
+}
+
+impl Config {
+    /// Reads a file, and those it includes.
+    ///
+    /// # Errors
+    /// Every fault in it, in the order of the source; or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Config, Vec<Fault>> {
+        Config::build(|faults| ucl::load(path, faults))
+    }
+
+    /// Reads a text. `name` is what faults call it; paths in it begin at that name's folder.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, name: &str) -> Result<Config, Vec<Fault>> {
+        Config::build(|faults| ucl::parse(text, Path::new(name), faults))
+    }
+
+    fn build(source: impl FnOnce(&Faults) -> Value) -> Result<Config, Vec<Fault>> {
+        let faults = Faults::default();
+        let tree = source(&faults);
+        // What is missing from half a tree would be reported as missing from the file.
+        if !faults.is_empty() {
+            return Err(faults.into_sorted());
+        }
+        let config = Config::read(&tree, &faults);
+        if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }
+    }
+
+    fn read(tree: &Value, faults: &Faults) -> Config {
+        let mut top = Table::new(tree, faults);
+        let holds = settings::Holds::read(&mut top, faults);
+        let controllers = options::Controllers::read(&mut top);
+        let classes = class::read(&mut top, &holds, faults);
+        let boards = board::read(&mut top, &classes, &holds, &controllers, faults);
+        let config = Config {
+            setup: Setup::read(&mut top),
+            access: Access::read(&mut top, faults),
+            warning: holds.warning,
+            power: PowerSettings::read(&mut top, faults),
+            history: History::read(&mut top, faults),
+            classes: classes.into_iter().map(|(name, class)| (name, class.attributes)).collect(),
+            boards,
+        };
+        top.finish();
+        config
+    }
 }
 
 /// `setup_script = /usr/local/libexec/board-setup; setup_limit = 2min`
@@ -135,14 +198,7 @@ pub struct Pace {
     pub every: Span,
 }
 
-impl Config {
-    /// Stand-in.
-    pub fn load(_file: &std::path::Path) -> Result<Config, Vec<fault::Fault>> {
-        Err(Vec::new())
-    }
-
-    /// Stand-in.
-    pub fn changes(&self, _new: &Config) -> Vec<String> {
-        Vec::new()
-    }
+impl Pace {
+    /// As fast as the device.
+    pub const UNLIMITED: Pace = Pace { bytes: usize::MAX, every: Span(0) };
 }

@@ -13,6 +13,17 @@ pub struct Fault {
     pub at: Place,
     /// What is wrong, and what to write instead.
     pub message: String,
+    /// Whether the line may be shown.
+    pub line: Line,
+}
+
+/// Whether the line of a fault may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// It may.
+    Shown,
+    /// There is a secret on it.
+    Hidden,
 }
 
 impl fmt::Display for Fault {
@@ -28,7 +39,21 @@ pub struct Faults(Mutex<Vec<Fault>>);
 impl Faults {
     /// Notes a fault.
     pub fn add(&self, at: &Place, message: String) {
-        self.0.lock().push(Fault { at: at.clone(), message });
+        self.push(at, message, Line::Shown);
+    }
+
+    /// Notes a fault in a line with a secret on it.
+    pub fn add_secret(&self, at: &Place, message: String) {
+        self.push(at, message, Line::Hidden);
+    }
+
+    fn push(&self, at: &Place, message: String, line: Line) {
+        self.0.lock().push(Fault { at: at.clone(), message, line });
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 
     /// All of them, in the order of the source.

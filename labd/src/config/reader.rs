@@ -3,28 +3,23 @@
 //! A [`Table`] is one section being read. It remembers which keys were asked for, so that at its
 //! end every other key is a fault that names the nearest key there is.
 
+mod setting;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use protocol::Span;
-
+pub use self::setting::Setting;
 use super::fault::Faults;
 use super::ucl::{Key, Node, Place, Value};
 
-/// Something that a setting can be.
-pub trait Setting: Sized {
-    /// What to write, for the fault that says that something else was written.
-    const WANTED: &'static str;
-
-    /// Reads it.
-    ///
-    /// # Errors
-    /// Why it is not one, in a few words, if [`Setting::WANTED`] does not say enough.
-    fn read(value: &Value) -> Result<Self, Option<String>>;
-}
+/// What keys that hold secrets end in.
+const SECRETS: [&str; 5] = ["community", "password", "passphrase", "secret", "token"];
 
 /// One section being read.
 pub struct Table<'a> {
     entries: &'a [(Key, Value)],
+    is_section: bool,
     at: Place,
     known: Vec<&'static str>,
     faults: &'a Faults,
@@ -34,14 +29,18 @@ impl<'a> Table<'a> {
     /// Begins to read a section. If `value` is none, that is a fault, and the section is empty.
     pub fn new(value: &'a Value, faults: &'a Faults) -> Table<'a> {
         let entries = match &value.node {
-            Node::Object(entries) => entries.as_slice(),
+            Node::Object(entries) => Some(entries.as_slice()),
             _ => {
-                faults
-                    .add(&value.at, format!("{} is not a section; write {{ … }}", describe(value)));
-                &[]
+                let message = repeated(value).unwrap_or_else(|| {
+                    format!("{} is not a section; write {{ … }}", describe(value))
+                });
+                faults.add(&value.at, message);
+                None
             }
         };
-        Table { entries, at: value.at.clone(), known: Vec::new(), faults }
+        let is_section = entries.is_some();
+        let entries = entries.unwrap_or_default();
+        Table { entries, is_section, at: value.at.clone(), known: Vec::new(), faults }
     }
 
     /// Where the section begins.
@@ -60,9 +59,10 @@ impl<'a> Table<'a> {
         match T::read(value) {
             Ok(setting) => Some(setting),
             Err(why) => {
-                let why =
-                    why.unwrap_or_else(|| format!("{} is not {}", describe(value), T::WANTED));
-                self.faults.add(&value.at, format!("{key}: {why}"));
+                let why = why
+                    .or_else(|| repeated(value))
+                    .unwrap_or_else(|| format!("{} is not {}", describe(value), T::WANTED));
+                self.faults.add(&value.at, format!("{key}: {why}{}", swallowed(value)));
                 None
             }
         }
@@ -77,7 +77,12 @@ impl<'a> Table<'a> {
     pub fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         if self.find(key).is_none() {
             self.known.push(key);
-            self.faults.add(&self.at, format!("'{key}' is missing; write {key} = {}", T::WANTED));
+            // A secret that was written out is told of in the end, and what is no section already.
+            let secret = key.strip_suffix("_file").is_some_and(|key| self.find(key).is_some());
+            if self.is_section && !secret {
+                self.faults
+                    .add(&self.at, format!("'{key}' is missing; write {key} = {}", T::WANTED));
+            }
             return None;
         }
         self.optional(key)
@@ -93,69 +98,103 @@ impl<'a> Table<'a> {
     pub fn sections(&mut self, key: &'static str) -> Vec<(&'a Key, &'a Value)> {
         match self.value(key) {
             None => Vec::new(),
-            Some(Value { node: Node::Object(entries), .. }) => {
-                entries.iter().map(|(key, value)| (key, value)).collect()
-            }
             // The same section given twice is an array of two; their parts belong together.
-            Some(Value { node: Node::Array(values), .. }) => values
-                .iter()
-                .filter_map(|value| match &value.node {
-                    Node::Object(entries) => Some(entries),
-                    _ => {
-                        self.faults
-                            .add(&value.at, format!("{key}: {} is not a section", describe(value)));
-                        None
-                    }
-                })
-                .flatten()
-                .map(|(key, value)| (key, value))
-                .collect(),
-            Some(other) => {
-                self.faults.add(
-                    &other.at,
-                    format!("{key}: {} is not a section; write {{ … }}", describe(other)),
-                );
-                Vec::new()
+            Some(Value { node: Node::Array(values), .. }) => {
+                values.iter().flat_map(|value| self.entries_of(key, value)).collect()
             }
+            Some(other) => self.entries_of(key, other),
         }
+    }
+
+    fn entries_of(&self, key: &str, value: &'a Value) -> Vec<(&'a Key, &'a Value)> {
+        let Node::Object(entries) = &value.node else {
+            let message = format!("{key}: {} is not a section; write {{ … }}", describe(value));
+            self.faults.add(&value.at, message);
+            return Vec::new();
+        };
+        entries.iter().map(|(key, value)| (key, value)).collect()
     }
 
     /// The sections of a list: `boards [ { … }, { … } ]`; one section alone is a list of one.
     pub fn list(&mut self, key: &'static str) -> Vec<&'a Value> {
         match self.value(key) {
             None => Vec::new(),
-            Some(Value { node: Node::Array(values), .. }) => values.iter().collect(),
-            Some(one) => vec![one],
+            Some(value) => elements(value),
         }
     }
 
-    /// Every key not asked for by now, taken as it stands: attributes of a class.
+    /// Every key not asked for by now, taken as it stands: attributes of a class. One that is nearly
+    /// a key that was asked for is a fault.
     pub fn rest(&mut self) -> BTreeMap<String, serde_json::Value> {
-        let rest = self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str()));
-        let rest = rest.map(|(key, value)| (key.text.clone(), to_json(value))).collect();
+        let rest = self
+            .unknown()
+            .filter(|(key, _)| !self.is_misspelt(key))
+            .map(|(key, value)| (key.text.clone(), to_json(value)))
+            .collect();
         self.entries = &[];
         rest
     }
 
     /// A fault at a key's value, or at the section if there is no such key.
     pub fn fault(&self, key: &str, message: impl Into<String>) {
-        self.faults.add(self.place_of(key), message.into());
+        self.fault_at(self.place_of(key), message);
+    }
+
+    /// A fault at a place within the section.
+    pub fn fault_at(&self, at: &Place, message: impl Into<String>) {
+        self.faults.add(at, message.into());
     }
 
     /// Ends the section: what was not asked for is not known.
     pub fn finish(self) {
-        for (key, _) in self.entries {
-            if !self.known.contains(&key.text.as_str()) {
-                let near = nearest(&key.text, self.known.iter().copied());
-                let help = match near {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None => format!("known here: {}", self.known.join(", ")),
-                };
-                self.faults.add(
-                    &key.at,
-                    format!("'{}' is not known here; {help}", key.text.escape_debug()),
-                );
+        for (key, _) in self.unknown() {
+            if !self.is_misspelt(key) {
+                let name = key.text.escape_debug();
+                let known = self.known.join(", ");
+                self.faults
+                    .add(&key.at, format!("'{name}' is not known here; known here: {known}"));
             }
+        }
+    }
+
+    /// Ends a section whose reading stopped at a fault, so that not every key was asked for: what
+    /// was not is a fault only if it looks like one that was.
+    pub fn abandon(self) {
+        for (key, _) in self.unknown() {
+            self.is_misspelt(key);
+        }
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = &'a (Key, Value)> {
+        self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str()))
+    }
+
+    /// Reports a key that is nearly a known one, or that holds a secret.
+    fn is_misspelt(&self, key: &Key) -> bool {
+        if let Some(help) = self.secret(&key.text) {
+            let name = key.text.escape_debug();
+            self.faults
+                .add_secret(&key.at, format!("'{name}' would be a secret in this file; {help}"));
+            return true;
+        }
+        let near = nearest(&key.text, self.known.iter().copied());
+        if let Some(near) = near {
+            let name = key.text.escape_debug();
+            let message = format!("'{name}' is not known here; did you mean '{near}'?");
+            self.faults.add(&key.at, message);
+        }
+        near.is_some()
+    }
+
+    /// What to do about a key that holds a secret: `auth_password` belongs into the file that
+    /// `auth_file` names.
+    fn secret(&self, key: &str) -> Option<String> {
+        let word = SECRETS.iter().find(|word| key.ends_with(*word));
+        let stem = word.map_or(key, |word| key.trim_end_matches(word).trim_end_matches('_'));
+        let files = [format!("{key}_file"), format!("{stem}_file")];
+        match files.iter().find(|file| self.known.contains(&file.as_str())) {
+            Some(file) => Some(format!("write {file} = PATH")),
+            None => word.map(|_| "take it away".to_owned()),
         }
     }
 
@@ -168,14 +207,49 @@ impl<'a> Table<'a> {
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     names
         .into_iter()
+        // Three characters at most may differ; what is far longer is not compared at all.
+        .filter(|near| near.len().abs_diff(name.len()) <= 12)
         .map(|near| (strsim::damerau_levenshtein(name, near), near))
         .filter(|(distance, near)| *distance <= (near.chars().count().max(2) / 3).clamp(1, 3))
         .min()
         .map(|(_, near)| near)
 }
 
+/// The elements of a list; one value alone is a list of one. Lists under a key that was given more
+/// than once are one list.
+fn elements(value: &Value) -> Vec<&Value> {
+    match &value.node {
+        Node::Array(values) if value.is_repeated() => values.iter().flat_map(elements).collect(),
+        Node::Array(values) => values.iter().collect(),
+        _ => vec![value],
+    }
+}
+
+/// What to say of a value that is many, because its key was given more than once.
+fn repeated(value: &Value) -> Option<String> {
+    match &value.node {
+        Node::Array(values) if value.is_repeated() => {
+            let last = &values[values.len() - 1];
+            let lines = values[0].at.and(&last.at);
+            Some(format!("this is given {} times ({lines}); write it once", values.len()))
+        }
+        _ => None,
+    }
+}
+
+/// A hint for a text that has the next setting in it: `host = poe port = 2`.
+fn swallowed(value: &Value) -> &'static str {
+    match &value.node {
+        Node::Text(text) if text.contains('=') => "; is a ';' missing?",
+        _ => "",
+    }
+}
+
 /// A value in a few words, for faults.
 pub fn describe(value: &Value) -> String {
+    if let Some(written) = &value.written {
+        return written.escape_debug().to_string();
+    }
     match &value.node {
         Node::Null => "null".to_owned(),
         Node::Bool(b) => b.to_string(),
@@ -201,98 +275,4 @@ pub fn to_json(value: &Value) -> serde_json::Value {
             entries.iter().map(|(key, value)| (key.text.clone(), to_json(value))).collect()
         }
     }
-}
-
-impl Setting for String {
-    const WANTED: &'static str = "a text";
-
-    /// A number or a word such as `on` is a text too, where a text is wanted.
-    fn read(value: &Value) -> Result<String, Option<String>> {
-        match &value.node {
-            Node::Text(text) => Ok(text.clone()),
-            Node::Int(n) => Ok(n.to_string()),
-            Node::Float(n) => Ok(n.to_string()),
-            Node::Bool(b) => Ok(b.to_string()),
-            _ => Err(None),
-        }
-    }
-}
-
-impl Setting for bool {
-    const WANTED: &'static str = "yes or no";
-
-    fn read(value: &Value) -> Result<bool, Option<String>> {
-        match value.node {
-            Node::Bool(b) => Ok(b),
-            _ => Err(None),
-        }
-    }
-}
-
-macro_rules! whole_numbers {
-    ($($type:ty: $wanted:literal,)*) => {$(
-        impl Setting for $type {
-            const WANTED: &'static str = $wanted;
-
-            fn read(value: &Value) -> Result<$type, Option<String>> {
-                match value.node {
-                    Node::Int(n) => <$type>::try_from(n).map_err(|_| None),
-                    _ => Err(None),
-                }
-            }
-        }
-    )*};
-}
-
-whole_numbers! {
-    u8: "a whole number from 0 to 255",
-    u16: "a whole number from 0 to 65535",
-    u32: "a whole number from 0 to 4294967295",
-    u64: "a whole number",
-}
-
-impl Setting for Span {
-    const WANTED: &'static str = "a span of time such as 30s, 5min or 2h";
-
-    fn read(value: &Value) -> Result<Span, Option<String>> {
-        match &value.node {
-            Node::Seconds(s) if *s >= 0.0 && *s < 1e12 => Ok(Span((s * 1_000.0).round() as u64)),
-            Node::Text(text) => text.parse().map_err(|_| None),
-            // In UCL a bare 'm' means a million.
-            Node::Int(n) if *n >= 1_000_000 && n % 1_000_000 == 0 => Err(Some(format!(
-                "{n} is not a span of time; in UCL 'm' is a million, write {}min",
-                n / 1_000_000
-            ))),
-            _ => Err(None),
-        }
-    }
-}
-
-/// A list; one value alone is a list of one.
-impl<T: Setting> Setting for Vec<T> {
-    const WANTED: &'static str = T::WANTED;
-
-    fn read(value: &Value) -> Result<Vec<T>, Option<String>> {
-        match &value.node {
-            Node::Array(values) => values.iter().map(T::read).collect(),
-            _ => T::read(value).map(|one| vec![one]),
-        }
-    }
-}
-
-/// A choice of words. `setting_words!(Parity, "none, even or odd", { "none" => None, … })`
-#[macro_export]
-macro_rules! setting_words {
-    ($type:ty, $wanted:literal, { $($word:literal => $value:expr),* $(,)? }) => {
-        impl $crate::config::reader::Setting for $type {
-            const WANTED: &'static str = $wanted;
-
-            fn read(value: &$crate::config::ucl::Value) -> Result<$type, Option<String>> {
-                match <String as $crate::config::reader::Setting>::read(value)?.as_str() {
-                    $($word => Ok($value),)*
-                    _ => Err(None),
-                }
-            }
-        }
-    };
 }

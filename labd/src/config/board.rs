@@ -1,0 +1,150 @@
+//! Boards, with what they take over from their class.
+
+use std::collections::BTreeMap;
+
+use protocol::board::BoardName;
+use protocol::user::BadName;
+
+use super::class::{Class, Conduct};
+use super::crosscheck::crosscheck;
+use super::fault::Faults;
+use super::options::{Controllers, Options};
+use super::reader::{Setting, Table, nearest};
+use super::settings::Holds;
+use super::ucl::{Place, Value};
+use super::{BoardConfig, Pace};
+
+/// A board, and where its parts stand.
+pub(super) struct Draft {
+    pub(super) board: BoardConfig,
+    pub(super) places: Places,
+}
+
+/// Where the parts of a board stand; the board itself, for one it has not.
+pub(super) struct Places {
+    pub(super) name: Place,
+    pub(super) mac: Place,
+    pub(super) outlet: Place,
+    pub(super) console: Place,
+}
+
+/// Reads every board. One without a name is a fault, and left out.
+pub(super) fn read(
+    top: &mut Table<'_>,
+    classes: &BTreeMap<String, Class>,
+    holds: &Holds,
+    controllers: &Controllers<'_>,
+    faults: &Faults,
+) -> Vec<BoardConfig> {
+    let lab = Lab { classes, holds, controllers, faults };
+    let drafts: Vec<Draft> =
+        top.list("boards").into_iter().filter_map(|value| lab.board(value)).collect();
+    crosscheck(&drafts, faults);
+    drafts.into_iter().map(|draft| draft.board).collect()
+}
+
+/// What boards are read with.
+struct Lab<'a> {
+    classes: &'a BTreeMap<String, Class>,
+    holds: &'a Holds,
+    controllers: &'a Controllers<'a>,
+    faults: &'a Faults,
+}
+
+impl Lab<'_> {
+    fn board(&self, value: &Value) -> Option<Draft> {
+        let mut table = Table::new(value, self.faults);
+        let name = table.required("name");
+        let class = self.class(&mut table);
+        let nothing = Conduct::default();
+        let common = self.classes.get(&class).map_or(&nothing, |class| &class.conduct);
+        let around = common.holds(self.holds);
+        let own = Conduct::read(&mut table, &around, self.faults);
+        let holds = own.holds(&around);
+        let macs: Vec<Mac> = table.or("mac", Vec::new());
+        let description = table.optional("description");
+        let options = Options::read(&mut table, self.controllers, self.faults);
+        let places = Places {
+            name: table.place_of("name").clone(),
+            mac: table.place_of("mac").clone(),
+            outlet: options.outlet_at,
+            console: options.console_at,
+        };
+        table.finish();
+        let board = BoardConfig {
+            name: name?,
+            class,
+            tags: union(&common.tags, own.tags),
+            description,
+            macs: macs.into_iter().map(|Mac(mac)| mac).collect(),
+            default_hold: holds.default,
+            longest_hold: holds.longest,
+            on_release: own.on_release.or(common.on_release).unwrap_or_default(),
+            attributes: options.attributes,
+            outlet: options.outlet,
+            console: options.console,
+            pace: own.pace.or(common.pace).unwrap_or(Pace::UNLIMITED),
+        };
+        Some(Draft { board, places })
+    }
+
+    /// `brdclass`, as bitelab calls it, or `class`.
+    fn class(&self, table: &mut Table<'_>) -> String {
+        let both = ["class", "brdclass"].map(|key| table.value(key).is_some());
+        let key = if both[1] { "brdclass" } else { "class" };
+        if both == [true, true] {
+            table.fault("class", "'class' and 'brdclass' mean the same; write one of them");
+        }
+        let Some(class) = table.required::<String>(key) else { return String::new() };
+        if !self.classes.contains_key(&class) {
+            let name = class.escape_debug();
+            let help = match nearest(&class, self.classes.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean '{near}'?"),
+                None => format!("write classes {{ {name} {{ }} }}"),
+            };
+            table.fault(key, format!("there is no class '{name}'; {help}"));
+        }
+        class
+    }
+}
+
+/// The tags of a class and those of a board, each once.
+fn union(common: &[String], own: Vec<String>) -> Vec<String> {
+    let mut tags = common.to_vec();
+    for tag in own {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+impl Setting for BoardName {
+    const WANTED: &'static str = "a name, such as rpi4-1";
+
+    fn read(value: &Value) -> Result<BoardName, Option<String>> {
+        String::read(value)?.parse().map_err(|bad: BadName| Some(bad.to_string()))
+    }
+}
+
+/// The address of one network card: lower case, with colons.
+struct Mac(String);
+
+impl Setting for Mac {
+    const WANTED: &'static str = "the address of a network card, such as dc:a6:32:01:02:03";
+
+    /// Colons, dashes, dots or nothing may stand between the digits.
+    fn read(value: &Value) -> Result<Mac, Option<String>> {
+        let text = String::read(value)?.to_ascii_lowercase();
+        let digits: String = text.chars().filter(|c| !":-.".contains(*c)).collect();
+        if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(None);
+        }
+        let pairs: Vec<&str> = (0..6).map(|at| &digits[2 * at..2 * at + 2]).collect();
+        // The lowest bit of the first byte says that it is not one card's.
+        if pairs[0].ends_with(|c| "13579bdf".contains(c)) {
+            return Err(Some(format!("'{text}' is the address of a group, not of a card")));
+        }
+        Ok(Mac(pairs.join(":")))
+    }
+}

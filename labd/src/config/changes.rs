@@ -1,0 +1,120 @@
+//! What a reload changes, in sentences.
+
+use std::collections::BTreeMap;
+
+use protocol::board::BoardName;
+
+use super::{BoardConfig, Config};
+
+impl Config {
+    /// What is different in `new`: one sentence for each setting, class and board. Nothing, if the
+    /// two say the same.
+    pub fn changes(&self, new: &Config) -> Vec<String> {
+        let mut sentences = self.settings_changed(new);
+        let classes = (self.classes.iter().collect(), new.classes.iter().collect());
+        sentences
+            .extend(compared("class ", classes, |old, new| parts(&[("attributes", old != new)])));
+        let boards = (by_name(&self.boards), by_name(&new.boards));
+        sentences.extend(compared("", boards, |old, new| old.parts_changed(new)));
+        sentences
+    }
+
+    fn settings_changed(&self, new: &Config) -> Vec<String> {
+        let settings = [
+            ("the setup script", self.setup != new.setup),
+            ("access", self.access != new.access),
+            ("the warning before a hold's end", self.warning != new.warning),
+            ("how power is switched", self.power != new.power),
+            ("how much history is kept", self.history != new.history),
+        ];
+        let changed = settings.iter().filter(|(_, changed)| *changed);
+        changed.map(|(setting, _)| format!("{setting} has changed")).collect()
+    }
+}
+
+impl BoardConfig {
+    fn parts_changed(&self, new: &BoardConfig) -> Option<String> {
+        parts(&[
+            ("class", self.class != new.class),
+            ("tags", self.tags != new.tags),
+            ("description", self.description != new.description),
+            ("macs", self.macs != new.macs),
+            ("default hold", self.default_hold != new.default_hold),
+            ("longest hold", self.longest_hold != new.longest_hold),
+            ("power on release", self.on_release != new.on_release),
+            ("attributes", self.attributes != new.attributes),
+            ("outlet", self.outlet != new.outlet),
+            ("console", self.console != new.console),
+            ("pace", self.pace != new.pace),
+        ])
+    }
+}
+
+/// The parts that have changed, if any.
+fn parts(parts: &[(&str, bool)]) -> Option<String> {
+    let changed: Vec<&str> =
+        parts.iter().filter(|(_, changed)| *changed).map(|(part, _)| *part).collect();
+    if changed.is_empty() { None } else { Some(changed.join(", ")) }
+}
+
+fn by_name(boards: &[BoardConfig]) -> BTreeMap<&BoardName, &BoardConfig> {
+    boards.iter().map(|board| (&board.name, board)).collect()
+}
+
+/// Sentences on what is gone, what is new, and what has changed according to `changed`.
+fn compared<N: Ord + std::fmt::Display, T>(
+    kind: &str,
+    (old, new): (BTreeMap<&N, &T>, BTreeMap<&N, &T>),
+    changed: impl Fn(&T, &T) -> Option<String>,
+) -> Vec<String> {
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    let mut sentences: Vec<String> = gone.map(|name| format!("{kind}{name} is gone")).collect();
+    for (name, new) in &new {
+        match old.get(name) {
+            None => sentences.push(format!("{kind}{name} is new")),
+            Some(old) => {
+                sentences.extend(
+                    changed(old, new).map(|parts| format!("{kind}{name}: changed {parts}")),
+                );
+            }
+        }
+    }
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, "<test>").unwrap()
+    }
+
+    #[test]
+    fn a_reload_tells_what_it_changes() {
+        let old = config(
+            "holds { warning = 5min }
+             classes { a { arch = x }, b { } }
+             boards [ { name = one, class = a }, { name = two, class = a } ]",
+        );
+        let new = config(
+            "holds { warning = 1min }
+             classes { a { arch = y }, c { } }
+             boards [ { name = two, class = c, tags = [poe], mac = 02:00:00:00:00:01 },
+                      { name = three, class = a } ]",
+        );
+        assert_eq!(
+            old.changes(&new),
+            [
+                "the warning before a hold's end has changed",
+                "class b is gone",
+                "class a: changed attributes",
+                "class c is new",
+                "one is gone",
+                "three is new",
+                "two: changed class, tags, macs",
+            ]
+        );
+        assert_eq!(new.changes(&new), [""; 0]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Classes, and the settings that a class makes for its boards.
+
+use std::collections::BTreeMap;
+
+use protocol::Span;
+use protocol::board::BoardName;
+use serde_json::Value as Json;
+
+use super::fault::Faults;
+use super::reader::{Setting, Table};
+use super::settings::{Holds, Lasting, section, spans};
+use super::ucl::{Place, Value};
+use super::{OnRelease, Pace};
+use crate::setting_words;
+
+/// `rpi4 { tags = [arm64, poe]; on_release = off; arch = arm64-aarch64 }`
+pub(super) struct Class {
+    /// What is not known here: `arch`, …
+    pub(super) attributes: BTreeMap<String, Json>,
+    pub(super) conduct: Conduct,
+}
+
+/// What may be said of a class, and better of one of its boards.
+#[derive(Default)]
+pub(super) struct Conduct {
+    pub(super) tags: Vec<String>,
+    pub(super) default_hold: Option<Span>,
+    pub(super) longest_hold: Option<Span>,
+    pub(super) on_release: Option<OnRelease>,
+    pub(super) pace: Option<Pace>,
+}
+
+impl Conduct {
+    /// Reads what is said. `around` says how long holds are where nothing is said.
+    pub(super) fn read(table: &mut Table<'_>, around: &Holds, faults: &Faults) -> Conduct {
+        let (default_hold, longest_hold) = spans(table, "default_hold", "longest_hold", around);
+        Conduct {
+            tags: table.or("tags", Vec::new()).into_iter().map(|Tag(tag)| tag).collect(),
+            default_hold,
+            longest_hold,
+            on_release: table.optional("on_release"),
+            pace: Pace::read(table, faults),
+        }
+    }
+
+    /// How long holds are where nothing more is said.
+    pub(super) fn holds(&self, around: &Holds) -> Holds {
+        let longest = self.longest_hold.unwrap_or(around.longest);
+        let default = self.default_hold.unwrap_or(around.default.min(longest));
+        Holds { default, longest, warning: around.warning }
+    }
+}
+
+/// Reads every class. A board's class is looked up in the result.
+pub(super) fn read(top: &mut Table<'_>, holds: &Holds, faults: &Faults) -> BTreeMap<String, Class> {
+    let mut classes = BTreeMap::new();
+    let mut places = BTreeMap::<&str, &Place>::new();
+    for (name, value) in top.sections("classes") {
+        if let Err(bad) = name.text.parse::<BoardName>() {
+            faults.add(&name.at, bad.to_string());
+        }
+        if let Some(first) = places.insert(&name.text, &name.at) {
+            let (class, lines) = (name.text.escape_debug(), first.and(&name.at));
+            faults.add(&name.at, format!("class '{class}' is there twice ({lines})"));
+        }
+        let mut table = Table::new(value, faults);
+        let conduct = Conduct::read(&mut table, holds, faults);
+        let attributes = table.rest();
+        classes.insert(name.text.clone(), Class { attributes, conduct });
+    }
+    classes
+}
+
+/// A word that tag expressions can name.
+struct Tag(String);
+
+impl Setting for Tag {
+    const WANTED: &'static str = "a tag: letters, digits, '.', '_', '-', '+', ':' or '/'";
+
+    fn read(value: &Value) -> Result<Tag, Option<String>> {
+        let text = String::read(value)?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-+:/".contains(c);
+        let operator = ["and", "or", "not"].contains(&text.as_str());
+        if !text.is_empty() && text.chars().all(fits) && !operator {
+            Ok(Tag(text))
+        } else {
+            Err(None)
+        }
+    }
+}
+
+setting_words!(OnRelease, "leave, off or cycle", {
+    "leave" => OnRelease::Leave,
+    "off" => OnRelease::Off,
+    "cycle" => OnRelease::Cycle,
+});
+
+impl Pace {
+    fn read(table: &mut Table<'_>, faults: &Faults) -> Option<Pace> {
+        table.value("pace")?;
+        section(table, "pace", faults, |table| {
+            let (bytes, every) = (table.required("bytes"), table.required("every"));
+            let (Chunk(bytes), Lasting(every)) = (bytes?, every?);
+            Some(Pace { bytes, every })
+        })
+    }
+}
+
+/// So many bytes at once.
+struct Chunk(usize);
+
+impl Setting for Chunk {
+    const WANTED: &'static str = "a number of bytes from 1 to 65535";
+
+    fn read(value: &Value) -> Result<Chunk, Option<String>> {
+        match u16::read(value) {
+            Ok(bytes) if bytes > 0 => Ok(Chunk(bytes.into())),
+            _ => Err(None),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The settings of the whole lab: setup script, access, holds, power and history.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use protocol::Span;
+use protocol::user::UserName;
+
+use super::fault::Faults;
+use super::reader::{Setting, Table};
+use super::ucl::{Node, Value};
+use super::{Access, History, PowerSettings, Principal, Setup};
+
+/// Reads the section `key`, or one without entries if there is none. What `read` leaves over is a
+/// fault.
+pub(super) fn section<T>(
+    table: &mut Table<'_>,
+    key: &'static str,
+    faults: &Faults,
+    read: impl FnOnce(&mut Table<'_>) -> T,
+) -> T {
+    let nothing = Value::new(Node::Object(Vec::new()), table.place().clone());
+    let mut section = Table::new(table.value(key).unwrap_or(&nothing), faults);
+    let settings = read(&mut section);
+    section.finish();
+    settings
+}
+
+/// A span that is not nothing.
+pub(super) struct Lasting(pub(super) Span);
+
+impl Setting for Lasting {
+    const WANTED: &'static str = Span::WANTED;
+
+    fn read(value: &Value) -> Result<Lasting, Option<String>> {
+        match Span::read(value)? {
+            Span(0) => Err(Some("write more than 0".to_owned())),
+            span => Ok(Lasting(span)),
+        }
+    }
+}
+
+/// `holds { default = 2h; longest = 24h; warning = 5min }`
+pub(super) struct Holds {
+    pub(super) default: Span,
+    pub(super) longest: Span,
+    pub(super) warning: Span,
+}
+
+impl Holds {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Holds {
+        let usual =
+            Holds { default: Span::hours(2), longest: Span::hours(24), warning: Span::minutes(5) };
+        section(top, "holds", faults, |table| {
+            let (default, longest) = spans(table, "default", "longest", &usual);
+            Holds {
+                default: default.unwrap_or(usual.default.min(longest.unwrap_or(usual.longest))),
+                longest: longest.unwrap_or(usual.longest),
+                warning: table.or("warning", usual.warning),
+            }
+        })
+    }
+}
+
+/// Reads how long a hold lasts and how long at most. `around` is what holds where neither is said: a
+/// default from there is cut to a `longest` from here, but one said here must fit.
+pub(super) fn spans(
+    table: &mut Table<'_>,
+    default_key: &'static str,
+    longest_key: &'static str,
+    around: &Holds,
+) -> (Option<Span>, Option<Span>) {
+    let default = table.optional(default_key).map(|Lasting(span)| span);
+    let longest = table.optional(longest_key).map(|Lasting(span)| span);
+    let most = longest.unwrap_or(around.longest);
+    if let Some(default) = default.filter(|default| *default > most) {
+        table.fault(
+            default_key,
+            format!("{default_key}: {default} is longer than {longest_key}, which is {most}"),
+        );
+    }
+    (default, longest)
+}
+
+/// A path that means the same wherever labd was started.
+struct WholePath(PathBuf);
+
+impl Setting for WholePath {
+    const WANTED: &'static str = "a whole path, such as /usr/local/libexec/board-setup";
+
+    fn read(value: &Value) -> Result<WholePath, Option<String>> {
+        let path = PathBuf::from(String::read(value)?);
+        if path.is_absolute() { Ok(WholePath(path)) } else { Err(None) }
+    }
+}
+
+impl Setup {
+    pub(super) fn read(top: &mut Table<'_>) -> Option<Setup> {
+        let Lasting(limit) = top.or("setup_limit", Lasting(Span::minutes(2)));
+        let WholePath(script) = top.optional("setup_script")?;
+        // That it is missing is for `labd doctor` to say: a description may be checked elsewhere.
+        if let Ok(about) = fs::metadata(&script)
+            && (!about.is_file() || about.permissions().mode() & 0o111 == 0)
+        {
+            let script = script.display();
+            top.fault(
+                "setup_script",
+                format!("setup_script: {script} cannot be run; run: chmod 755 {script}"),
+            );
+        }
+        Some(Setup { script, limit })
+    }
+}
+
+impl Setting for Principal {
+    const WANTED: &'static str = "a user, a group such as @lab, or *";
+
+    fn read(value: &Value) -> Result<Principal, Option<String>> {
+        let text = String::read(value)?;
+        let name = |text: &str| text.parse::<UserName>().map_err(|_| None);
+        match text.strip_prefix('@') {
+            _ if text == "*" => Ok(Principal::Everybody),
+            Some(group) => name(group).map(|_| Principal::Group(group.to_owned())),
+            None => name(&text).map(|_| Principal::User(text)),
+        }
+    }
+}
+
+impl Access {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Access {
+        section(top, "access", faults, |table| Access {
+            admin: table.or("admin", Vec::new()),
+            user: table.or("user", Vec::new()),
+            viewer: table.or("viewer", Vec::new()),
+        })
+    }
+}
+
+impl PowerSettings {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> PowerSettings {
+        section(top, "power", faults, |table| {
+            let Lasting(limit) = table.or("limit", Lasting(Span::seconds(30)));
+            let Lasting(sweep) = table.or("sweep", Lasting(Span::seconds(30)));
+            PowerSettings { dwell: table.or("dwell", Span::seconds(3)), limit, sweep }
+        })
+    }
+}
+
+/// An amount of data.
+struct Bytes(u64);
+
+impl Setting for Bytes {
+    const WANTED: &'static str = "a number of bytes, such as 500mb or 1gb";
+
+    fn read(value: &Value) -> Result<Bytes, Option<String>> {
+        u64::read(value).map(Bytes).map_err(|_| None)
+    }
+}
+
+impl History {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> History {
+        section(top, "history", faults, |table| {
+            let Bytes(size) = table.or("size", Bytes(1 << 30));
+            let Lasting(age) = table.or("age", Lasting(Span::hours(365 * 24)));
+            History { size, age }
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! Configurations, each beside what it must come to: `valid/*.conf` beside what is read from it,
+//! `invalid/*.conf` beside what `labd check` prints. `UPDATE=1` writes the second from the first.
+
+use std::fmt::{Display, Write};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use labd::config::{BoardConfig, Config, History, OnRelease, Pace, PowerSettings, check};
+use proptest::prelude::*;
+
+#[test]
+fn valid_configurations_are_read() {
+    for conf in configurations("config/valid") {
+        let config = Config::load(&conf);
+        let config = config.unwrap_or_else(|faults| panic!("{}: {faults:#?}", conf.display()));
+        assert_eq!(config.changes(&config), [""; 0]);
+        expect(&conf, &summary(&config));
+    }
+}
+
+#[test]
+fn invalid_configurations_tell_every_fault() {
+    for conf in configurations("config/invalid") {
+        let mut printed = Vec::new();
+        let fine = check(&conf, &mut printed).expect("a Vec takes everything");
+        assert!(!fine, "{} has no faults", conf.display());
+        let folder = format!("{}/", conf.parent().unwrap_or(Path::new("")).display());
+        expect(&conf, &String::from_utf8_lossy(&printed).replace(&folder, ""));
+    }
+}
+
+#[test]
+fn a_configuration_without_faults_is_counted() {
+    let mut printed = Vec::new();
+    let fine = check(Path::new("config/valid/bitelab.conf"), &mut printed);
+    assert!(fine.expect("a Vec takes everything"));
+    let printed = String::from_utf8_lossy(&printed);
+    assert_eq!(printed, "config/valid/bitelab.conf: 2 boards in 2 classes, no faults\n");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_fault() {
+    let faults = Config::load(Path::new("config/none.conf")).expect_err("there is none");
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].message, "config/none.conf does not exist");
+}
+
+/// The configurations in a folder: JSON is UCL, too.
+fn configurations(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect(folder);
+    let paths = entries.map(|entry| entry.expect(folder).path());
+    let mut found: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|kind| kind == "conf" || kind == "json"))
+        .collect();
+    found.sort();
+    found
+}
+
+#[track_caller]
+fn expect(conf: &Path, found: &str) {
+    let beside = conf.with_extension("txt");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&beside, found).expect("the expectation is written");
+    }
+    let expected = fs::read_to_string(&beside).unwrap_or_default();
+    assert!(found == expected, "{}:\n{found}\nis wanted to be\n{expected}", conf.display());
+}
+
+/// What is read, without what nobody said.
+fn summary(config: &Config) -> String {
+    let nothing = Config::parse("", "<nothing>").expect("nothing is a configuration");
+    let mut out = String::new();
+    if let Some(setup) = &config.setup {
+        line(&mut out, "setup", format!("{} within {}", setup.script.display(), setup.limit));
+    }
+    for (what, who) in [
+        ("admin", &config.access.admin),
+        ("user", &config.access.user),
+        ("viewer", &config.access.viewer),
+    ] {
+        who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
+    }
+    if config.warning != nothing.warning {
+        line(&mut out, "warning", config.warning);
+    }
+    if config.power != nothing.power {
+        let PowerSettings { dwell, limit, sweep } = &config.power;
+        line(&mut out, "power", format!("dwell {dwell}, limit {limit}, sweep {sweep}"));
+    }
+    if config.history != nothing.history {
+        let History { size, age } = &config.history;
+        line(&mut out, "history", format!("{size} bytes, {age}"));
+    }
+    for (name, attributes) in &config.classes {
+        line(&mut out, "class", format!("{name} {}", json(attributes)));
+    }
+    config.boards.iter().for_each(|board| board_summary(&mut out, board));
+    out
+}
+
+fn board_summary(out: &mut String, board: &BoardConfig) {
+    line(out, "board", format!("{} of {}", board.name, board.class));
+    line(out, "  hold", format!("{}, at most {}", board.default_hold, board.longest_hold));
+    board.tags.iter().for_each(|tag| line(out, "  tag", tag));
+    board.macs.iter().for_each(|mac| line(out, "  mac", mac));
+    board.description.iter().for_each(|text| line(out, "  description", format!("{text:?}")));
+    if board.on_release != OnRelease::Leave {
+        line(out, "  release", format!("{:?}", board.on_release));
+    }
+    if board.pace != Pace::UNLIMITED {
+        line(out, "  pace", format!("{} bytes every {}", board.pace.bytes, board.pace.every));
+    }
+    if !board.attributes.is_empty() {
+        line(out, "  attributes", json(&board.attributes));
+    }
+}
+
+fn line(out: &mut String, what: &str, how: impl Display) {
+    writeln!(out, "{what}: {how}").expect("a String takes everything");
+}
+
+fn json(attributes: &impl serde::Serialize) -> String {
+    serde_json::to_string(attributes).expect("JSON takes every attribute")
+}
+
+/// Every configuration here, right or wrong.
+fn all_texts() -> Vec<String> {
+    let paths = [configurations("config/valid"), configurations("config/invalid")].concat();
+    paths
+        .iter()
+        .map(|path| String::from_utf8_lossy(&fs::read(path).expect("it is there")).into())
+        .collect()
+}
+
+/// Reading ends soon, and without a panic, whatever the text.
+fn ends(text: &str) {
+    let began = Instant::now();
+    if let Err(faults) = Config::parse(text, "<test>") {
+        assert!(!faults.is_empty());
+        for fault in &faults {
+            let line = text.split('\n').nth(fault.at.line as usize - 1);
+            let here = fault.at.file.ends_with("<test>");
+            assert!(!here || line.is_some(), "{fault} is outside of the text");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn noise_is_refused_in_words(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        ends(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn noise_of_signs_is_refused_in_words(
+        signs in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", "(", ")", "=", ":", ";", ",", "\n", " ", "\"", "'", "\\", "\\u12",
+                "#", "/*", "*/", "//", "<<EOD\n", "EOD\n", "$CURDIR", "${", ".include", ".priority",
+                ".inherit", "boards", "classes", "name", "cls", "a", "é", "1", "2h", "5m", "-", "\0",
+            ]),
+            0..300,
+        ),
+    ) {
+        ends(&signs.concat());
+    }
+
+    #[test]
+    fn mutated_configurations_end(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[ -~\n]{0,4}"),
+            1..6,
+        ),
+    ) {
+        let texts = all_texts();
+        let mut chars: Vec<char> = which.get(&texts).chars().collect();
+        for (from, to, put) in edits {
+            let from = from.index(chars.len() + 1);
+            let to = from + to.index(8).min(chars.len() - from);
+            chars.splice(from..to, put.chars());
+        }
+        ends(&chars.into_iter().collect::<String>());
+    }
+}
