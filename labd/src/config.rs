@@ -2,6 +2,7 @@
 
 pub mod fault;
 pub mod reader;
+pub mod secret;
 pub mod ucl;
 
 use std::collections::BTreeMap;
