@@ -68,17 +68,32 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         Error::NoSuch { what, .. } if what == "board" => "labctl boards".to_owned(),
         Error::NoSuch { what, .. } if what.contains("class") => "labctl classes".to_owned(),
         Error::NoSuch { what, .. } if what == "place" => "labctl queue".to_owned(),
-        Error::HeldBy { board, .. } => format!("wait for it with 'labctl reserve {board} --wait', or look on with 'labctl console {board} --read-only'"),
+        Error::HeldBy { board, .. } => format!(
+            "wait for it with 'labctl reserve {board} --wait', or look on with 'labctl console {board} --read-only'"
+        ),
         Error::AllTaken { .. } => "add --wait to wait for the first that is free".to_owned(),
         Error::NotHeld { board } => format!("labctl reserve {board}"),
-        Error::HoldOver { board, .. } => format!("see 'labctl journal {board}', and hold it again with 'labctl reserve {board}'"),
+        Error::HoldOver { board, .. } => {
+            format!("see 'labctl journal {board}', and hold it again with 'labctl reserve {board}'")
+        }
         Error::OthersWait { .. } => "see who waits with 'labctl queue'".to_owned(),
-        Error::NotAllowed { .. } => "see who you are to this lab with 'labctl doctor', or ask its administrator".to_owned(),
+        Error::NotAllowed { .. } => {
+            "see who you are to this lab with 'labctl doctor', or ask its administrator".to_owned()
+        }
         Error::Device { .. } => "see 'labctl doctor' and the board's 'labctl journal'".to_owned(),
-        Error::Setup { board, .. } => format!("see 'labctl journal {board}'; the script is the administrator's"),
-        Error::Config { .. } => "mend labd.conf; 'labd check FILE' shows each fault in its place".to_owned(),
-        Error::Unreachable { .. } => "start a lab with 'labctl demo', or name one with --lab unix:PATH or LAB=unix:PATH".to_owned(),
-        Error::CannotRecord { .. } => "make room on the disk of the daemon's state folder".to_owned(),
+        Error::Setup { board, .. } => {
+            format!("see 'labctl journal {board}'; the script is the administrator's")
+        }
+        Error::Config { .. } => {
+            "mend labd.conf; 'labd check FILE' shows each fault in its place".to_owned()
+        }
+        Error::Unreachable { .. } => {
+            "start a lab with 'labctl demo', or name one with --lab unix:PATH or LAB=unix:PATH"
+                .to_owned()
+        }
+        Error::CannotRecord { .. } => {
+            "make room on the disk of the daemon's state folder".to_owned()
+        }
         Error::TimedOut { .. } => "see how it stands with 'labctl boards'".to_owned(),
         Error::Lacks { board, .. } => format!("see what it has with 'labctl board {board}'"),
         _ => return None,

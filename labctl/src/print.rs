@@ -150,7 +150,8 @@ impl Output {
             });
             writeln!(stderr, "{object}")
         } else {
-            let (error, bold) = (self.paint_error("error:", Style::Bad), self.paint_error("help:", Style::Head));
+            let (error, bold) =
+                (self.paint_error("error:", Style::Bad), self.paint_error("help:", Style::Head));
             let help = help.map(|help| format!("\n{bold} {help}")).unwrap_or_default();
             writeln!(stderr, "{error} {message}{help}")
         };
@@ -187,7 +188,8 @@ impl Output {
 
     /// An instant in the local time zone: `14:20`, `tomorrow 09:00`, `Mon 23 Nov 09:00`.
     pub fn time(&self, time: Time) -> String {
-        let instant = i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let instant =
+            i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let Some(instant) = instant else { return "?".to_owned() };
         let local = instant.to_zoned(self.now.time_zone().clone());
         let tomorrow = self.now.tomorrow().map(|day| day.date());
@@ -202,7 +204,8 @@ impl Output {
 
     /// An instant to the millisecond, for timelines.
     pub fn instant(&self, time: Time) -> String {
-        let instant = i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let instant =
+            i64::try_from(time.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let local = instant.map(|instant| instant.to_zoned(self.now.time_zone().clone()));
         local.map(|local| local.strftime("%F %T%.3f").to_string()).unwrap_or_default()
     }
@@ -224,8 +227,12 @@ fn colours(wish: Colour, stream: &impl IsTerminal) -> bool {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto if set("NO_COLOR") => false,
-        Colour::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
-        Colour::Auto => stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        Colour::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0") => {
+            true
+        }
+        Colour::Auto => {
+            stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
     }
 }
 

@@ -7,6 +7,8 @@ pub mod command;
 pub mod qemu;
 pub mod sim;
 pub mod snmp;
+#[cfg(test)]
+mod trial;
 
 use std::fmt;
 use std::sync::Arc;

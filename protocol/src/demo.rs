@@ -31,7 +31,10 @@ pub async fn find_or_start(linger: Span) -> Result<(), Error> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| {
-            failed(format!("{} cannot be started ({error}); build it with 'cargo build --release'", labd.display()))
+            failed(format!(
+                "{} cannot be started ({error}); build it with 'cargo build --release'",
+                labd.display()
+            ))
         })?;
     let began = Instant::now();
     while began.elapsed() < START {
@@ -41,7 +44,9 @@ pub async fn find_or_start(linger: Span) -> Result<(), Error> {
         if let Ok(Some(_)) = demo.try_wait() {
             let said = demo.wait_with_output().map(|output| output.stderr).unwrap_or_default();
             let said = String::from_utf8_lossy(&said);
-            return Err(failed(said.lines().last().unwrap_or("labd demo ended at once").to_owned()));
+            return Err(failed(
+                said.lines().last().unwrap_or("labd demo ended at once").to_owned(),
+            ));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -1,5 +1,7 @@
 //! The timeline: everything that happened to a board, in one order.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
@@ -208,4 +210,78 @@ pub enum Event {
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    /// The instant that the sentence leads up to: when a hold ends. A program appends it in its
+    /// reader's own time zone, which is not known here.
+    pub fn until(&self) -> Option<Time> {
+        match self {
+            Event::Reserved { until, .. }
+            | Event::Extended { until, .. }
+            | Event::Ending { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+/// What happened, as a sentence whose subject is the entry's `who`, or the board itself. An instant
+/// belongs after it, see [`Event::until`]. Texts are as they were given: whoever prints the sentence
+/// on a terminal takes control characters out.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Started { version } => write!(f, "labd {version} started"),
+            Event::Stopped => write!(f, "labd stopped"),
+            Event::Reloaded { changes } if changes.is_empty() => {
+                write!(f, "read the configuration again; nothing changed")
+            }
+            Event::Reloaded { changes } => {
+                write!(f, "changed the configuration: {}", changes.join("; "))
+            }
+            Event::ClockStepped { by_ms } => {
+                let way = if *by_ms < 0 { "back" } else { "forward" };
+                let span = crate::Span::millis(by_ms.unsigned_abs());
+                write!(f, "the machine's clock was set {way} by {span}")
+            }
+            Event::Reserved { note: Some(note), .. } => write!(f, "reserved it for {note}"),
+            Event::Reserved { note: None, .. } => write!(f, "reserved it"),
+            Event::Queued { want, .. } => write!(f, "waits for {want}"),
+            Event::Unqueued { .. } => write!(f, "waits no more"),
+            Event::Extended { .. } => write!(f, "extended the hold"),
+            Event::Ending { .. } => write!(f, "the hold will end soon"),
+            Event::Ended { holder, how, .. } => write!(f, "the hold of {holder} is over: {how}"),
+            Event::Freed => write!(f, "is free and clean"),
+            Event::SetupBegan { verb, .. } => write!(f, "the setup script began to {verb}"),
+            Event::SetupDone { verb, .. } => write!(f, "the setup script is done: {verb}"),
+            Event::SetupFailed { verb, why, .. } => {
+                write!(f, "the setup script failed to {verb}: {why}")
+            }
+            Event::PowerAsked { ask } => write!(f, "asked for power {ask}"),
+            Event::PowerSent { to } => write!(f, "the outlet was told to be {to}"),
+            Event::PowerStep { to: PowerState::Off } => {
+                write!(f, "the cycle goes on: power stays off for a while")
+            }
+            Event::PowerStep { to } => write!(f, "the cycle goes on: power is to be {to}"),
+            Event::PowerSeen { state } => write!(f, "power was seen to be {state}"),
+            Event::PowerDone { ask } => write!(f, "power {ask} is done"),
+            Event::PowerFailed { ask, why } => write!(f, "power {ask} failed: {why}"),
+            Event::ConsoleOpened => write!(f, "the console is open"),
+            Event::ConsoleLost { why } => write!(f, "the console is gone: {why}"),
+            Event::PenTaken { .. } => write!(f, "has the pen"),
+            Event::PenAsked { of, .. } => write!(f, "asked {of} for the pen"),
+            Event::PenForced { from, reason, .. } => {
+                write!(f, "took the pen from {from}: {reason}")
+            }
+            Event::PenDropped { .. } => write!(f, "gave up the pen"),
+            Event::Typed { text: Some(text), .. } => write!(f, "typed {text}"),
+            Event::Typed { text: None, bytes: 1 } => write!(f, "typed 1 byte that was not echoed"),
+            Event::Typed { text: None, bytes } => {
+                write!(f, "typed {bytes} bytes that were not echoed")
+            }
+            Event::Break => write!(f, "sent a BREAK"),
+            Event::Noted { text } => write!(f, "noted: {text}"),
+            Event::Unknown => write!(f, "something that this version does not know"),
+        }
+    }
 }

@@ -38,7 +38,10 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
     line("state", board.state.to_string());
     if let Some(hold) = &board.hold {
         let note = hold.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-        line("held by", format!("{} until {} (hold {}){note}", hold.who, out.time(hold.until), hold.number));
+        line(
+            "held by",
+            format!("{} until {} (hold {}){note}", hold.who, out.time(hold.until), hold.number),
+        );
     }
     line("fault", board.fault.clone().unwrap_or_default());
     if let Some(outlet) = &detail.outlet {
@@ -46,7 +49,10 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
         line("power", format!("{}{doing} ({})", outlet.state, outlet.outlet));
     }
     if let Some(console) = &detail.line {
-        line("console", format!("{} ({}), {} bytes so far", console.state, console.device, console.end));
+        line(
+            "console",
+            format!("{} ({}), {} bytes so far", console.state, console.device, console.end),
+        );
         for viewer in &console.viewers {
             let pen = if viewer.pen { ", has the pen" } else { "" };
             line("viewer", format!("{} since {}{pen}", viewer.who, out.time(viewer.since)));
@@ -56,9 +62,15 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
     for (name, value) in &detail.attributes {
         line(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
-    line("hold for", format!("{} unless you say, {} at most", detail.default_span, detail.longest_span));
+    line(
+        "hold for",
+        format!("{} unless you say, {} at most", detail.default_span, detail.longest_span),
+    );
     for place in &detail.queue {
-        line("waiting", format!("{} since {}, for {}", place.who, out.time(place.since), place.want));
+        line(
+            "waiting",
+            format!("{} since {}, for {}", place.who, out.time(place.since), place.want),
+        );
     }
     lines.join("\n")
 }

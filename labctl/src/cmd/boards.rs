@@ -43,7 +43,8 @@ impl Boards {
 
 /// The board table for people.
 pub(super) fn table(out: &Output, boards: &[Board]) -> Table {
-    let head = ["BOARD", "CLASS", "STATE", "POWER", "CONSOLE", "HELD BY", "UNTIL", "QUEUE", "LAST LINE"];
+    let head =
+        ["BOARD", "CLASS", "STATE", "POWER", "CONSOLE", "HELD BY", "UNTIL", "QUEUE", "LAST LINE"];
     let mut table = Table::new(out, &head, "no board is like that; 'labctl boards' lists all");
     for board in boards {
         let (who, until) = match &board.hold {

@@ -22,9 +22,14 @@ fn table(out: &Output, classes: &[Class]) -> Table {
     let head = ["CLASS", "BOARDS", "FREE", "WAITING", "ATTRIBUTES"];
     let mut table = Table::new(out, &head, "this lab has no classes");
     for class in classes {
-        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let attributes: Vec<_> =
-            class.attributes.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+        let text = |value: &serde_json::Value| {
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let attributes: Vec<_> = class
+            .attributes
+            .iter()
+            .map(|(name, value)| format!("{name}={}", text(value)))
+            .collect();
         table.row([
             (&class.name).into(),
             class.boards.into(),

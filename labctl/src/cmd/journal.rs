@@ -66,7 +66,13 @@ fn sentence(out: &Output, entry: &Entry) -> String {
 }
 
 /// What the console printed between two entries, as text.
-async fn between(at: &At, out: &mut Output, board: &BoardName, from: u64, to: u64) -> anyhow::Result<()> {
+async fn between(
+    at: &At,
+    out: &mut Output,
+    board: &BoardName,
+    from: u64,
+    to: u64,
+) -> anyhow::Result<()> {
     if to <= from {
         return Ok(());
     }

@@ -19,7 +19,11 @@ pub struct Note {
 impl Note {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         at.connect().await?.note(self.board.clone(), self.text.clone()).await?;
-        out.tell("note", &self.text, format_args!("written down on the timeline of {}", self.board))?;
+        out.tell(
+            "note",
+            &self.text,
+            format_args!("written down on the timeline of {}", self.board),
+        )?;
         Ok(())
     }
 }

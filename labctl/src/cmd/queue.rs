@@ -32,9 +32,10 @@ fn table(out: &Output, places: &[Place]) -> Table {
     let head = ["PLACE", "WHO", "WANTS", "SINCE", "NEXT IN LINE", "AT THE LATEST", "BECAUSE"];
     let mut table = Table::new(out, &head, "nobody waits");
     for place in places {
-        let because = place.because.iter().map(|it| {
-            format!("{} is held by {} until {}", it.board, it.who, out.time(it.until))
-        });
+        let because = place
+            .because
+            .iter()
+            .map(|it| format!("{} is held by {} until {}", it.board, it.who, out.time(it.until)));
         table.row([
             place.number.into(),
             (&place.who).into(),

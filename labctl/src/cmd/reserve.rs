@@ -45,7 +45,11 @@ impl Reserve {
         let ask = Ask {
             want: self.want.wanted(),
             span: self.span,
-            if_taken: if self.queue || self.wait.is_some() { IfTaken::Queue } else { IfTaken::Refuse },
+            if_taken: if self.queue || self.wait.is_some() {
+                IfTaken::Queue
+            } else {
+                IfTaken::Refuse
+            },
             grace: None,
             note: self.note,
             ssh_key: ssh_key(self.key.as_deref())?,
@@ -67,13 +71,19 @@ impl Reserve {
 }
 
 fn tell(out: &mut Output, hold: &Hold) -> anyhow::Result<()> {
-    let sentence = format!("{} is yours until {} (hold {})", hold.board, out.time(hold.until), hold.number);
+    let sentence =
+        format!("{} is yours until {} (hold {})", hold.board, out.time(hold.until), hold.number);
     out.tell("hold", hold, sentence)?;
     Ok(())
 }
 
 /// Waits until a place has become a hold. If the wait is given up, so is the place.
-pub(super) async fn wait(lab: &Client, mut place: Place, patience: Span, out: &Output) -> anyhow::Result<Hold> {
+pub(super) async fn wait(
+    lab: &Client,
+    mut place: Place,
+    patience: Span,
+    out: &Output,
+) -> anyhow::Result<Hold> {
     let number = place.number;
     let deadline = out.now() + patience;
     out.say(describe(out, &place));
@@ -92,13 +102,22 @@ pub(super) async fn wait(lab: &Client, mut place: Place, patience: Span, out: &O
     waited
 }
 
-async fn wait_for(lab: &Client, place: &mut Place, deadline: Time, out: &Output) -> anyhow::Result<Hold> {
+async fn wait_for(
+    lab: &Client,
+    place: &mut Place,
+    deadline: Time,
+    out: &Output,
+) -> anyhow::Result<Hold> {
     loop {
         let left = deadline.since(out.now());
         match lab.placed(place.number, left.min(LOOK_AGAIN)).await? {
             Placed::Held { hold } => return Ok(hold),
             Placed::Queued { .. } if out.now() >= deadline => {
-                return Err(Failure::not_in_time(format!("no board was free in time for {}", place.want)).into());
+                return Err(Failure::not_in_time(format!(
+                    "no board was free in time for {}",
+                    place.want
+                ))
+                .into());
             }
             Placed::Queued { place: now } => {
                 if (now.position, now.expected) != (place.position, place.expected) {
@@ -117,7 +136,12 @@ pub(super) fn describe(out: &Output, place: &Place) -> String {
         text += &format!(", yours at {} at the latest if nobody extends", out.time(expected));
     }
     for obstacle in &place.because {
-        text += &format!("\n  {} is held by {} until {}", obstacle.board, obstacle.who, out.time(obstacle.until));
+        text += &format!(
+            "\n  {} is held by {} until {}",
+            obstacle.board,
+            obstacle.who,
+            out.time(obstacle.until)
+        );
     }
     text + &format!("\n  give up with 'labctl queue --leave {}'", place.number)
 }
@@ -143,5 +167,8 @@ pub(super) fn ssh_key(named: Option<&Path>) -> anyhow::Result<Option<String>> {
     let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".ssh"));
     let names = ["id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub"];
     let keys = home.iter().flat_map(|ssh| names.iter().map(|name| ssh.join(name)));
-    Ok(keys.filter_map(|path| std::fs::read_to_string(path).ok()).next().map(|key| key.trim().to_owned()))
+    Ok(keys
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .next()
+        .map(|key| key.trim().to_owned()))
 }

@@ -77,13 +77,23 @@ impl Run {
         let code = self.with(at, &lab, &hold, kept, out).await;
         let release = Release { number: Some(hold.number), breaking: None };
         if let Err(error) = lab.release(hold.board.clone(), release).await {
-            out.say(format_args!("{}: {error}; the lab frees it within {}", hold.board, self.grace));
+            out.say(format_args!(
+                "{}: {error}; the lab frees it within {}",
+                hold.board, self.grace
+            ));
         }
         code
     }
 
     /// Runs the command with the board.
-    async fn with(&self, at: &At, lab: &Client, hold: &Hold, kept: Flow, out: &Output) -> anyhow::Result<ExitCode> {
+    async fn with(
+        &self,
+        at: &At,
+        lab: &Client,
+        hold: &Hold,
+        kept: Flow,
+        out: &Output,
+    ) -> anyhow::Result<ExitCode> {
         let detail = lab.board(hold.board.clone()).await?;
         let mut child = match self.start(at, hold, &detail) {
             Ok(child) => child,
@@ -127,10 +137,16 @@ impl Run {
             .env("LAB_ATTRIBUTES", serde_json::to_string(&detail.attributes)?)
             .kill_on_drop(true);
         for (name, value) in &detail.attributes {
-            let name: String = name
-                .chars()
-                .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
-                .collect();
+            let name: String =
+                name.chars()
+                    .map(|letter| {
+                        if letter.is_ascii_alphanumeric() {
+                            letter.to_ascii_uppercase()
+                        } else {
+                            '_'
+                        }
+                    })
+                    .collect();
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             command.env(format!("LAB_ATTR_{name}"), value);
         }

@@ -52,10 +52,14 @@ impl clap::FromArgMatches for Steps {
             steps.push((index, Step::Send(bytes.clone())));
         }
         let expects = matches.indices_of("expect").into_iter().flatten();
-        for (index, text) in expects.zip(matches.get_many::<String>("expect").into_iter().flatten()) {
+        for (index, text) in expects.zip(matches.get_many::<String>("expect").into_iter().flatten())
+        {
             let regex = regex::bytes::RegexBuilder::new(text).multi_line(true).build();
             let regex = regex.map_err(|error| {
-                clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("--expect: {error}\n"))
+                clap::Error::raw(
+                    clap::error::ErrorKind::ValueValidation,
+                    format!("--expect: {error}\n"),
+                )
             })?;
             steps.push((index, Step::Expect(regex)));
         }
@@ -86,7 +90,8 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
             Some('x') => {
                 let digits: String = rest.by_ref().take(2).collect();
                 let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
-                bytes.push(byte.ok_or_else(|| format!("'\\x{digits}' is not a byte; write \\x1b"))?);
+                bytes
+                    .push(byte.ok_or_else(|| format!("'\\x{digits}' is not a byte; write \\x1b"))?);
             }
             other => {
                 let other = other.map(String::from).unwrap_or_default();
@@ -142,7 +147,10 @@ impl Heard {
         let text = String::from_utf8_lossy(&self.text);
         let all: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let newest = &all[all.len().saturating_sub(lines)..];
-        newest.iter().map(|line| format!("\n  | {}", protocol::text::plain(line.as_bytes(), 200))).collect()
+        newest
+            .iter()
+            .map(|line| format!("\n  | {}", protocol::text::plain(line.as_bytes(), 200)))
+            .collect()
     }
 }
 

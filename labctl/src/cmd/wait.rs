@@ -62,7 +62,11 @@ impl Wait {
         let board = met.map_err(|_| {
             Failure::not_in_time(format!("{} was not in time within {patience}", self.board))
         })??;
-        out.tell("board", &board, format_args!("{}: {}, power {}", board.name, board.state, board.power))?;
+        out.tell(
+            "board",
+            &board,
+            format_args!("{}: {}, power {}", board.name, board.state, board.power),
+        )?;
         Ok(())
     }
 

@@ -36,7 +36,9 @@ impl Want {
             (Some(name), _, _) => Wanted::Board { name: name.clone() },
             (_, Some(name), _) => Wanted::Class { name: name.clone() },
             // clap sees to it that one of the three is there.
-            (_, _, tags) => Wanted::Tags { expr: tags.clone().unwrap_or(TagExpr::Tag(String::new())) },
+            (_, _, tags) => {
+                Wanted::Tags { expr: tags.clone().unwrap_or(TagExpr::Tag(String::new())) }
+            }
         }
     }
 }
@@ -60,7 +62,8 @@ fn describe(board: &board::Board) -> String {
 
 /// Asks the lab; offers nothing if it does not answer at once.
 fn candidates(of: impl Fn(&board::Board) -> (String, String)) -> Vec<CompletionCandidate> {
-    let lab = std::env::var("LAB").ok().and_then(|lab| lab.parse().ok()).unwrap_or_else(Address::usual);
+    let lab =
+        std::env::var("LAB").ok().and_then(|lab| lab.parse().ok()).unwrap_or_else(Address::usual);
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };

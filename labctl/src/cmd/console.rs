@@ -1,0 +1,108 @@
+//! `labctl console`: a terminal on a board's console; or a pipe, or a tool for scripts.
+//!
+//! - at a terminal every key goes to the board but the escape, Ctrl-T: see [`terminal`]
+//! - with `--send` and `--expect` it is a conversation: see [`script`]
+//! - else standard input goes to the board, and the board's bytes to standard output: see [`pipe`]
+//!
+//! [`link`] is what the three share: a console that is followed, and followed again from the same
+//! byte when the connection breaks.
+
+mod link;
+mod pipe;
+mod script;
+mod terminal;
+
+use std::io::IsTerminal;
+
+use protocol::board::BoardName;
+use protocol::console::{From, Pen};
+use protocol::{Span, Time};
+
+use super::steps::Steps;
+use super::want;
+use crate::At;
+use crate::exit::Failure;
+use crate::print::Output;
+
+/// What a terminal is shown of the past when it attaches.
+const SCREENFUL: u64 = 4 * 1024;
+
+/// Attach to a board's console.
+///
+/// At a terminal, Ctrl-T is the escape: Ctrl-T q leaves, Ctrl-T ? lists the others. Who does not hold
+/// the board looks on. With --send or --expect, steps are taken in the order given, and the exit
+/// status says whether all came true. Otherwise standard input is typed, and what the board prints goes
+/// to standard output as it is, until standard input ends.
+#[derive(Debug, clap::Args)]
+pub struct Console {
+    /// The board
+    #[arg(add = want::boards())]
+    board: BoardName,
+    /// Only look
+    #[arg(short, long)]
+    read_only: bool,
+    /// Begin in the past: boot, start, 10m, or @OFFSET
+    #[arg(short, long, value_name = "WHEN", value_parser = since)]
+    since: Option<From>,
+    /// Show what there is, and end
+    #[arg(long, conflicts_with_all = ["send", "expect"])]
+    history: bool,
+    #[command(flatten)]
+    steps: Steps,
+    /// No --expect may take longer than this
+    #[arg(long, value_name = "SPAN", default_value = "60s")]
+    timeout: Span,
+    /// After standard input has ended, go on with what the board prints for so long
+    #[arg(long, value_name = "SPAN", default_value = "2s")]
+    linger: Span,
+    /// Show everything as it is, also what does something to your terminal
+    #[arg(long)]
+    raw: bool,
+    /// No escape key: every key goes to the board
+    #[arg(long)]
+    no_escape: bool,
+}
+
+impl Console {
+    pub(super) async fn run(mut self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        let steps = std::mem::take(&mut self.steps.0);
+        if !steps.is_empty() {
+            return script::run(&self, steps, at, out).await;
+        }
+        let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        if terminal && !self.history {
+            return terminal::run(&self, at, out).await;
+        }
+        if std::io::stdin().is_terminal() && !self.read_only && !self.history {
+            let help = "add --read-only to look only, or --send to type something";
+            return Err(Failure::usage(
+                "standard output is not a terminal, but standard input is",
+                help,
+            )
+            .into());
+        }
+        pipe::run(&self, at).await
+    }
+
+    fn pen(&self) -> Pen {
+        if self.read_only || self.history { Pen::Unwanted } else { Pen::Wanted }
+    }
+}
+
+/// `boot`, `start`, `end`, a span ago, an offset, or milliseconds since 1970.
+fn since(text: &str) -> Result<From, String> {
+    let number =
+        |digits: &str| digits.parse::<u64>().map_err(|_| format!("'{digits}' is not a number"));
+    match text {
+        "boot" => Ok(From::Boot),
+        "start" => Ok(From::Start),
+        "end" => Ok(From::End),
+        _ => match (text.strip_prefix('@'), text.strip_prefix("t@")) {
+            (Some(offset), _) => Ok(From::Offset { offset: number(offset)? }),
+            (_, Some(time)) => Ok(From::Time { time: Time(number(time)?) }),
+            _ => text.parse().map(|span| From::Ago { span }).map_err(|_| {
+                format!("'{text}' is not a point in the past; write boot, start, 10m or @OFFSET")
+            }),
+        },
+    }
+}

@@ -1,0 +1,128 @@
+//! A console that is followed, and followed again from the same byte when the connection breaks.
+
+use std::time::Duration;
+
+use protocol::Error;
+use protocol::board::BoardName;
+use protocol::client::{self, Flow};
+use protocol::console::{From, Pen};
+use protocol::wire::Follow;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::time::sleep;
+
+use crate::At;
+
+/// The first pause before a connection is made again, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// A followed console.
+pub(super) struct Link {
+    at: At,
+    board: BoardName,
+    pen: Pen,
+    read: ReadHalf<Flow>,
+    write: WriteHalf<Flow>,
+    /// The next byte to come.
+    pub(super) offset: u64,
+    /// Names this viewer in calls.
+    pub(super) session: u64,
+    /// Set if the pen was wanted and not to be had: why.
+    pub(super) read_only: Option<Error>,
+}
+
+/// What came of reading.
+pub(super) enum Heard {
+    /// So many bytes.
+    Bytes(usize),
+    /// The connection broke; [`Link::mend`] makes it again.
+    Broken,
+}
+
+impl Link {
+    /// Follows a console. Who may not type looks on.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub(super) async fn open(
+        at: &At,
+        board: &BoardName,
+        from: From,
+        pen: Pen,
+    ) -> Result<Link, Error> {
+        let (flow, welcome, read_only) = match dial(at, board, from, pen).await {
+            Err(
+                why @ (Error::HeldBy { .. } | Error::NotHeld { .. } | Error::NotAllowed { .. }),
+            ) if pen == Pen::Wanted => {
+                let (flow, welcome) = dial(at, board, from, Pen::Unwanted).await?;
+                (flow, welcome, Some(why))
+            }
+            other => {
+                let (flow, welcome) = other?;
+                (flow, welcome, None)
+            }
+        };
+        let (read, write) = split(flow);
+        let (offset, session) = (welcome.start, welcome.session);
+        Ok(Link {
+            at: at.clone(),
+            board: board.clone(),
+            pen,
+            read,
+            write,
+            offset,
+            session,
+            read_only,
+        })
+    }
+
+    /// Reads what there is.
+    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> Heard {
+        match self.read.read(buffer).await {
+            Ok(read @ 1..) => {
+                self.offset += read as u64;
+                Heard::Bytes(read)
+            }
+            _ => Heard::Broken,
+        }
+    }
+
+    /// Types. A connection that breaks meanwhile shows when it is read.
+    pub(super) async fn type_in(&mut self, bytes: &[u8]) {
+        let _ = self.write.write_all(bytes).await;
+    }
+
+    /// Makes the connection again, from the same byte. Returns how many bytes are lost because they
+    /// are no longer kept.
+    ///
+    /// # Errors
+    /// The lab's, if it answers and refuses: the board is gone.
+    pub(super) async fn mend(&mut self) -> Result<u64, Error> {
+        let mut pause = PAUSE.0;
+        loop {
+            match Link::open(&self.at, &self.board, From::Offset { offset: self.offset }, self.pen)
+                .await
+            {
+                Ok(link) => {
+                    let lost = link.offset.saturating_sub(self.offset);
+                    *self = link;
+                    return Ok(lost);
+                }
+                Err(Error::Unreachable { .. } | Error::TooOld { .. }) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+}
+
+async fn dial(
+    at: &At,
+    board: &BoardName,
+    from: From,
+    pen: Pen,
+) -> Result<(Flow, protocol::wire::Welcome), Error> {
+    let what = Follow::Console { board: board.clone(), from, pen, stop_at_end: false };
+    client::follow(&at.address(), what).await
+}
