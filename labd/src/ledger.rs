@@ -9,6 +9,7 @@
 
 mod chain;
 pub mod record;
+pub mod repair;
 pub mod segment;
 
 use std::collections::VecDeque;

@@ -1,5 +1,6 @@
 //! labd: the lab daemon. This page is the map of the house.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;

@@ -6,6 +6,7 @@
 //!
 //! - [`snapshot`]: the logical export, which is backup, migration and rebuild in one
 
+pub mod repair;
 pub mod snapshot;
 
 use std::fs::File;

@@ -28,7 +28,7 @@ pub(super) struct Tail {
     buffer: Vec<u8>,
 }
 
-fn disk(file: &Path) -> impl Fn(io::Error) -> Error {
+pub(super) fn disk(file: &Path) -> impl Fn(io::Error) -> Error {
     move |source| Error::Disk { file: file.to_owned(), source }
 }
 
@@ -312,4 +312,60 @@ pub(super) fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
         before = Some(walk.before);
     }
     Ok(entries)
+}
+
+/// How far the chain is whole.
+pub(super) struct Extent {
+    /// The last entry of the last whole batch.
+    pub(super) last: u64,
+    /// What is wrong after that, if anything.
+    pub(super) damage: Option<Damage>,
+    /// How many bytes of the damaged segment are whole batches.
+    pub(super) whole: u64,
+    /// The segments after the damaged one.
+    pub(super) later: Vec<PathBuf>,
+}
+
+/// Reads the chain up to its first damage.
+pub(super) fn extent(folder: &Path) -> Result<Extent, Error> {
+    let segments = segments(folder)?;
+    let mut extent = Extent { last: 0, damage: None, whole: 0, later: Vec::new() };
+    let mut before = None;
+    for (index, (first, path)) in segments.iter().enumerate() {
+        let bytes = std::fs::read(path).map_err(disk(path))?;
+        let is_missing_some = before.is_some() && extent.last + 1 != *first;
+        let walk = begin(&bytes, path, *first, before);
+        let outcome = match walk {
+            Ok(_) if is_missing_some => {
+                Err(damage(path, 0, extent.last, "entries before it are missing"))
+            }
+            Ok(walk) => measure(walk, path, *first, &mut extent).map(|hash| before = Some(hash)),
+            Err(damage) => Err(damage),
+        };
+        if let Err(damage) = outcome {
+            extent.damage = Some(damage);
+            extent.later = segments[index + 1..].iter().map(|(_, path)| path.clone()).collect();
+            break;
+        }
+    }
+    Ok(extent)
+}
+
+/// Walks to the end of a segment, and keeps the extent up with it.
+fn measure(
+    mut walk: Walk<'_>,
+    path: &Path,
+    first: u64,
+    extent: &mut Extent,
+) -> Result<Hash, Damage> {
+    let mut last = first - 1;
+    (extent.last, extent.whole) = (last, HEADER as u64);
+    while let Some(entry) = walk.next() {
+        entry.map_err(|stop| damage(path, stop.at, extent.last, stop.what))?;
+        last += 1;
+        if walk.is_between_batches() {
+            (extent.last, extent.whole) = (last, walk.position() as u64);
+        }
+    }
+    Ok(walk.before)
 }

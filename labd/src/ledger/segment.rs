@@ -139,6 +139,11 @@ impl<'a> Walk<'a> {
         self.at == self.batch_end
     }
 
+    /// Where the next entry begins.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     /// The JSON of the next entry; none at the end.
     pub(super) fn next(&mut self) -> Option<Result<&'a [u8], Stop>> {
         if self.at == self.batch_end {

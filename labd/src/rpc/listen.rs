@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use protocol::Span;
 use protocol::user::Who;
 use protocol::wire::{self, Purpose, Welcome};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 
 use super::calls::Caller;
 use super::{follow, identity};
@@ -39,8 +41,8 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves whoever connects until the lab ends.
-pub async fn serve(lab: Arc<Lab>, listener: UnixListener) {
+/// Serves whoever connects until the lab ends; `guests` counts the connections.
+pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: watch::Sender<usize>) {
     let mut ending = lab.ending();
     loop {
         let accepted = tokio::select! {
@@ -48,13 +50,34 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener) {
             _ = ending.changed() => return,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(greet(lab.clone(), stream))),
+            Ok((stream, _)) => {
+                let (lab, guests) = (lab.clone(), guests.clone());
+                tokio::spawn(async move {
+                    guests.send_modify(|count| *count += 1);
+                    greet(lab, stream).await;
+                    guests.send_modify(|count| *count -= 1);
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // Out of descriptors, most likely: some will be closed soon.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+/// Returns `linger` after the last connection has ended; never, if there is no `linger`.
+pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>) {
+    let Some(linger) = linger else { return std::future::pending().await };
+    loop {
+        let somebody = guests.wait_for(|count| *count > 0);
+        let quiet = tokio::time::timeout(linger.duration(), somebody).await.is_err();
+        if quiet {
+            return;
+        }
+        // The count's sender lives as long as the lab is served.
+        let _ = guests.wait_for(|count| *count == 0).await;
     }
 }
 

@@ -1,0 +1,93 @@
+//! `labd`: the daemon.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use protocol::user::{Role, UserName, Who};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Places, start_log};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::lab::Lab;
+use crate::rpc::listen;
+
+/// A system's socket is for the group that its folder belongs to; a user's own is theirs.
+const SOCKET_MODE: u32 = 0o660;
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting, with the next step.
+pub fn run(places: &Places) -> anyhow::Result<()> {
+    start_log("info");
+    let file = places.config();
+    let config = Config::load(&file).map_err(|faults| {
+        let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+        anyhow!(
+            "the configuration has faults; 'labd check {}' shows them in place:{}",
+            file.display(),
+            lines.concat()
+        )
+    })?;
+    runtime()?.block_on(async {
+        let lab = Lab::open(config, Some(file), &places.state(), Clock::machine())
+            .await
+            .context("the lab does not open")?;
+        let socket = places.socket();
+        let listener = bind(&socket)?;
+        tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
+        tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
+        until_told(&lab).await?;
+        tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
+        // If it is gone already, that is as well.
+        let _ = std::fs::remove_file(&socket);
+        Ok(())
+    })
+}
+
+/// A runtime for a lab; and room for a descriptor per console, segment and viewer.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // What the system refuses is said when descriptors run out.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads can be had")
+}
+
+/// Binds a socket, whose folder is made if it is not there.
+pub(super) fn bind(socket: &Path) -> anyhow::Result<UnixListener> {
+    let folder = socket.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    listen::bind(socket, SOCKET_MODE).with_context(|| socket.display().to_string())
+}
+
+/// SIGHUP reads the configuration again; SIGTERM and SIGINT end.
+pub(super) async fn until_told(lab: &Arc<Lab>) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(lab).await?,
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}
+
+async fn reload(lab: &Arc<Lab>) -> anyhow::Result<()> {
+    let name: UserName = "labd".parse()?;
+    match lab.reload(&Who { name, role: Role::Admin }).await {
+        Ok(changes) => tracing::info!(?changes, "the configuration is taken over"),
+        Err(error) => tracing::error!(?error, "the configuration is not taken over"),
+    }
+    Ok(())
+}
