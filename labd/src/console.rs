@@ -7,6 +7,7 @@ pub mod qemu;
 pub mod serial;
 pub mod sim;
 pub mod tcp;
+pub mod uart;
 
 use std::fmt;
 use std::io;
