@@ -1,9 +1,11 @@
-//! The console drivers that talk to hardware, against ptys.
+//! The console drivers that talk to hardware, against ptys, listeners and Debian's ser2net.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail like the test")]
 
 mod pty;
+mod ser2net;
 mod serial;
+mod tcp;
 
 use std::time::Duration;
 
