@@ -9,6 +9,7 @@ pub mod serial;
 pub mod sim;
 pub mod tcp;
 mod typed;
+pub mod uart;
 
 use std::fmt;
 use std::io;

@@ -1,34 +1,275 @@
-//! Serial ports.
+//! Serial ports of this machine, by tokio-serial.
+//!
+//! Many boards have their reset on DTR or RTS, so this driver never sets either. What remains is
+//! the kernel's: it raises both when a port is opened that was not, and lowers both when it is
+//! closed, unless HUPCL is off. It is turned off here, hence a port stays raised once it was
+//! opened, and opening it again changes nothing until the adapter is unplugged. tokio-serial sets
+//! DTR only if told to (`dtr_on_open`), sets CLOCAL, and leaves HUPCL as it was.
+
+mod plug;
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::sys::termios::{ControlFlags, SetArg, tcgetattr, tcsetattr};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_serial::{ClearBuffer, FlowControl, SerialPort as _, SerialPortBuilder, SerialStream};
+
+use super::uart::Uart;
 use super::{Console, Port};
-use crate::config::reader::Table;
+use crate::config::reader::{Setting, Table};
+use crate::config::ucl::Value;
 
-/// Settings, and the driver.
+/// `{ cls = serialconsole, device = /dev/serial/by-id/usb-…, speed = 115200 }`
+///
+/// `val` is another word for `device`. The rest is [`Uart`]'s.
 #[derive(Debug, PartialEq)]
-pub struct SerialConsole {}
+pub struct SerialConsole {
+    device: PathBuf,
+    uart: Uart,
+}
 
 impl SerialConsole {
+    /// The port at `device`, a whole path.
+    pub fn new(device: impl Into<PathBuf>, uart: Uart) -> SerialConsole {
+        SerialConsole { device: device.into(), uart }
+    }
+
     /// Reads the settings.
-    pub fn read(_table: &mut Table<'_>) -> Option<SerialConsole> {
-        None
+    pub fn read(table: &mut Table<'_>) -> Option<SerialConsole> {
+        let uart = Uart::read(table);
+        let [val, device] = ["val", "device"].map(|key| table.value(key).is_some());
+        if val && device {
+            table.fault("device", "'val' and 'device' mean the same; write one of them");
+        }
+        let Whole(device) = table.required(if val { "val" } else { "device" })?;
+        Some(SerialConsole::new(device, uart))
+    }
+
+    /// The device's path, as configured. Two consoles with one device are one console.
+    pub fn device(&self) -> &Path {
+        &self.device
+    }
+
+    fn builder(&self) -> SerialPortBuilder {
+        let Uart { speed, bits, parity, stop, flow } = self.uart;
+        tokio_serial::new(self.device.to_string_lossy(), speed)
+            .data_bits(bits)
+            .parity(parity)
+            .stop_bits(stop)
+            .flow_control(flow)
+    }
+}
+
+/// A path that means the same wherever labd was started.
+struct Whole(PathBuf);
+
+impl Setting for Whole {
+    const WANTED: &'static str = "a whole path, such as /dev/serial/by-id/usb-…";
+
+    fn read(value: &Value) -> Result<Whole, Option<String>> {
+        let path = PathBuf::from(String::read(value)?);
+        if path.is_absolute() { Ok(Whole(path)) } else { Err(None) }
     }
 }
 
 impl Console for SerialConsole {
     async fn open(&self) -> io::Result<Box<dyn Port>> {
-        Err(io::Error::other("stub"))
+        let (device, builder) = (self.device.clone(), self.builder());
+        // Setting up an adapter asks over USB: milliseconds, or seconds from one that hangs.
+        let stream = tokio::task::spawn_blocking(move || open(&device, &builder)).await??;
+        Ok(Box::new(SerialPort { stream, console: self.to_string(), flow: self.uart.flow }))
     }
 
     async fn appears(&self) {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        plug::appears(&self.device).await;
     }
 }
 
 impl fmt::Display for SerialConsole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SerialConsole")
+        write!(f, "serialconsole {} {}", self.device.display(), self.uart)
+    }
+}
+
+/// Opens a port for nobody else (TIOCEXCL and flock), raw, set up, and with HUPCL off.
+///
+/// It is opened twice, the first time to have a descriptor for HUPCL: tokio-serial lends none. As
+/// the second outlives the first, the kernel sees one opening and no closing.
+fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<SerialStream> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let first =
+        nix::fcntl::open(device, flags, Mode::empty()).map_err(|errno| refusal(device, errno))?;
+    if !nix::unistd::isatty(&first).unwrap_or(false) {
+        return Err(refusal(device, Errno::ENOTTY));
+    }
+    let stream = SerialStream::open(builder).map_err(|error| match error.kind {
+        // This is how it reports EBUSY, and a lock held by another.
+        tokio_serial::ErrorKind::NoDevice => refusal(device, Errno::EBUSY),
+        _ => named(device.display(), error.into()),
+    })?;
+    stay_raised_on_close(&first).map_err(|errno| refusal(device, errno))?;
+    Ok(stream)
+}
+
+/// Turns HUPCL off, and leaves every other setting of the port.
+fn stay_raised_on_close(port: impl AsFd) -> nix::Result<()> {
+    let mut termios = tcgetattr(&port)?;
+    termios.control_flags.remove(ControlFlags::HUPCL);
+    tcsetattr(&port, SetArg::TCSANOW, &termios)
+}
+
+/// Why a device cannot be opened, and what to do.
+fn refusal(device: &Path, errno: Errno) -> io::Error {
+    let why = match errno {
+        Errno::ENOENT | Errno::ENXIO | Errno::ENODEV => "no such device: unplugged?".to_owned(),
+        Errno::EBUSY => "in use by another program".to_owned(),
+        Errno::ENOTTY => "not a serial port: check the path".to_owned(),
+        Errno::EACCES | Errno::EPERM => {
+            let group = owning_group(device).unwrap_or_else(|| "dialout".to_owned());
+            format!("permission denied: add labd's user to the group that owns it ({group})")
+        }
+        other => other.desc().to_owned(),
+    };
+    named(device.display(), io::Error::new(io::Error::from(errno).kind(), why))
+}
+
+fn owning_group(device: &Path) -> Option<String> {
+    let gid = nix::sys::stat::stat(device).ok()?.st_gid;
+    Some(nix::unistd::Group::from_gid(gid.into()).ok()??.name)
+}
+
+fn named(what: impl fmt::Display, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// An open port.
+struct SerialPort {
+    stream: SerialStream,
+    console: String,
+    flow: FlowControl,
+}
+
+impl Port for SerialPort {
+    /// At once, even before what is still on its way out. A pty has no BREAK and takes it silently.
+    fn set_break(&mut self, on: bool) -> io::Result<()> {
+        let done = if on { self.stream.set_break() } else { self.stream.clear_break() };
+        done.map_err(|error| named(&self.console, error.into()))
+    }
+}
+
+impl AsyncRead for SerialPort {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
+            Err(error) if is_unplugged(&error) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(named(&self.console, error))),
+            Ok(()) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// A driver whose device has gone may end the file, or else give one of these.
+fn is_unplugged(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EIO | Errno::ENXIO | Errno::ENODEV))
+}
+
+impl AsyncWrite for SerialPort {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
+        Poll::Ready(written.map_err(|error| named(&self.console, error)))
+    }
+
+    /// Nothing is kept here. tokio-serial would block the thread until the last bit is on the
+    /// wire, and for ever if flow control holds it.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl Drop for SerialPort {
+    /// Where flow control can hold bytes back, closing would block the thread for up to 30 s in
+    /// the hope that they still go; they are thrown away instead.
+    fn drop(&mut self) {
+        if self.flow != FlowControl::None {
+            let _ = self.stream.clear(ClearBuffer::Output);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::uart::tests::from_settings;
+
+    #[test]
+    fn a_port_is_a_device_and_its_settings() {
+        for key in ["val", "device"] {
+            let settings = [(key, "/dev/ttyUSB0"), ("speed", "9600")];
+            let (console, faults) = from_settings(&settings, SerialConsole::read);
+            let console = console.unwrap();
+            assert_eq!(console.to_string(), "serialconsole /dev/ttyUSB0 9600 8N1");
+            assert_eq!(console.device(), Path::new("/dev/ttyUSB0"));
+            assert!(faults.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_device_is_said_once_and_whole() {
+        let whole = "a whole path, such as /dev/serial/by-id/usb-…";
+        let cases: [(&[(&str, &str)], String); 3] = [
+            (&[], format!("'device' is missing; write device = {whole}")),
+            (&[("val", "ttyUSB0")], format!("val: 'ttyUSB0' is not {whole}")),
+            (
+                &[("val", "/dev/ttyS0"), ("device", "/dev/ttyS0")],
+                "'val' and 'device' mean the same; write one of them".to_owned(),
+            ),
+        ];
+        for (settings, message) in cases {
+            assert_eq!(from_settings(settings, SerialConsole::read).1, [message]);
+        }
+    }
+
+    /// A pty only ends the file; these are what drivers of adapters give.
+    #[test]
+    fn an_adapter_that_has_gone_is_known_by_its_error() {
+        for errno in [Errno::EIO, Errno::ENXIO, Errno::ENODEV] {
+            assert!(is_unplugged(&io::Error::from(errno)), "{errno}");
+        }
+        assert!(!is_unplugged(&io::Error::from(Errno::ENOMEM)));
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let cases = [
+            (Errno::ENOENT, "/dev/null: no such device: unplugged?"),
+            (Errno::EBUSY, "/dev/null: in use by another program"),
+            (
+                Errno::EACCES,
+                "/dev/null: permission denied: add labd's user to the group that owns it (root)",
+            ),
+        ];
+        for (errno, message) in cases {
+            assert_eq!(refusal(Path::new("/dev/null"), errno).to_string(), message);
+        }
     }
 }
