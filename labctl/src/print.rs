@@ -22,6 +22,17 @@ use crate::table::Table;
 
 const SCHEMA: &str = "labctl/1";
 
+/// What scripts read.
+#[derive(Serialize)]
+struct Object<'a, T, L: ?Sized> {
+    schema: &'static str,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<&'a L>,
+}
+
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Colour {
@@ -99,7 +110,8 @@ impl Output {
         sentence: impl fmt::Display,
     ) -> io::Result<()> {
         if self.json {
-            return self.line(json!({"schema": SCHEMA, "kind": kind, "item": item}));
+            let object = Object { schema: SCHEMA, kind, item: Some(item), items: None::<&()> };
+            return self.line(serde_json::to_string(&object)?);
         }
         self.line(sentence)
     }
@@ -115,7 +127,8 @@ impl Output {
         table: impl FnOnce(&Output) -> Table,
     ) -> io::Result<()> {
         if self.json {
-            return self.line(json!({"schema": SCHEMA, "kind": kind, "items": items}));
+            let object = Object { schema: SCHEMA, kind, item: None::<&()>, items: Some(items) };
+            return self.line(serde_json::to_string(&object)?);
         }
         let text = table(self).render(self.width);
         io::stdout().lock().write_all(text.as_bytes())

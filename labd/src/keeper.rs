@@ -268,7 +268,7 @@ impl Shared {
         match self.look().await {
             Ok(PowerState::On) => Seen::At(true),
             Ok(PowerState::Off) => Seen::At(false),
-            Ok(PowerState::Unknown) => Seen::Unclear,
+            Ok(PowerState::Unknown | PowerState::None) => Seen::Unclear,
             Err(error) => {
                 *trouble = Some(error);
                 Seen::Unclear

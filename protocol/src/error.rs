@@ -90,11 +90,11 @@ pub enum Error {
         what: String,
     },
     /// A device did not do as asked.
-    #[error("{device}: {why}")]
+    #[error("{why}")]
     Device {
         /// Which.
         device: String,
-        /// How it failed.
+        /// How it failed, with its name.
         why: String,
     },
     /// The setup script failed, and the hold was undone.

@@ -14,6 +14,8 @@ pub enum PowerState {
     On,
     /// Its outlet does not.
     Off,
+    /// The board has no outlet.
+    None,
     /// Nobody can say: never to be taken for off.
     #[default]
     #[serde(other)]
@@ -35,6 +37,7 @@ impl fmt::Display for PowerState {
         f.pad(match self {
             PowerState::On => "on",
             PowerState::Off => "off",
+            PowerState::None => "none",
             PowerState::Unknown => "unknown",
         })
     }

@@ -84,7 +84,7 @@ fn state(out: &Output, state: State) -> Cell {
 pub(super) fn power(out: &Output, power: PowerState) -> Cell {
     let style = match power {
         PowerState::On => Style::Good,
-        PowerState::Off => Style::Faint,
+        PowerState::Off | PowerState::None => Style::Faint,
         PowerState::Unknown => Style::Bad,
     };
     Cell::styled(out, power, style)

@@ -115,7 +115,7 @@ fn row(board: &Board, book: &Book) -> board::Board {
         state: book.state(name),
         hold: book.hold_of(name).cloned(),
         waiting: book.waiting_for(name),
-        power: outlet.map_or(PowerState::Unknown, |outlet| outlet.state),
+        power: outlet.map_or(PowerState::None, |outlet| outlet.state),
         console,
         last_line: board.line.as_ref().map(|line| line.last_line()).unwrap_or_default(),
         fault: board.trouble.lock().clone().or(power_fault).or(console_fault),
