@@ -17,11 +17,13 @@ pub enum Address {
 }
 
 impl Address {
-    /// Where a client looks when it is not told: the user's own daemon if there is one, else the
-    /// system's.
+    /// Where a client looks when it is not told: the user's own daemon, the system's, the user's
+    /// demo, whichever there is first.
     pub fn usual() -> Address {
-        let own = own_socket();
-        Address::Unix(if own.exists() { own } else { SYSTEM_SOCKET.into() })
+        let Address::Unix(demo) = Address::demo();
+        let sockets = [own_socket(), SYSTEM_SOCKET.into(), demo];
+        let usual = sockets.into_iter().find(|socket| socket.exists());
+        Address::Unix(usual.unwrap_or_else(|| SYSTEM_SOCKET.into()))
     }
 
     /// Where the user's own demo listens.
