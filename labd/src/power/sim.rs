@@ -1,18 +1,33 @@
-//! Power of sim.
+//! Outlets of simulated boards.
 
 use super::{Error, Power};
-use crate::sim::Sim;
+use crate::sim::{Mood, Sim};
 
 impl Power for Sim {
-    async fn set(&self, _on: bool) -> Result<(), Error> {
+    async fn set(&self, on: bool) -> Result<(), Error> {
+        let board = self.board();
+        match board.mood_for_order() {
+            Mood::Willing => board.switch(on).await,
+            Mood::Deaf => {}
+            Mood::Mute(limit) => return Err(silence(self, limit).await),
+        }
         Ok(())
     }
 
     async fn get(&self) -> Result<Option<bool>, Error> {
-        Ok(None)
+        let board = self.board();
+        match board.mood_for_question() {
+            Mood::Mute(limit) => Err(silence(self, limit).await),
+            Mood::Willing | Mood::Deaf => Ok(board.supply()),
+        }
     }
 
     fn controller(&self) -> String {
-        String::new()
+        self.to_string()
     }
+}
+
+async fn silence(sim: &Sim, limit: std::time::Duration) -> Error {
+    tokio::time::sleep(limit).await;
+    Error::Silent { device: sim.to_string(), limit }
 }
