@@ -111,9 +111,21 @@ fn board_summary(out: &mut String, board: &BoardConfig) {
     if board.pace != Pace::UNLIMITED {
         line(out, "  pace", format!("{} bytes every {}", board.pace.bytes, board.pace.every));
     }
+    if let Some(outlet) = &board.outlet {
+        line(out, "  outlet", unnumbered(outlet));
+    }
+    if let Some(console) = &board.console {
+        line(out, "  console", unnumbered(console));
+    }
     if !board.attributes.is_empty() {
         line(out, "  attributes", json(&board.attributes));
     }
+}
+
+/// Simulated boards are numbered as they come.
+fn unnumbered(device: &impl Display) -> String {
+    let text = device.to_string();
+    text.split_once(" #").map_or(text.clone(), |(kind, _)| kind.to_owned())
 }
 
 fn line(out: &mut String, what: &str, how: impl Display) {
