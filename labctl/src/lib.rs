@@ -82,6 +82,13 @@ pub fn main() -> ExitCode {
     // A thread may still wait for a key that is never pressed.
     match outcome {
         Ok(code) => code.unwrap_or(ExitCode::SUCCESS),
+        // Whoever read this has had enough of it: nothing went wrong.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => output.fail(&error),
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

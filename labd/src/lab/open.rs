@@ -287,9 +287,10 @@ impl Lab {
 
     fn write_recordings(&self, prune: bool) -> io::Result<()> {
         let boards = self.boards_now();
-        let recordings = boards.values().filter_map(|board| board.recording.as_ref());
+        let recordings: Vec<_> =
+            boards.values().filter_map(|board| board.recording.as_ref()).collect();
         let mut files = Vec::new();
-        for recording in recordings.clone() {
+        for recording in &recordings {
             files.extend(recording.settle()?);
         }
         if files.len() > FEW {
@@ -301,8 +302,8 @@ impl Lab {
             let history = self.config().history.clone();
             let now = self.clock.now();
             recordings
-                .map(|recording| recording.prune(history.size, history.age, now))
-                .collect::<io::Result<()>>()?;
+                .into_iter()
+                .try_for_each(|recording| recording.prune(history.size, history.age, now))?;
         }
         Ok(())
     }

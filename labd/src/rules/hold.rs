@@ -483,7 +483,7 @@ impl Book {
         let holds = self.boards.values().filter_map(|slot| {
             let hold = slot.stage.living()?;
             let warn = if slot.warned { hold.until } else { self.warns_at(hold) };
-            Some([Some(warn), slot.keepers.gives_up(hold.grace)].into_iter().flatten().min()?)
+            [Some(warn), slot.keepers.gives_up(hold.grace)].into_iter().flatten().min()
         });
         let places =
             self.queue.iter().filter_map(|waiting| waiting.keepers.gives_up(waiting.ask.grace));
