@@ -138,8 +138,8 @@ async fn a_secret_that_cannot_be_used_is_named() -> Result<()> {
     let error = |settings| async move { outlet(settings, 1)?.get().await.map_err(Into::into) };
     for (who, other, told) in [
         (Who::Writer, ("community_file", text("/nonexistent")), "community_file /nonexistent"),
-        (Who::Writer, switch.secret("community_file", ""), "holds 0 characters"),
-        (Who::User, switch.secret("auth_file", ""), "holds 0 characters"),
+        (Who::Writer, switch.secret("community_file", ""), "the first line is empty"),
+        (Who::User, switch.secret("auth_file", "six666"), "holds 6 characters"),
         (Who::User, switch.secret("privacy_file", "seven77"), "holds 7 characters"),
     ] {
         let error: Result<_> = error(but(switch.settings(who), other)).await;

@@ -4,7 +4,9 @@
 //! It answers SNMP 1 and 2c to two communities, of which one may write, and SNMP 3 to a user of
 //! today and one of yesterday.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -102,7 +104,9 @@ impl Switch {
     pub fn secret(&self, key: &'static str, secret: &str) -> Setting {
         let path = self.dir.path().join(format!("secret-{secret}"));
         // A file that is not there is a driver's error, which a test will show.
-        let _ = std::fs::write(&path, format!("{secret}\n"));
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let _ = file.and_then(|mut file| writeln!(file, "{secret}"));
         (key, text(path.display().to_string()))
     }
 

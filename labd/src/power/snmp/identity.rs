@@ -188,7 +188,7 @@ fn refuse(table: &mut Table<'_>, keys: &[&'static str], with: &str) {
 
 fn secret(key: &str, file: &SecretFile, shortest: usize) -> Result<Secret, String> {
     let path = file.path().display();
-    let secret = file.read().map_err(|error| format!("{key} {path} cannot be read: {error}"))?;
+    let secret = file.read().map_err(|error| format!("{key} {error}"))?;
     match secret.expose().len() {
         length if length < shortest => {
             Err(format!("{key} {path} holds {length} characters; SNMP asks for {shortest} or more"))
