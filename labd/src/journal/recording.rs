@@ -42,9 +42,10 @@ pub struct Recording {
 
 #[derive(Debug)]
 struct Inner {
-    /// In order, never empty of meaning: the last is the one that grows.
+    /// In order; the last is the one that grows. None until something is printed or settled.
     segments: Vec<Segment>,
-    file: Arc<File>,
+    /// The one that grows.
+    file: Option<Arc<File>>,
     /// Marks not yet in the newest segment's file of times.
     marks: Vec<u8>,
     last_mark: Time,
@@ -74,32 +75,29 @@ pub enum LastRun {
 }
 
 impl Recording {
-    /// Opens the recording in `folder`, which is made if it is not there. After a crash of the
-    /// machine it goes on at an offset that nobody can have seen.
+    /// Opens the recording in `folder`, which is made later if it is not there: a thousand new
+    /// folders are not what a starting lab should wait for. After a crash of the machine it goes on
+    /// at an offset that nobody can have seen.
     ///
     /// # Errors
     /// The disk's, with the file's name.
     pub fn open(folder: &Path, last_run: LastRun, now: Time) -> io::Result<Recording> {
-        fs::create_dir_all(folder).map_err(named(folder))?;
         let mut segments = find_segments(folder)?;
-        let start = match (segments.last(), last_run) {
-            (None, _) => Some(0),
-            (Some(last), LastRun::Crashed) if last.end() > 0 => Some(last.end() + GAP),
-            (Some(_), _) => None,
-        };
-        let file = match (start, segments.last()) {
-            (None, Some(last)) => {
-                let path = bytes_path(folder, last.start);
-                OpenOptions::new().read(true).write(true).open(&path).map_err(named(&path))?
-            }
-            (start, _) => {
-                let (file, segment) = begin(folder, start.unwrap_or(0), now)?;
+        let file = match (segments.last(), last_run) {
+            (None, _) => None,
+            (Some(last), LastRun::Crashed) if last.end() > 0 => {
+                let (file, segment) = begin(folder, last.end() + GAP, now)?;
                 segments.push(segment);
-                file
+                Some(Arc::new(file))
+            }
+            (Some(last), _) => {
+                let path = bytes_path(folder, last.start);
+                let file = OpenOptions::new().read(true).write(true).open(&path);
+                Some(Arc::new(file.map_err(named(&path))?))
             }
         };
         let end = segments.last().map_or(0, Segment::end);
-        let (file, last_mark) = (Arc::new(file), Time::default());
+        let last_mark = Time::default();
         let inner = Inner { segments, file, marks: Vec::new(), last_mark, dirty: false };
         let inner = Mutex::new(inner);
         Ok(Recording { folder: folder.to_owned(), inner, end: watch::Sender::new(end) })
@@ -112,8 +110,10 @@ impl Recording {
     pub fn append(&self, now: Time, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.inner.lock();
         self.rotate_if_due(&mut inner, now)?;
-        let Some(segment) = inner.segments.last().copied() else { return Ok(()) };
-        inner.file.write_all_at(bytes, segment.length).map_err(named(&self.folder))?;
+        let (Some(segment), Some(file)) = (inner.segments.last().copied(), &inner.file) else {
+            return Ok(());
+        };
+        file.write_all_at(bytes, segment.length).map_err(named(&self.folder))?;
         inner.mark(&segment, now);
         let end = segment.end() + bytes.len() as u64;
         if let Some(segment) = inner.segments.last_mut() {
@@ -137,7 +137,7 @@ impl Recording {
         let Some(segment) = inner.segments.get(index).copied() else {
             return Ok((offset, 0));
         };
-        let newest = (index + 1 == inner.segments.len()).then(|| inner.file.clone());
+        let newest = inner.file.clone().filter(|_| index + 1 == inner.segments.len());
         drop(inner);
         let file = match newest {
             Some(file) => file,
@@ -205,16 +205,20 @@ impl Recording {
     }
 
     /// Writes the times down, and returns the file to sync if anything has changed since last time.
+    /// A recording without files gets them at `now`, so that a console need not wait for them.
     ///
     /// # Errors
     /// The disk's, with the file's name.
-    pub fn settle(&self) -> io::Result<Option<Arc<File>>> {
+    pub fn settle(&self, now: Time) -> io::Result<Option<Arc<File>>> {
         let mut inner = self.inner.lock();
+        if inner.segments.is_empty() {
+            self.rotate(&mut inner, now)?;
+        }
         if !std::mem::take(&mut inner.dirty) {
             return Ok(None);
         }
         self.write_marks(&mut inner)?;
-        Ok(Some(inner.file.clone()))
+        Ok(inner.file.clone())
     }
 
     /// Deletes the oldest segments until no more than `size` bytes are kept, none older than `age`.
@@ -240,19 +244,23 @@ impl Recording {
     }
 
     fn rotate_if_due(&self, inner: &mut Inner, now: Time) -> io::Result<()> {
-        match inner.segments.last().copied() {
-            Some(last)
-                if last.length > 0 && (last.length >= FULL || now.since(last.since) >= OLD) =>
-            {
-                self.write_marks(inner)?;
-                let (file, segment) = begin(&self.folder, last.end(), now)?;
-                inner.file = Arc::new(file);
-                inner.segments.push(segment);
-                inner.last_mark = Time::default();
-                Ok(())
-            }
-            _ => Ok(()),
+        let is_over = |last: &Segment| {
+            last.length > 0 && (last.length >= FULL || now.since(last.since) >= OLD)
+        };
+        match inner.segments.last() {
+            Some(last) if !is_over(last) => Ok(()),
+            _ => self.rotate(inner, now),
         }
+    }
+
+    fn rotate(&self, inner: &mut Inner, now: Time) -> io::Result<()> {
+        self.write_marks(inner)?;
+        let start = inner.segments.last().map_or(0, Segment::end);
+        let (file, segment) = begin(&self.folder, start, now)?;
+        inner.file = Some(Arc::new(file));
+        inner.segments.push(segment);
+        inner.last_mark = Time::default();
+        Ok(())
     }
 
     fn write_marks(&self, inner: &mut Inner) -> io::Result<()> {
@@ -301,8 +309,9 @@ fn named(file: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
-/// Begins a segment. Its times come first, so that no bytes are ever without.
+/// Begins a segment, and the folder with it. Its times come first, so that no bytes are ever without.
 fn begin(folder: &Path, start: u64, now: Time) -> io::Result<(File, Segment)> {
+    fs::create_dir_all(folder).map_err(named(folder))?;
     let times = times_path(folder, start);
     let header = [MAGIC.as_slice(), &now.0.to_le_bytes()].concat();
     fs::write(&times, header).map_err(named(&times))?;
@@ -319,7 +328,11 @@ fn begin(folder: &Path, start: u64, now: Time) -> io::Result<(File, Segment)> {
 
 fn find_segments(folder: &Path) -> io::Result<Vec<Segment>> {
     let mut segments = Vec::new();
-    for file in fs::read_dir(folder).map_err(named(folder))? {
+    let files = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segments),
+        files => files.map_err(named(folder))?,
+    };
+    for file in files {
         let path = file.map_err(named(folder))?.path();
         let stem = path.extension().filter(|end| *end == "bytes").and(path.file_stem());
         let Some(start) = stem.and_then(|stem| stem.to_str()?.parse().ok()) else { continue };
@@ -375,12 +388,26 @@ mod tests {
     }
 
     #[test]
+    fn a_new_recording_makes_its_files_when_it_is_settled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = folder.path().join("rpi4");
+        let one = recording(&own);
+        assert!(!own.exists());
+        assert_eq!((one.start(), one.end(), all(&one, 0).len()), (0, 0, 0));
+        assert!(one.settle(Time(2_000)).expect("settles").is_none(), "there is nothing to sync");
+        assert!(bytes_path(&own, 0).exists() && times_path(&own, 0).exists());
+        one.append(Time(3_000), b"hello").expect("appends");
+        assert_eq!(all(&one, 0), b"hello");
+        assert_eq!(one.offset_at(Time(2_500)).expect("finds"), 0);
+    }
+
+    #[test]
     fn a_time_leads_to_the_first_byte_printed_since() {
         let folder = tempfile::tempdir().expect("a folder");
         let one = recording(folder.path());
         one.append(Time(1_000), b"aaaa").expect("appends");
         one.append(Time(2_000), b"bb").expect("appends");
-        one.settle().expect("settles");
+        one.settle(Time(2_500)).expect("settles");
         one.append(Time(3_000), b"c").expect("appends");
         for (when, offset) in [(0, 0), (1_000, 0), (1_001, 4), (2_000, 4), (2_500, 6), (3_001, 7)] {
             assert_eq!(one.offset_at(Time(when)).expect("finds"), offset, "at {when}");

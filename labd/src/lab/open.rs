@@ -289,9 +289,14 @@ impl Lab {
         let boards = self.boards_now();
         let recordings: Vec<_> =
             boards.values().filter_map(|board| board.recording.as_ref()).collect();
-        let mut files = Vec::new();
+        let now = self.clock.now();
+        let (mut files, mut outcome) = (Vec::new(), Ok(()));
         for recording in &recordings {
-            files.extend(recording.settle()?);
+            match recording.settle(now) {
+                Ok(file) => files.extend(file),
+                // The others' bytes are to reach the disk all the same.
+                Err(error) => outcome = Err(error),
+            }
         }
         if files.len() > FEW {
             nix::unistd::syncfs(&files[0])?;
@@ -300,12 +305,11 @@ impl Lab {
         }
         if prune {
             let history = self.config().history.clone();
-            let now = self.clock.now();
             recordings
                 .into_iter()
                 .try_for_each(|recording| recording.prune(history.size, history.age, now))?;
         }
-        Ok(())
+        outcome
     }
 }
 
