@@ -14,12 +14,15 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{ControlFlags, SetArg, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_serial::{ClearBuffer, FlowControl, SerialPort as _, SerialPortBuilder, SerialStream};
 
 use super::uart::Uart;
@@ -80,11 +83,24 @@ impl Setting for Whole {
     }
 }
 
+/// A thread per port of a thousand would leave nothing of the processor for whoever asks meanwhile.
+static AT_ONCE: Semaphore = Semaphore::const_new(16);
+/// Setting up an adapter asks over USB: milliseconds, or seconds from one that hangs. Such a one
+/// does not keep the others waiting longer than this.
+const A_TURN: Duration = Duration::from_millis(50);
+
 impl Console for SerialConsole {
     async fn open(&self) -> io::Result<Box<dyn Port>> {
         let (device, builder) = (self.device.clone(), self.builder());
-        // Setting up an adapter asks over USB: milliseconds, or seconds from one that hangs.
-        let stream = tokio::task::spawn_blocking(move || open(&device, &builder)).await??;
+        let turn = AT_ONCE.acquire().await.map_err(io::Error::other)?;
+        let mut opening = tokio::task::spawn_blocking(move || open(&device, &builder));
+        let stream = match timeout(A_TURN, &mut opening).await {
+            Ok(opened) => opened??,
+            Err(_) => {
+                drop(turn);
+                opening.await??
+            }
+        };
         Ok(Box::new(SerialPort { stream, console: self.to_string(), flow: self.uart.flow }))
     }
 
