@@ -50,6 +50,8 @@ struct Inner {
     marks: Vec<u8>,
     last_mark: Time,
     dirty: bool,
+    /// Files that grow no more, the end of which is yet to be synced.
+    finished: Vec<Arc<File>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,9 +99,14 @@ impl Recording {
             }
         };
         let end = segments.last().map_or(0, Segment::end);
-        let last_mark = Time::default();
-        let inner = Inner { segments, file, marks: Vec::new(), last_mark, dirty: false };
-        let inner = Mutex::new(inner);
+        let inner = Mutex::new(Inner {
+            segments,
+            file,
+            marks: Vec::new(),
+            last_mark: Time::default(),
+            dirty: false,
+            finished: Vec::new(),
+        });
         Ok(Recording { folder: folder.to_owned(), inner, end: watch::Sender::new(end) })
     }
 
@@ -204,21 +211,23 @@ impl Recording {
         Ok(newline.map_or(from.max(offset - before as u64), |at| from + at as u64 + 1))
     }
 
-    /// Writes the times down, and returns the file to sync if anything has changed since last time.
+    /// Writes the times down, and returns the files to sync: those that changed since last time.
     /// A recording without files gets them at `now`, so that a console need not wait for them.
     ///
     /// # Errors
     /// The disk's, with the file's name.
-    pub fn settle(&self, now: Time) -> io::Result<Option<Arc<File>>> {
+    pub fn settle(&self, now: Time) -> io::Result<Vec<Arc<File>>> {
         let mut inner = self.inner.lock();
         if inner.segments.is_empty() {
             self.rotate(&mut inner, now)?;
         }
         if !std::mem::take(&mut inner.dirty) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         self.write_marks(&mut inner)?;
-        Ok(inner.file.clone())
+        let mut files = std::mem::take(&mut inner.finished);
+        files.extend(inner.file.clone());
+        Ok(files)
     }
 
     /// Deletes the oldest segments until no more than `size` bytes are kept, none older than `age`.
@@ -257,7 +266,9 @@ impl Recording {
         self.write_marks(inner)?;
         let start = inner.segments.last().map_or(0, Segment::end);
         let (file, segment) = begin(&self.folder, start, now)?;
-        inner.file = Some(Arc::new(file));
+        let before = inner.file.replace(Arc::new(file));
+        let dirty = inner.dirty;
+        inner.finished.extend(before.filter(|_| dirty));
         inner.segments.push(segment);
         inner.last_mark = Time::default();
         Ok(())
@@ -394,11 +405,24 @@ mod tests {
         let one = recording(&own);
         assert!(!own.exists());
         assert_eq!((one.start(), one.end(), all(&one, 0).len()), (0, 0, 0));
-        assert!(one.settle(Time(2_000)).expect("settles").is_none(), "there is nothing to sync");
+        assert!(one.settle(Time(2_000)).expect("settles").is_empty(), "there is nothing to sync");
         assert!(bytes_path(&own, 0).exists() && times_path(&own, 0).exists());
         one.append(Time(3_000), b"hello").expect("appends");
         assert_eq!(all(&one, 0), b"hello");
         assert_eq!(one.offset_at(Time(2_500)).expect("finds"), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_finished_segment_is_synced_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"before").expect("appends");
+        one.append(Time(1_000) + Span::hours(24), b"after").expect("appends");
+        let lengths = |files: Vec<Arc<File>>| -> Vec<u64> {
+            files.iter().map(|file| file.metadata().expect("a file").len()).collect()
+        };
+        assert_eq!(lengths(one.settle(Time(0)).expect("settles")), [6, 5]);
+        assert!(one.settle(Time(0)).expect("settles").is_empty());
     }
 
     #[test]
