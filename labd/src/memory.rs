@@ -32,7 +32,7 @@ use snapshot::Snapshot;
 const SNAPSHOT_EVERY: u64 = 50_000;
 /// The applying thread may be this many entries behind before the ledger waits for it.
 const BACKLOG: usize = 16 * 1024;
-/// How many entries are replayed at once.
+/// How many entries the store is given at once.
 const HANDFUL: usize = 1_024;
 
 /// The lab's memory.
@@ -261,12 +261,8 @@ fn open_store(folder: &Path, snapshot: Option<&Snapshot>) -> Result<Store, Error
 fn replay(ledger: &Ledger, store: &Store, last: u64) -> Result<(), Error> {
     while store.applied() < last {
         let entries = ledger.read_waiting(store.applied() + 1, HANDFUL)?;
-        if entries.is_empty() {
-            break;
-        }
-        for committed in entries {
-            store.apply(committed.entry.seq, &committed.writes)?;
-        }
+        let Some(newest) = entries.last() else { break };
+        store.apply(newest.entry.seq, entries.iter().flat_map(|entry| &entry.writes))?;
     }
     Ok(())
 }
@@ -290,16 +286,21 @@ fn apply_all(
     committed: &Receiver<Arc<Committed>>,
     applied: &watch::Sender<u64>,
 ) {
-    for committed in committed {
-        let seq = committed.entry.seq;
-        let mut outcome = store.lock().apply(seq, &committed.writes);
-        if outcome.is_ok() && seq % SNAPSHOT_EVERY == 0 {
+    let mut before = *applied.borrow();
+    while let Ok(first) = committed.recv() {
+        // What has gathered meanwhile goes with it: a batch is a write to the disk, however small.
+        let entries: Vec<_> =
+            std::iter::once(first).chain(committed.try_iter().take(HANDFUL - 1)).collect();
+        let seq = entries.last().map_or(before, |last| last.entry.seq);
+        let mut outcome = store.lock().apply(seq, entries.iter().flat_map(|entry| &entry.writes));
+        if outcome.is_ok() && before / SNAPSHOT_EVERY < seq / SNAPSHOT_EVERY {
             outcome = take(&store.lock()).map(|snapshot| snapshot::write(folder, &snapshot));
         }
         if let Err(error) = outcome {
             tracing::error!(%error, "the store does not take any more; restart labd to build it anew");
         }
         applied.send_replace(seq);
+        before = seq;
     }
 }
 
