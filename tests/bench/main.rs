@@ -1,0 +1,75 @@
+//! The benchmark: how quick labd and labctl are, each figure beside what it is compared with.
+//!
+//! `tests/bench/run` builds the programs and runs it; words after that choose groups. Everything is
+//! measured from outside, on the programs as they are released, over a Unix socket. Absolute times
+//! say more about the machine than about the lab: where it can be, a figure is a ratio to
+//! something bare that is measured beside it.
+//!
+//! - [`figure`]: what is printed, and what the bars are held against
+//! - [`process`]: the programs, and what the system says of them
+//! - [`board`]: a board on a pty
+//! - the others: one group of figures each
+
+mod attach;
+mod board;
+mod calls;
+mod figure;
+mod grants;
+mod holds;
+mod list;
+mod many;
+mod process;
+mod start;
+mod viewers;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::figure::Report;
+
+/// A group of figures.
+type Group = fn(&mut Report) -> Result<()>;
+
+const GROUPS: [(&str, Group); 8] = [
+    ("list", list::run),
+    ("calls", calls::run),
+    ("attach", attach::run),
+    ("viewers", viewers::run),
+    ("holds", holds::run),
+    ("grants", grants::run),
+    ("many", many::run),
+    ("start", start::run),
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether every bar was met.
+fn run(words: &[String]) -> Result<bool> {
+    if let Some((task, words)) = words.split_first().filter(|(task, _)| task.starts_with("as-")) {
+        return process::play(task, words).map(|()| true);
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("bench: figures of a debug build mean nothing; use tests/bench/run");
+        return Ok(true);
+    }
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    let is_chosen = |name: &str| words.is_empty() || words.iter().any(|word| name == word);
+    let mut report = Report::default();
+    for (name, group) in GROUPS.into_iter().filter(|(name, _)| is_chosen(name)) {
+        group(&mut report).with_context(|| format!("group '{name}'"))?;
+    }
+    report.end()
+}

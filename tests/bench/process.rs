@@ -1,0 +1,232 @@
+//! The programs, as they are released, and what the system says of them.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use protocol::address::Address;
+use protocol::client::Client;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+
+/// As long as anything may take before the benchmark gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The bytes of a bare call and of its answer.
+pub(crate) const FRAME: usize = 64;
+
+/// A released program, which `tests/bench/run` has built beside the benchmark.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let folder = here.parent().and_then(Path::parent).context("the benchmark is in no folder")?;
+    let path = folder.join(name);
+    if !path.exists() {
+        bail!("there is no {}; use tests/bench/run", path.display());
+    }
+    Ok(path)
+}
+
+/// A process that ends with this.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Result<Running> {
+        command.spawn().map(Running).with_context(|| format!("{command:?}"))
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Tells it to end, and waits.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        if self.0.try_wait()?.is_some() {
+            return Ok(());
+        }
+        kill(Pid::from_raw(self.0.id().try_into()?), Signal::SIGTERM)?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.0.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                self.0.kill()?;
+                self.0.wait()?;
+                bail!("a process did not end when it was told to");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whoever cares how it ends has ended it.
+        let _ = self.end();
+    }
+}
+
+/// A lab of its own: labd, on a configuration and a folder that are gone afterwards.
+pub(crate) struct Lab {
+    labd: Running,
+    folder: TempDir,
+    started: Instant,
+}
+
+impl Lab {
+    /// Starts a lab of these boards.
+    pub(crate) fn start(boards: &[String]) -> Result<Lab> {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("labd.conf"), config(boards))?;
+        Lab::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Result<Lab> {
+        let log = File::create(folder.path().join("labd.log"))?;
+        let started = Instant::now();
+        let labd = Running::start(
+            Command::new(program("labd")?)
+                .arg("--config")
+                .arg(folder.path().join("labd.conf"))
+                .arg("--state")
+                .arg(folder.path().join("state"))
+                .arg("--socket")
+                .arg(folder.path().join("sock"))
+                .env("LABD_LOG", "warn")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log),
+        )?;
+        Ok(Lab { labd, folder, started })
+    }
+
+    /// Ends labd, and starts it again on what it left.
+    pub(crate) fn restart(self) -> Result<Lab> {
+        let Lab { mut labd, folder, .. } = self;
+        labd.end()?;
+        Lab::start_in(folder)
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address::Unix(self.folder.path().join("sock"))
+    }
+
+    /// Since when labd runs.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Connects as soon as labd listens.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        loop {
+            match Client::connect(&self.address()).await {
+                Ok(client) => return Ok(client),
+                Err(error) if self.started.elapsed() > PATIENCE => {
+                    let log = fs::read_to_string(self.folder.path().join("labd.log"))?;
+                    let first: Vec<&str> = log.lines().take(5).collect();
+                    return Err(error).context(first.join("\n"));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_micros(500)).await,
+            }
+        }
+    }
+
+    /// Its resident memory now, in MB.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory it ever had, in MB.
+    pub(crate) fn peak_memory(&self) -> Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.labd.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no such key")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+
+    /// How long it has had a processor so far.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.labd.pid()))?;
+        // The name, in brackets, may hold anything; the 12th and 13th fields after it are meant.
+        let (_, fields) = stat.rsplit_once(") ").context("stat without a name")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+        let second = sysconf(SysconfVar::CLK_TCK)?.context("no clock ticks")?;
+        Ok(Duration::from_secs_f64(ticks / second as f64))
+    }
+}
+
+fn config(boards: &[String]) -> String {
+    let mut text = "classes { a { } }\nboards [\n".to_owned();
+    for (index, options) in boards.iter().enumerate() {
+        let name = name(index);
+        // A text takes all that is written to it.
+        let _ = writeln!(text, "  {{ name = {name}, class = a, options [ {options} ] }}");
+    }
+    text + "]\n"
+}
+
+/// The name of a lab's board.
+pub(crate) fn name(index: usize) -> String {
+    format!("board-{index:04}")
+}
+
+/// A simulated board's option.
+pub(crate) fn simulated() -> String {
+    "{ cls = sim, kind = uboot-arm64 }".to_owned()
+}
+
+/// The benchmark itself as another process.
+pub(crate) fn other(task: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(task);
+    Ok(command)
+}
+
+/// What the benchmark does as another process.
+pub(crate) fn play(task: &str, words: &[String]) -> Result<()> {
+    match (task, words) {
+        ("as-echo", [socket]) => echo(Path::new(socket)),
+        ("as-parent", [program, words @ ..]) => weigh(program, words),
+        _ => bail!("there is no {task}"),
+    }
+}
+
+/// Sends back every frame, on a runtime as labd's.
+fn echo(socket: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = UnixListener::bind(socket)?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                let mut frame = [0; FRAME];
+                while stream.read_exact(&mut frame).await.is_ok() {
+                    if stream.write_all(&frame).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    })
+}
+
+/// Runs a program and prints the most memory it had, in KiB. A process takes over the peak of the
+/// one that starts it, so this one must be small.
+fn weigh(program: &str, words: &[String]) -> Result<()> {
+    let status = Command::new(program).args(words).stdout(Stdio::null()).status()?;
+    if !status.success() {
+        bail!("{program}: {status}");
+    }
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{used}\n"))?;
+    Ok(())
+}
