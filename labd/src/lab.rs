@@ -60,6 +60,8 @@ pub struct Lab {
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
+    /// True when the lab is open: before, no console competes with it for the processor.
+    opened: watch::Sender<bool>,
     /// True when the lab ends.
     ending: watch::Sender<bool>,
 }

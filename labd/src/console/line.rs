@@ -18,7 +18,7 @@ use protocol::journal::Event;
 use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::io::ReadBuf;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use super::typed::Typed;
@@ -85,6 +85,8 @@ pub struct Ground {
     pub clock: Clock,
     /// What to touch when the board looks different.
     pub mark: Arc<Mark>,
+    /// Comes true when the device may be opened.
+    pub opened: watch::Receiver<bool>,
 }
 
 impl Line {
@@ -92,7 +94,7 @@ impl Line {
     pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
-        let Ground { recording, ledger, clock, mark } = ground;
+        let Ground { recording, ledger, clock, mark, mut opened } = ground;
         let shared = Arc::new(Shared {
             board,
             device,
@@ -107,8 +109,14 @@ impl Line {
         });
         let task = Task { line: shared.clone(), typed, pace, journal: Typed::default() };
         tokio::spawn(async move {
+            let work = async {
+                // If there never was a lab, nor is there work.
+                if opened.wait_for(|opened| *opened).await.is_ok() {
+                    task.run().await;
+                }
+            };
             tokio::select! {
-                () = task.run() => {}
+                () = work => {}
                 _ = ended => {}
             }
         });

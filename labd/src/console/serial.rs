@@ -84,7 +84,7 @@ impl Setting for Whole {
 }
 
 /// A thread per port of a thousand would leave nothing of the processor for whoever asks meanwhile.
-static AT_ONCE: Semaphore = Semaphore::const_new(16);
+static AT_ONCE: Semaphore = Semaphore::const_new(8);
 /// Setting up an adapter asks over USB: milliseconds, or seconds from one that hangs. Such a one
 /// does not keep the others waiting longer than this.
 const A_TURN: Duration = Duration::from_millis(50);

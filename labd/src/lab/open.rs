@@ -89,6 +89,7 @@ impl Lab {
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
+            opened: watch::Sender::new(false),
             ending: watch::Sender::new(false),
         };
         *lab.book.lock() = lab.read_back(0);
@@ -98,6 +99,7 @@ impl Lab {
         lab.clone().resume();
         tokio::spawn(keep_time(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
+        lab.opened.send_replace(true);
         Ok(lab)
     }
 
@@ -194,6 +196,7 @@ impl Lab {
             ledger: self.ledger().clone(),
             clock: self.clock.clone(),
             mark: mark.clone(),
+            opened: self.opened.subscribe(),
         };
         Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
     }
