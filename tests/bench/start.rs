@@ -23,7 +23,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         for _ in 0..STARTS {
             fresh.add_time(ready(&Lab::start(&options)?).await?);
         }
-        let seen = format!("a new folder, {BOARDS} boards with consoles; labgrid 1310");
+        let seen = format!("a new folder, {BOARDS} boards with consoles; labgrid exporter 1310");
         report.figure("start-fresh", fresh.median() * 1e3, "ms", &seen, BAR)?;
 
         let mut lab = Lab::start(&options)?;
@@ -36,7 +36,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
             lab = lab.restart()?;
             used.add_time(ready(&lab).await?);
         }
-        let seen = format!("a folder with {ENTRIES} entries; labgrid 1310");
+        let seen = format!("a folder with {ENTRIES} entries; labgrid exporter 1310");
         report.figure("start-used", used.median() * 1e3, "ms", &seen, BAR)
     })
 }
