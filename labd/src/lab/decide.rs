@@ -11,7 +11,7 @@ use protocol::user::UserName;
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
-use super::{Lab, Remembered};
+use super::{Lab, Remembered, internal};
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
 use crate::rules::hold::{Book, Done, Stage};
@@ -35,7 +35,7 @@ impl Decision {
     /// # Errors
     /// [`Error::CannotRecord`]: then nothing was decided.
     pub(super) async fn settled(self) -> Result<(Vec<Done>, Vec<Chore>), Error> {
-        let chores = self.task.await.unwrap_or(Err(Error::Unknown))?;
+        let chores = self.task.await.unwrap_or_else(|error| Err(internal(error)))?;
         Ok((self.done, chores))
     }
 }
