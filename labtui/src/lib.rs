@@ -15,10 +15,15 @@
 //! | [`terminal`] | the reader's terminal, taken and given back |
 //! | [`program`] | the loop around all that |
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use protocol::Span;
 use protocol::address::Address;
+use protocol::board::Filter;
+use protocol::client::Client;
+use protocol::demo;
 
 pub mod call;
 pub mod dialog;
@@ -33,6 +38,9 @@ pub mod terminal;
 pub mod text;
 pub mod update;
 pub mod view;
+
+/// A demo that was started here goes on this long after the last client has left.
+const LINGER: Span = Span::seconds(10);
 
 /// The lab on one screen: boards, who holds them, their power, timelines and consoles.
 #[derive(Debug, Parser)]
@@ -49,7 +57,7 @@ pub struct Args {
 /// What to do instead of showing the usual lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Show the lab that `labd demo` plays.
+    /// Show a lab made of nothing; started if it does not run yet
     Demo,
 }
 
@@ -59,8 +67,26 @@ pub enum Command {
 /// Why there is no screen to show it on.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = match args.command {
-        Some(Command::Demo) => Address::demo(),
+        Some(Command::Demo) => {
+            demo::find_or_start(LINGER).await?;
+            Address::demo()
+        }
         None => args.lab.unwrap_or_else(Address::usual),
     };
+    if args.command.is_some() && !std::io::stdout().is_terminal() {
+        return list(&address).await;
+    }
     program::run(address).await
+}
+
+/// The demo for those who are not at a terminal: its boards, and what to do next.
+async fn list(address: &Address) -> anyhow::Result<ExitCode> {
+    let boards = Client::connect(address).await?.boards(Filter::default()).await?;
+    let mut out = std::io::stdout().lock();
+    for board in boards {
+        let (name, class, state, power) = (board.name, board.class, board.state, board.power);
+        writeln!(out, "{name:<10} {class:<12} {state:<10} {power:<8} {}", board.last_line)?;
+    }
+    writeln!(out, "{}", demo::next_steps(address))?;
+    Ok(ExitCode::SUCCESS)
 }
