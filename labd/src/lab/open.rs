@@ -153,6 +153,7 @@ impl Lab {
         before: Option<&Board>,
         unfinished: Option<Job>,
     ) -> Result<Board, Failure> {
+        let config = &unchanged(config, before.map(|board| &board.config));
         let name = &config.name;
         let mark = before.map_or_else(|| Arc::new(self.changes.mark()), |board| board.mark.clone());
         let recording = match before.and_then(|board| board.recording.clone()) {
@@ -316,6 +317,21 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+/// The configuration, with what is configured as before being the very same as before: an outlet and a
+/// console may be two ends of one thing.
+fn unchanged(config: &BoardConfig, before: Option<&BoardConfig>) -> BoardConfig {
+    let mut config = config.clone();
+    if let Some(before) = before {
+        if config.outlet == before.outlet {
+            config.outlet.clone_from(&before.outlet);
+        }
+        if config.console == before.console {
+            config.console.clone_from(&before.console);
+        }
+    }
+    config
 }
 
 /// What the book must know of a board.
