@@ -2,17 +2,8 @@
 
 use std::borrow::Cow;
 
+pub use protocol::text::is_plain;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Whether a terminal may be given this character. Control characters are not, nor what changes the
-/// direction of text, nor what is there and cannot be seen.
-pub fn is_plain(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c,
-            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
 
 /// The text without what [`is_plain`] refuses; a tab or a line's end becomes a blank.
 pub fn clean(text: &str) -> Cow<'_, str> {
