@@ -181,9 +181,14 @@ impl Lab {
                     note: hold.note.clone(),
                 };
                 let mut draft = on(hold, Some(&hold.who), event);
-                draft
-                    .writes
-                    .extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
+                if let Some(place) = place {
+                    draft.writes.push(Write::Delete(place_key(place.number)));
+                    // It is no longer their turn.
+                    let others = book.all_waiting().filter(|waiting| waiting.who == place.who);
+                    draft.writes.extend(
+                        others.map(|waiting| Write::put(place_key(waiting.number), waiting)),
+                    );
+                }
                 draft
             }
             Done::Prepared { hold } => {
