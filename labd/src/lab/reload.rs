@@ -40,7 +40,7 @@ impl Lab {
         let changes = self.config().changes(&config);
         let before = self.boards_now();
         let commit = {
-            let mut remembered = self.remembered();
+            let mut remembered = self.remembered()?;
             let book = &mut remembered.book;
             let stays = |name: &BoardName| config.boards.iter().any(|board| board.name == *name);
             let gone: Vec<_> = before.keys().filter(|name| !stays(name)).collect();
