@@ -71,9 +71,11 @@ impl Lab {
                 self.clock.shift(-ms);
             }
             self.memory.catch_up();
-            let read_back = self.read_back(generation);
-            *remembered =
-                read_back.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+            let mut read_back = self
+                .read_back(generation)
+                .map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+            read_back.book.take_over(&remembered.book);
+            *remembered = read_back;
         }
         Ok(remembered)
     }
