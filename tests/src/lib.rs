@@ -1,4 +1,4 @@
-//! What the story tests have in common: stand-ins for hardware.
+//! What the story tests have in common: stand-ins for hardware, chance, and what crashes are made of.
 
 pub mod acks;
 pub mod dice;
