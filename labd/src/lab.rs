@@ -40,6 +40,7 @@ use crate::journal::recording::{LastRun, Recording};
 use crate::journal::{Changes, Mark};
 use crate::keeper::Keeper;
 use crate::keeper::controller::Controllers;
+use crate::ledger::Commit;
 use crate::memory::Memory;
 use crate::rules::hold::Book;
 
@@ -71,6 +72,9 @@ struct Remembered {
     attributes: BTreeMap<BoardName, BTreeMap<String, Json>>,
     /// The ledger's when this was last read from the store.
     generation: u64,
+    /// By how many milliseconds the clock was shifted last, on its way to the disk: if it does not
+    /// arrive there, the deadlines are read back as they were, and so must the clock.
+    shift: Option<(i64, Commit)>,
 }
 
 /// One board and all that belongs to it.

@@ -24,7 +24,7 @@ use crate::journal::{Changes, Mark};
 use crate::keeper::controller::Controllers;
 use crate::keeper::{self, Keeper};
 use crate::ledger::Write;
-use crate::memory::{self, Memory};
+use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
 use crate::rules::power::{Job, Limits};
 
@@ -70,7 +70,7 @@ impl Lab {
         folder: &Path,
         clock: Clock,
     ) -> Result<Arc<Lab>, Failure> {
-        let (memory, last_run) = Memory::open(folder, &clock)?;
+        let (memory, last_run) = Memory::open(folder, &clock, Sizes::default())?;
         let lab = Lab {
             folder: folder.to_owned(),
             config_file,
@@ -81,6 +81,7 @@ impl Lab {
                 book: Book::new(config.warning),
                 attributes: BTreeMap::new(),
                 generation: 0,
+                shift: None,
             }),
             config: RwLock::new(Arc::new(config)),
             boards: RwLock::default(),
@@ -91,7 +92,7 @@ impl Lab {
             next_session: AtomicU64::new(1),
             ending: watch::Sender::new(false),
         };
-        *lab.book.lock() = lab.read_back(0);
+        *lab.book.lock() = lab.read_back(0)?;
         let lab = Arc::new(lab);
         lab.raise_boards()?;
         lab.say_started().await?;
@@ -111,29 +112,32 @@ impl Lab {
     }
 
     /// What the store remembers, as the book.
-    pub(super) fn read_back(&self, generation: u64) -> Remembered {
+    ///
+    /// # Errors
+    /// The memory's: to go on without would be to forget every hold.
+    pub(super) fn read_back(&self, generation: u64) -> Result<Remembered, memory::Error> {
         let config = self.config();
         let now = self.clock.now();
         let mut book = Book::new(config.warning);
         for board in &config.boards {
             book.put_board(board.name.clone(), terms(&config, board));
         }
-        for (board, record) in self.memory.scan::<Record>("board/") {
+        for (board, record) in self.memory.scan::<Record>("board/")? {
             if let Ok(board) = board.parse() {
                 book.restore_board(&board, record, now);
             }
         }
-        for (_, waiting) in self.memory.scan::<Waiting>("place/") {
+        for (_, waiting) in self.memory.scan::<Waiting>("place/")? {
             book.restore_waiting(waiting, now);
         }
-        let attributes = self.memory.scan("attributes/").into_iter();
+        let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =
             attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();
-        Remembered { book, attributes, generation }
+        Ok(Remembered { book, attributes, generation, shift: None })
     }
 
     fn raise_boards(&self) -> Result<(), Failure> {
-        let jobs: HashMap<String, Job> = self.memory.scan("job/").into_iter().collect();
+        let jobs: HashMap<String, Job> = self.memory.scan("job/")?.into_iter().collect();
         let config = self.config();
         let mut boards = BTreeMap::new();
         for board in &config.boards {
@@ -240,7 +244,7 @@ impl Lab {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut drafts = vec![self.entry(None, None, Event::Started { version }, Vec::new())];
         let configured = self.boards_now();
-        for (name, record) in self.memory.scan::<Record>("board/") {
+        for (name, record) in self.memory.scan::<Record>("board/")? {
             let Ok(board) = name.parse::<BoardName>() else { continue };
             let hold = match record.stage {
                 Stage::Preparing { hold, .. }
@@ -271,14 +275,17 @@ impl Lab {
     /// What time does: holds end, places are given up, the clock is followed when it is set.
     fn tick(self: &Arc<Self>) -> Result<(), Error> {
         if let Some(ms) = self.clock.step() {
-            self.shift(ms);
+            self.shift(ms)?;
         }
         self.decide(None, |book, now| Ok(book.tick(now))).map(drop)
     }
 
     /// The machine's clock was set by `ms`. Every deadline moves with the lab's clock, in one breath.
-    fn shift(&self, ms: i64) {
-        let mut remembered = self.remembered();
+    ///
+    /// # Errors
+    /// [`Error::CannotRecord`].
+    pub(super) fn shift(&self, ms: i64) -> Result<(), Error> {
+        let mut remembered = self.remembered()?;
         self.clock.shift(ms);
         remembered.book.shift(ms);
         let book = &remembered.book;
@@ -291,8 +298,10 @@ impl Lab {
             book.all_waiting().map(|waiting| Write::put(place_key(waiting.number), waiting)),
         );
         let event = Event::ClockStepped { by_ms: ms };
-        drop(self.ledger().stage(self.entry(None, None, event, writes)));
+        let draft = self.entry(None, None, event, writes);
+        remembered.shift = Some((ms, self.ledger().stage_upon(remembered.generation, [draft])));
         tracing::warn!(ms, "the machine's clock was set; holds last as long as they would have");
+        Ok(())
     }
 
     fn write_recordings(&self, prune: bool) -> io::Result<()> {

@@ -48,7 +48,7 @@ impl Lab {
         }
         let changes = self.config().changes(&config);
         let commit = {
-            let mut remembered = self.remembered();
+            let mut remembered = self.remembered()?;
             let book = &mut remembered.book;
             let gone: Vec<_> = before.keys().filter(|name| !boards.contains_key(*name)).collect();
             if let Some(hold) = gone.iter().find_map(|name| book.hold_of(name)) {

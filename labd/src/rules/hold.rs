@@ -291,6 +291,26 @@ impl Book {
         self.queue.insert(at, waiting);
     }
 
+    /// Takes over what is not written down from the book as it was before it was read back: which
+    /// clients are there, and which boards are faulty.
+    pub fn take_over(&mut self, before: &Book) {
+        for (board, slot) in &before.boards {
+            if let Some(own) = self.boards.get_mut(board) {
+                own.faulty = slot.faulty;
+                if own.stage.hold().map(|hold| hold.number)
+                    == slot.stage.hold().map(|hold| hold.number)
+                {
+                    own.keepers = slot.keepers;
+                }
+            }
+        }
+        for own in &mut self.queue {
+            if let Some(waiting) = before.waiting(own.number) {
+                own.keepers = waiting.keepers;
+            }
+        }
+    }
+
     /// What is to be written down of a board.
     pub fn record(&self, board: &BoardName) -> Option<Record> {
         let slot = self.boards.get(board)?;
