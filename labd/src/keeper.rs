@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger, Write};
 use crate::power::{self, Outlet, Power};
-use crate::rules::power::{Job, Limits, Next, Seen};
+use crate::rules::power::{Job, Limits, Next, Seen, Step};
 use controller::{Controller, Controllers};
 
 /// How often an outlet is looked at while it is to obey: at first, and at most.
@@ -62,6 +62,9 @@ struct State {
     fault: Option<String>,
     job: Option<Pending>,
     queue: VecDeque<Pending>,
+    /// How the last job ended, if that could not be written down: the job would be done again by the
+    /// next daemon.
+    unwritten: Option<Event>,
 }
 
 /// A job, and all who wait for it.
@@ -205,7 +208,9 @@ impl Shared {
         true
     }
 
-    /// One job from intent to end, each step on the timeline before it is taken.
+    /// One job from intent to end, each step on the timeline before it is taken. If a step cannot be
+    /// written down it is taken all the same: what was asked for is on disk, and a board that stays
+    /// off because a disk is full helps nobody.
     async fn work(
         &self,
         ask: PowerAsk,
@@ -215,6 +220,7 @@ impl Shared {
         let now = self.clock.now();
         let mut job = from.map_or(Job::new(ask, now), |job| job.entering(job.step, now));
         self.write(who, Event::PowerAsked { ask }, Some(&job)).await?;
+        self.state.lock().unwritten = None;
         let mut told = false;
         let mut seen = Seen::Unclear;
         let mut pause = LOOK.0;
@@ -222,7 +228,8 @@ impl Shared {
         loop {
             match job.next(told, seen, self.clock.now(), self.limits) {
                 Next::Tell(on) => {
-                    self.write(None, Event::PowerSent { to: Some(on).into() }, Some(&job)).await?;
+                    let event = Event::PowerSent { to: Some(on).into() };
+                    self.try_to_write(self.write(None, event, Some(&job))).await;
                     match self.controller.speak(|| self.outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
                         Err(error) => trouble = Some(error),
@@ -240,16 +247,15 @@ impl Shared {
                 Next::Enter(step) => {
                     job = job.entering(step, self.clock.now());
                     (told, seen) = (false, Seen::Unclear);
-                    self.write_job(&job).await?;
+                    self.try_to_write(self.write_job(&job)).await;
                 }
                 Next::Done => {
-                    self.write(None, Event::PowerDone { ask }, None).await?;
-                    return Ok(());
+                    return self.write_end(Event::PowerDone { ask }).await;
                 }
                 Next::GiveUp => {
-                    let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen, &job));
+                    let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen));
                     let why = trouble.to_string();
-                    self.write(None, Event::PowerFailed { ask, why }, None).await?;
+                    self.write_end(Event::PowerFailed { ask, why }).await?;
                     return Err(self.device(&trouble));
                 }
             }
@@ -276,18 +282,21 @@ impl Shared {
         }
     }
 
-    fn disobeyed(&self, seen: Seen, job: &Job) -> power::Error {
+    fn disobeyed(&self, seen: Seen) -> power::Error {
         let device = self.outlet.to_string();
         match seen {
             Seen::At(on) => power::Error::Disobeyed { device, on },
-            _ => {
-                power::Error::Silent { device, limit: self.clock.now().since(job.since).duration() }
-            }
+            _ => power::Error::Silent { device, limit: self.limits.obey.duration() },
         }
     }
 
     /// Waits for the time of the next sweep, and looks.
     async fn watch(&self) {
+        while let Some(event) = self.unwritten() {
+            sleep(LOOK.1).await;
+            // If it fails it is remembered again; who asked was told the first time.
+            let _ = self.write_end(event).await;
+        }
         if self.state.lock().seen_at.is_some() {
             sleep(self.sweep.duration()).await;
         }
@@ -301,6 +310,10 @@ impl Shared {
             drop(state);
             self.mark.touch();
         }
+    }
+
+    fn unwritten(&self) -> Option<Event> {
+        self.state.lock().unwritten.clone()
     }
 
     /// Asks the outlet, remembers the answer, and writes it down if it is another than before.
@@ -335,12 +348,24 @@ impl Shared {
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
     }
 
+    async fn try_to_write(&self, writing: impl Future<Output = Result<(), Error>>) {
+        if let Err(error) = writing.await {
+            tracing::error!(board = %self.board, %error, "a step is taken that is not on the timeline");
+        }
+    }
+
+    /// Writes down how the job ended; what cannot be written is tried again.
+    async fn write_end(&self, event: Event) -> Result<(), Error> {
+        let written = self.write(None, event.clone(), None).await;
+        self.state.lock().unwritten = written.is_err().then_some(event);
+        written
+    }
+
     /// Writes down that the job has come a step further.
     async fn write_job(&self, job: &Job) -> Result<(), Error> {
-        let to = if job.step == crate::rules::power::Step::On {
-            PowerState::On
-        } else {
-            PowerState::Off
+        let to = match job.step {
+            Step::On | Step::Back => PowerState::On,
+            Step::Off | Step::Dwell => PowerState::Off,
         };
         self.write(None, Event::PowerStep { to }, Some(job)).await
     }

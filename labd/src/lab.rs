@@ -40,6 +40,7 @@ use crate::journal::recording::{LastRun, Recording};
 use crate::journal::{Changes, Mark};
 use crate::keeper::Keeper;
 use crate::keeper::controller::Controllers;
+use crate::ledger::Commit;
 use crate::memory::Memory;
 use crate::rules::hold::Book;
 
@@ -73,6 +74,9 @@ struct Remembered {
     attributes: BTreeMap<BoardName, BTreeMap<String, Json>>,
     /// The ledger's when this was last read from the store.
     generation: u64,
+    /// By how many milliseconds the clock was shifted last, on its way to the disk: if it does not
+    /// arrive there, the deadlines are read back as they were, and so must the clock.
+    shift: Option<(i64, Commit)>,
 }
 
 /// One board and all that belongs to it.
@@ -137,4 +141,12 @@ impl Lab {
             }
         })
     }
+}
+
+/// A fault of labd's own: the caller gets an id, under which the log says more.
+fn internal(what: impl std::fmt::Display) -> Error {
+    use std::hash::BuildHasher;
+    let id = format!("{:08x}", std::collections::hash_map::RandomState::new().hash_one(0) as u32);
+    tracing::error!(id, %what, "a fault of labd's own");
+    Error::Internal { id }
 }

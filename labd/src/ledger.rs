@@ -21,7 +21,7 @@ use std::sync::mpsc::SyncSender;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use protocol::board::BoardName;
 use protocol::journal::{Entry, Event};
 use protocol::user::UserName;
@@ -33,6 +33,9 @@ pub use segment::Damage;
 
 /// How many entries are kept in memory for those who follow closely.
 const RECENT: usize = 4_096;
+
+/// A segment that has grown to this many bytes is followed by a new one.
+pub const FULL: u64 = 16 << 20;
 
 /// The ledger. Cheap to clone.
 #[derive(Clone)]
@@ -108,6 +111,20 @@ impl Future for Commit {
     }
 }
 
+/// Where a ledger is, and what is known of it from elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// Its folder, which is made if it is not there.
+    pub folder: &'a Path,
+    /// The number of an entry whose predecessors need not be read again: a snapshot holds what they
+    /// wrote.
+    pub trusted: u64,
+    /// The number of the last entry that was certainly acknowledged: the store or a snapshot has it.
+    pub known: u64,
+    /// A segment that has grown to this many bytes is followed by a new one; usually [`FULL`].
+    pub full: u64,
+}
+
 /// What was found when the ledger was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
@@ -120,21 +137,18 @@ pub struct Found {
 }
 
 impl Ledger {
-    /// Opens the ledger in `folder`, which is made if it is not there. `trusted` is the number of
-    /// an entry whose predecessors need not be read again: a snapshot holds what they wrote.
-    /// Committed entries are also sent to `apply`, in order.
+    /// Opens a ledger. Committed entries are also sent to `apply`, in order.
     ///
     /// # Errors
-    /// [`segment::Error`]: the disk's, or [`Damage`] with its place.
+    /// [`segment::Error`]: the disk's, or [`Damage`] with its place. Then nothing has changed.
     pub fn open(
-        folder: &Path,
-        trusted: u64,
+        opening: &Opening<'_>,
         clock: Clock,
         apply: SyncSender<Arc<Committed>>,
     ) -> Result<(Ledger, Found), segment::Error> {
-        let (tail, found) = chain::open(folder, trusted)?;
+        let (tail, found) = chain::open(opening)?;
         let shared = Arc::new(Shared {
-            folder: folder.to_owned(),
+            folder: opening.folder.to_owned(),
             clock,
             boot: crate::clock::boot_id(),
             queue: Mutex::new(Queue {
@@ -165,8 +179,28 @@ impl Ledger {
     /// Gives entries their places, one behind the other: on disk there are all of them or none.
     /// Staging nothing is done at once.
     pub fn stage_all(&self, drafts: impl IntoIterator<Item = Draft>) -> Commit {
+        self.push(drafts, self.shared.queue.lock())
+    }
+
+    /// The same for what was decided upon what was remembered at `generation`: if a commit has
+    /// failed since, the decision is void, and its commit fails as well.
+    pub fn stage_upon(&self, generation: u64, drafts: impl IntoIterator<Item = Draft>) -> Commit {
+        let queue = self.shared.queue.lock();
+        if queue.generation == generation {
+            return self.push(drafts, queue);
+        }
         let (done, commit) = oneshot::channel();
-        let mut queue = self.shared.queue.lock();
+        // The receiver is right here.
+        let _ = done.send(Err(CannotRecord("what it follows from was not written".to_owned())));
+        Commit(commit)
+    }
+
+    fn push(
+        &self,
+        drafts: impl IntoIterator<Item = Draft>,
+        mut queue: MutexGuard<'_, Queue>,
+    ) -> Commit {
+        let (done, commit) = oneshot::channel();
         if queue.closed {
             return Commit(commit); // the dropped sender tells
         }
@@ -335,8 +369,11 @@ fn withdraw(shared: &Shared, waiting: Vec<(u64, Done)>, error: &io::Error) {
     queue.last = *shared.committed.borrow();
     queue.records.clear();
     let since = std::mem::take(&mut queue.waiting);
-    drop(queue);
+    // Under the lock: who sees the new generation finds that his commit has failed.
     for (_, done) in waiting.into_iter().chain(since) {
         let _ = done.send(Err(why.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,21 +24,37 @@ use tokio::sync::watch;
 
 use crate::clock::{self, Clock};
 use crate::journal::recording::LastRun;
-use crate::ledger::{Committed, Found, Ledger, segment};
+use crate::ledger::{self, Committed, Found, Ledger, Opening, segment};
 use crate::store::{self, Store};
 use snapshot::Snapshot;
 
-/// A snapshot is taken every so many entries, so that a rebuild never replays many more.
-const SNAPSHOT_EVERY: u64 = 50_000;
 /// The applying thread may be this many entries behind before the ledger waits for it.
 const BACKLOG: usize = 16 * 1024;
 /// How many entries the store is given at once.
 const HANDFUL: usize = 1_024;
 
+/// How the memory is cut into files.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// A segment of the ledger that has grown to this many bytes is followed by a new one.
+    pub segment: u64,
+    /// A snapshot is taken every so many entries, so that a rebuild never replays many more.
+    pub snapshot_every: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Sizes {
+        Sizes { segment: ledger::FULL, snapshot_every: 50_000 }
+    }
+}
+
+/// The store, unless it has failed since the memory was opened: then the ledger answers for it.
+type Shelf = Mutex<Option<Store>>;
+
 /// The lab's memory.
 pub struct Memory {
     ledger: Ledger,
-    store: Arc<Mutex<Store>>,
+    store: Arc<Shelf>,
     folder: PathBuf,
     applied: watch::Receiver<u64>,
     applier: Mutex<Option<JoinHandle<()>>>,
@@ -66,20 +82,6 @@ pub enum Error {
     /// The store's.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The ledger lacks entries that were once in it.
-    #[error(
-        "the ledger in {folder} ends with entry {ledger}, but entry {store} was in it once: its end was lost. \
-         Restore the folder from a backup, or run 'labd repair' to go on without the entries after {ledger}",
-        folder = .folder.display()
-    )]
-    Shortened {
-        /// The ledger's folder.
-        folder: PathBuf,
-        /// Its last entry.
-        ledger: u64,
-        /// The last entry that the store was given.
-        store: u64,
-    },
 }
 
 impl Memory {
@@ -87,31 +89,33 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error`]: never lets go of anything that was once acknowledged without saying so.
-    pub fn open(folder: &Path, clock: &Clock) -> Result<(Memory, LastRun), Error> {
+    pub fn open(folder: &Path, clock: &Clock, sizes: Sizes) -> Result<(Memory, LastRun), Error> {
         let lock = lock(folder)?;
         let snapshot = snapshot::newest(folder)?;
         let trusted = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
         let store = open_store(folder, snapshot.as_ref())?;
         let (apply, committed) = sync_channel(BACKLOG);
         let ledger_folder = folder.join("ledger");
-        let (ledger, found) = Ledger::open(&ledger_folder, trusted, clock.clone(), apply)?;
+        let opening = Opening {
+            folder: &ledger_folder,
+            trusted,
+            known: trusted.max(store.applied()),
+            full: sizes.segment,
+        };
+        let (ledger, found) = Ledger::open(&opening, clock.clone(), apply)?;
         if found.cut > 0 {
             tracing::warn!(
                 bytes = found.cut,
                 "cut off entries that a crash left unfinished; nobody was told of them"
             );
         }
-        if found.last < store.applied() {
-            let (ledger, store) = (found.last, store.applied());
-            return Err(Error::Shortened { folder: ledger_folder, ledger, store });
-        }
         replay(&ledger, &store, found.last)?;
         let last_run = last_run(&ledger, &found, clock)?;
-        let store = Arc::new(Mutex::new(store));
+        let store = Arc::new(Mutex::new(Some(store)));
         let (applied_now, applied) = watch::channel(found.last);
         let applier = std::thread::Builder::new().name("store".to_owned()).spawn({
             let (store, folder) = (store.clone(), folder.to_owned());
-            move || apply_all(&store, &folder, &committed, &applied_now)
+            move || apply_all(&store, &folder, sizes.snapshot_every, &committed, &applied_now)
         });
         let applier = Mutex::new(Some(applier.map_err(disk(folder))?));
         let memory =
@@ -126,11 +130,44 @@ impl Memory {
 
     /// Every record whose key begins with `prefix`, without the prefix. A record that this version
     /// does not understand is passed over, and the log says so.
-    pub fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Vec<(String, T)> {
-        self.store.lock().scan(prefix).unwrap_or_else(|error| {
-            tracing::error!(%error, prefix, "the store cannot be read");
-            Vec::new()
-        })
+    ///
+    /// # Errors
+    /// The ledger's, if the store cannot be read and it cannot either.
+    pub fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>, Error> {
+        let understood = |(key, record): (String, String)| match serde_json::from_str(&record) {
+            Ok(record) => Some((key[prefix.len()..].to_owned(), record)),
+            Err(error) => {
+                tracing::error!(%error, key, "a record is not understood, and passed over");
+                None
+            }
+        };
+        let records = match self.store.lock().as_ref().map(|store| store.scan(prefix)) {
+            Some(Ok(records)) => records,
+            failed => {
+                if let Some(Err(error)) = failed {
+                    tracing::error!(%error, "the store cannot be read; the ledger answers for it");
+                }
+                let known = self.replayed(*self.ledger.committed().borrow())?.records;
+                known.into_iter().filter(|(key, _)| key.starts_with(prefix)).collect()
+            }
+        };
+        Ok(records.into_iter().filter_map(understood).collect())
+    }
+
+    /// The state behind entry `seq`, from the ledger alone.
+    fn replayed(&self, seq: u64) -> Result<Snapshot, Error> {
+        let newest = snapshot::newest(&self.folder)?;
+        let mut state = newest.filter(|snapshot| snapshot.seq <= seq).unwrap_or_default();
+        while state.seq < seq {
+            let entries = self.ledger.read_waiting(state.seq + 1, HANDFUL)?;
+            if entries.is_empty() {
+                break;
+            }
+            for committed in entries.iter().take_while(|entry| entry.entry.seq <= seq) {
+                state.apply(committed.entry.seq, &committed.writes);
+            }
+        }
+        Ok(state)
     }
 
     /// Waits until the store has all that is committed by now.
@@ -152,10 +189,13 @@ impl Memory {
     /// The lab's state at this moment.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn snapshot(&self) -> Result<Snapshot, store::Error> {
+    /// The store's and the ledger's.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         self.caught_up().await;
-        take(&self.store.lock())
+        if let Some(store) = &*self.store.lock() {
+            return Ok(take(store)?);
+        }
+        self.replayed(*self.ledger.committed().borrow())
     }
 
     /// Reads the whole ledger again, and compares the store with what the ledger says should be in
@@ -167,7 +207,7 @@ impl Memory {
             Err(error) => said.push(format!("ledger: {error}")),
         }
         self.caught_up().await;
-        match self.compare().await {
+        match self.compare() {
             Ok(None) => said.push("store: every record is what the ledger says".to_owned()),
             Ok(Some(key)) => said.push(format!(
                 "store: the record '{key}' is not what the ledger says; run 'labctl admin rebuild'"
@@ -178,40 +218,27 @@ impl Memory {
     }
 
     /// The first record in which the store and a replay of the ledger differ.
-    async fn compare(&self) -> Result<Option<String>, Error> {
-        let stored = take(&self.store.lock())?;
-        let mut replayed = snapshot::newest(&self.folder)?.unwrap_or_default();
-        while replayed.seq < stored.seq {
-            let entries = self.ledger.read(replayed.seq + 1, HANDFUL).await?;
-            if entries.is_empty() {
-                break;
-            }
-            for committed in entries.iter().take_while(|entry| entry.entry.seq <= stored.seq) {
-                replayed.apply(committed.entry.seq, &committed.writes);
-            }
-            replayed.seq =
-                replayed.seq.max(entries.last().map_or(0, |last| last.entry.seq).min(stored.seq));
-        }
-        Ok(stored.first_difference(&replayed))
+    fn compare(&self) -> Result<Option<String>, Error> {
+        let stored = match &*self.store.lock() {
+            Some(store) => take(store)?,
+            None => return Err(store::Error::GivenUp.into()),
+        };
+        Ok(stored.first_difference(&self.replayed(stored.seq)?))
     }
 
     /// Builds the store anew; the old one is set aside. Returns where it is now.
     ///
     /// # Errors
-    /// [`Error`]. Then the old store is still in use, or the next start builds it anew.
+    /// [`Error`]. Then the ledger answers for the store, and the next start builds it anew.
     pub async fn rebuild(&self) -> Result<PathBuf, Error> {
         self.caught_up().await;
-        let folder = self.folder.join("store");
-        let mut store = self.store.lock();
+        let mut shelf = self.store.lock();
         // sled holds a lock on its folder as long as anybody has it open.
-        let spare = self.folder.join("store.spare");
-        let closed = std::mem::replace(&mut *store, Store::open(&spare)?);
-        drop(closed);
-        let aside = Store::set_aside(&folder)?;
+        drop(shelf.take());
+        let aside = Store::set_aside(&self.folder.join("store"))?;
         let fresh = open_store(&self.folder, snapshot::newest(&self.folder)?.as_ref())?;
         replay(&self.ledger, &fresh, *self.ledger.committed().borrow())?;
-        *store = fresh;
-        std::fs::remove_dir_all(&spare).map_err(disk(&spare))?;
+        *shelf = Some(fresh);
         Ok(aside)
     }
 
@@ -222,7 +249,7 @@ impl Memory {
             // A panic of the thread has been printed; the next start catches up.
             let _ = applier.join();
         }
-        if let Err(error) = self.store.lock().flush() {
+        if let Some(Err(error)) = self.store.lock().as_ref().map(Store::flush) {
             tracing::warn!(%error, "the store was not flushed; the next start catches up");
         }
     }
@@ -281,29 +308,43 @@ fn last_run(ledger: &Ledger, found: &Found, clock: &Clock) -> Result<LastRun, Er
 
 /// The thread that keeps the store up with the ledger.
 fn apply_all(
-    store: &Mutex<Store>,
+    store: &Shelf,
     folder: &Path,
+    snapshot_every: u64,
     committed: &Receiver<Arc<Committed>>,
     applied: &watch::Sender<u64>,
 ) {
-    let mut before = *applied.borrow();
     while let Ok(first) = committed.recv() {
         // What has gathered meanwhile goes with it: a batch is a write to the disk, however small.
-        let entries: Vec<_> =
-            std::iter::once(first).chain(committed.try_iter().take(HANDFUL - 1)).collect();
-        let seq = entries.last().map_or(before, |last| last.entry.seq);
-        let mut outcome = store.lock().apply(seq, entries.iter().flat_map(|entry| &entry.writes));
-        if outcome.is_ok() && before / SNAPSHOT_EVERY < seq / SNAPSHOT_EVERY {
-            outcome = take(&store.lock()).map(|snapshot| snapshot::write(folder, &snapshot));
+        let mut entries = vec![first];
+        entries.extend(committed.try_iter().take(HANDFUL - 1));
+        let Some(seq) = entries.last().map(|last| last.entry.seq) else { continue };
+        let mut shelf = store.lock();
+        // One that was built anew meanwhile may have some of the entries already.
+        if let Some(store) = shelf.as_ref().filter(|store| store.applied() < seq) {
+            let before = store.applied();
+            let new = entries.iter().filter(|entry| entry.entry.seq > before);
+            let mut outcome = store.apply(seq, new.flat_map(|entry| &entry.writes));
+            if outcome.is_ok() && before / snapshot_every < seq / snapshot_every {
+                outcome = take(store).map(|snapshot| snapshot::write(folder, &snapshot));
+            }
+            if let Err(error) = outcome {
+                tracing::error!(
+                    %error,
+                    "the store is given up, and the ledger answers for it; run 'labctl admin rebuild'"
+                );
+                // Were it to go on, it would lack these entries, and nobody could tell.
+                *shelf = None;
+            }
         }
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the store does not take any more; restart labd to build it anew");
-        }
+        drop(shelf);
         applied.send_replace(seq);
-        before = seq;
     }
 }
 
 fn take(store: &Store) -> Result<Snapshot, store::Error> {
     Ok(Snapshot { seq: store.applied(), records: store.dump()?.into_iter().collect() })
 }
+
+#[cfg(test)]
+mod tests;

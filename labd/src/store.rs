@@ -12,8 +12,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
 use crate::ledger::Write;
 
 /// Under this key stands the number of the last entry applied. It sorts before all records.
@@ -37,14 +35,9 @@ pub enum Error {
         /// In sled's words, or those of its panic.
         why: String,
     },
-    /// A record is not what this version writes.
-    #[error("the record '{key}' is not understood: {source}")]
-    Record {
-        /// Which.
-        key: String,
-        /// Why.
-        source: serde_json::Error,
-    },
+    /// It failed while the lab ran.
+    #[error("it has failed, and is not in use any more")]
+    GivenUp,
     /// The disk's.
     #[error("{file}: {source}", file = .file.display())]
     Disk {
@@ -70,10 +63,14 @@ impl Store {
                 .flush_every_ms(Some(500))
                 .open()?;
             // Reading everything once finds damage now and not in the middle of somebody's work.
-            db.iter().try_for_each(|record| record.map(drop)).map(|()| db)
+            db.iter().try_for_each(|record| record.map(drop))?;
+            Ok::<_, sled::Error>((!db.is_empty() && !db.contains_key(APPLIED)?, db))
         };
         match catch_unwind(open) {
-            Ok(Ok(db)) => Ok(Store { folder: folder.to_owned(), db }),
+            Ok(Ok((true, _))) => {
+                Err(unusable("it does not say which entry was its last".to_owned()))
+            }
+            Ok(Ok((false, db))) => Ok(Store { folder: folder.to_owned(), db }),
             Ok(Err(error)) => Err(unusable(error.to_string())),
             Err(panic) => Err(unusable(words(panic.as_ref()))),
         }
@@ -120,21 +117,12 @@ impl Store {
         self.guarded(|db| db.apply_batch(batch))
     }
 
-    /// Every record whose key begins with `prefix`, in the order of the keys. The prefix is cut
-    /// off the keys.
+    /// Every record whose key begins with `prefix`, in the order of the keys, as it is stored.
     ///
     /// # Errors
-    /// [`Error::Record`], [`Error::Unusable`].
-    pub fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>, Error> {
-        let mut found = Vec::new();
-        for record in self.db.scan_prefix(prefix) {
-            let (key, value) = record.map_err(|error| self.unusable(error.to_string()))?;
-            let key = String::from_utf8_lossy(&key).into_owned();
-            let value = serde_json::from_slice(&value)
-                .map_err(|source| Error::Record { key: key.clone(), source })?;
-            found.push((key[prefix.len()..].to_owned(), value));
-        }
-        Ok(found)
+    /// [`Error::Unusable`].
+    pub fn scan(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+        self.read(self.db.scan_prefix(prefix))
     }
 
     /// Every record as it is stored, in the order of the keys.
@@ -142,13 +130,17 @@ impl Store {
     /// # Errors
     /// [`Error::Unusable`].
     pub fn dump(&self) -> Result<Vec<(String, String)>, Error> {
+        self.read(self.db.iter())
+    }
+
+    fn read(&self, records: sled::Iter) -> Result<Vec<(String, String)>, Error> {
         let text = |bytes: sled::IVec| String::from_utf8_lossy(&bytes).into_owned();
-        let records =
-            self.db.iter().filter(|record| !matches!(record, Ok((key, _)) if key == APPLIED));
-        records
-            .map(|record| record.map(|(key, value)| (text(key), text(value))))
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.unusable(error.to_string()))
+        self.guarded(|_| {
+            records
+                .filter(|record| !matches!(record, Ok((key, _)) if key == APPLIED))
+                .map(|record| record.map(|(key, value)| (text(key), text(value))))
+                .collect()
+        })
     }
 
     /// Waits until all that was applied is in the store's files.
@@ -160,7 +152,7 @@ impl Store {
     }
 
     /// sled asserts within: a panic of its own is an error of the store's.
-    fn guarded(&self, deed: impl FnOnce(&sled::Db) -> sled::Result<()>) -> Result<(), Error> {
+    fn guarded<T>(&self, deed: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, Error> {
         match catch_unwind(AssertUnwindSafe(|| deed(&self.db))) {
             Ok(done) => done.map_err(|error| self.unusable(error.to_string())),
             Err(panic) => Err(self.unusable(words(panic.as_ref()))),
@@ -188,3 +180,6 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "it panicked".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ impl Demo {
         let state = State::new(self.dir)?;
         let config = Config::parse(CONFIG, "demo.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         run::runtime()?.block_on(async {
-            let listener = run::bind(&socket)?;
+            let listener = run::bind(&socket, 0o600)?;
             let lab = Lab::open(config, None, &state.folder, Clock::machine()).await?;
             let (guests, count) = watch::channel(0);
             tokio::spawn(listen::serve(lab.clone(), listener, guests));

@@ -110,7 +110,7 @@ impl Lab {
         access::may(who, Verb::Administer)?;
         let snapshot = Snapshot::parse(lines).map_err(|why| Error::Bad { why })?;
         let commit = {
-            let remembered = self.remembered();
+            let remembered = self.remembered()?;
             if remembered.book.holds().next().is_some()
                 || remembered.book.all_waiting().next().is_some()
             {
@@ -120,12 +120,14 @@ impl Lab {
             }
             let text = format!("import of {} records", snapshot.records.len());
             let writes: Vec<Write> = snapshot.writes();
-            self.ledger().stage(self.entry(None, Some(&who.name), Event::Noted { text }, writes))
+            let draft = self.entry(None, Some(&who.name), Event::Noted { text }, writes);
+            self.ledger().stage_upon(remembered.generation, [draft])
         };
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         self.memory.caught_up().await;
         let mut remembered = self.book.lock();
-        *remembered = self.read_back(remembered.generation);
+        let read_back = self.read_back(remembered.generation);
+        *remembered = read_back.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         drop(remembered);
         self.boards_now().keys().for_each(|board| drop(self.begin_chore(board)));
         Ok(vec![format!("{} records taken over", snapshot.records.len())])

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use parking_lot::MutexGuard;
 use protocol::board::BoardName;
 use protocol::hold::Hold;
@@ -11,7 +12,7 @@ use protocol::user::UserName;
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
-use super::{Lab, Remembered};
+use super::{Lab, Remembered, internal};
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
 use crate::rules::hold::{Book, Done, Stage};
@@ -35,7 +36,7 @@ impl Decision {
     /// # Errors
     /// [`Error::CannotRecord`]: then nothing was decided.
     pub(super) async fn settled(self) -> Result<(Vec<Done>, Vec<Chore>), Error> {
-        let chores = self.task.await.unwrap_or(Err(Error::Unknown))?;
+        let chores = self.task.await.unwrap_or_else(|error| Err(internal(error)))?;
         Ok((self.done, chores))
     }
 }
@@ -57,14 +58,26 @@ pub(super) fn attributes_key(board: &BoardName) -> String {
 
 impl Lab {
     /// What is remembered, read back from the store if a commit has failed since it was last used.
-    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+    ///
+    /// # Errors
+    /// [`Error::CannotRecord`] if it cannot be read back.
+    pub(super) fn remembered(&self) -> Result<MutexGuard<'_, Remembered>, Error> {
         let mut remembered = self.book.lock();
         let generation = self.ledger().generation();
         if remembered.generation != generation {
+            if let Some((ms, commit)) = remembered.shift.take()
+                && matches!(commit.now_or_never(), Some(Err(_)))
+            {
+                self.clock.shift(-ms);
+            }
             self.memory.catch_up();
-            *remembered = self.read_back(generation);
+            let mut read_back = self
+                .read_back(generation)
+                .map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+            read_back.book.take_over(&remembered.book);
+            *remembered = read_back;
         }
-        remembered
+        Ok(remembered)
     }
 
     /// Asks the book, and stages what it answers.
@@ -86,20 +99,24 @@ impl Lab {
         ask: impl FnOnce(&mut Book, Time) -> Result<Vec<Done>, Error>,
         besides: impl FnOnce(&mut Remembered) -> Vec<Write>,
     ) -> Result<Decision, Error> {
-        let mut remembered = self.remembered();
+        let mut remembered = self.remembered()?;
         let done = ask(&mut remembered.book, self.clock.now())?;
         let mut drafts = self.drafts(&remembered.book, who, &done);
         if let Some(first) = drafts.first_mut() {
             first.writes.extend(besides(&mut remembered));
         }
-        let commit = self.ledger().stage_all(drafts);
+        let commit = self.ledger().stage_upon(remembered.generation, drafts);
         drop(remembered);
         let task = tokio::spawn(self.clone().settle(commit, done.clone()));
         Ok(Decision { done, task })
     }
 
     async fn settle(self: Arc<Self>, commit: Commit, done: Vec<Done>) -> Result<Vec<Chore>, Error> {
-        commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        if let Err(error) = commit.await {
+            // Who looks now must not see what was just refused.
+            drop(self.remembered()?);
+            return Err(Error::CannotRecord { why: error.to_string() });
+        }
         let chores = done.iter().filter_map(|done| self.follow_up(done)).collect();
         self.decisions.send_modify(|count| *count += 1);
         Ok(chores)
@@ -181,9 +198,14 @@ impl Lab {
                     note: hold.note.clone(),
                 };
                 let mut draft = on(hold, Some(&hold.who), event);
-                draft
-                    .writes
-                    .extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
+                if let Some(place) = place {
+                    draft.writes.push(Write::Delete(place_key(place.number)));
+                    // It is no longer their turn.
+                    let others = book.all_waiting().filter(|waiting| waiting.who == place.who);
+                    draft.writes.extend(
+                        others.map(|waiting| Write::put(place_key(waiting.number), waiting)),
+                    );
+                }
                 draft
             }
             Done::Prepared { hold } => {

@@ -17,14 +17,14 @@ use tokio::time::{Duration, sleep};
 use super::decide::{board_key, place_key};
 use super::{Board, Lab, Remembered};
 use crate::clock::Clock;
-use crate::config::{BoardConfig, Config, OnRelease};
+use crate::config::{BoardConfig, Config, OnRelease, PowerSettings};
 use crate::console::line::{self, Line};
 use crate::journal::recording::Recording;
 use crate::journal::{Changes, Mark};
 use crate::keeper::controller::Controllers;
 use crate::keeper::{self, Keeper};
 use crate::ledger::Write;
-use crate::memory::{self, Memory};
+use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
 use crate::rules::power::{Job, Limits};
 
@@ -70,7 +70,7 @@ impl Lab {
         folder: &Path,
         clock: Clock,
     ) -> Result<Arc<Lab>, Failure> {
-        let (memory, last_run) = Memory::open(folder, &clock)?;
+        let (memory, last_run) = Memory::open(folder, &clock, Sizes::default())?;
         let lab = Lab {
             folder: folder.to_owned(),
             config_file,
@@ -81,6 +81,7 @@ impl Lab {
                 book: Book::new(config.warning),
                 attributes: BTreeMap::new(),
                 generation: 0,
+                shift: None,
             }),
             config: RwLock::new(Arc::new(config)),
             boards: RwLock::default(),
@@ -92,7 +93,7 @@ impl Lab {
             opened: watch::Sender::new(false),
             ending: watch::Sender::new(false),
         };
-        *lab.book.lock() = lab.read_back(0);
+        *lab.book.lock() = lab.read_back(0)?;
         let lab = Arc::new(lab);
         lab.raise_boards()?;
         lab.say_started().await?;
@@ -113,33 +114,37 @@ impl Lab {
     }
 
     /// What the store remembers, as the book.
-    pub(super) fn read_back(&self, generation: u64) -> Remembered {
+    ///
+    /// # Errors
+    /// The memory's: to go on without would be to forget every hold.
+    pub(super) fn read_back(&self, generation: u64) -> Result<Remembered, memory::Error> {
         let config = self.config();
         let now = self.clock.now();
         let mut book = Book::new(config.warning);
         for board in &config.boards {
             book.put_board(board.name.clone(), terms(&config, board));
         }
-        for (board, record) in self.memory.scan::<Record>("board/") {
+        for (board, record) in self.memory.scan::<Record>("board/")? {
             if let Ok(board) = board.parse() {
                 book.restore_board(&board, record, now);
             }
         }
-        for (_, waiting) in self.memory.scan::<Waiting>("place/") {
+        for (_, waiting) in self.memory.scan::<Waiting>("place/")? {
             book.restore_waiting(waiting, now);
         }
-        let attributes = self.memory.scan("attributes/").into_iter();
+        let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =
             attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();
-        Remembered { book, attributes, generation }
+        Ok(Remembered { book, attributes, generation, shift: None })
     }
 
     fn raise_boards(&self) -> Result<(), Failure> {
-        let jobs: HashMap<String, Job> = self.memory.scan("job/").into_iter().collect();
+        let jobs: HashMap<String, Job> = self.memory.scan("job/")?.into_iter().collect();
+        let config = self.config();
         let mut boards = BTreeMap::new();
-        for config in &self.config().boards {
-            let job = jobs.get(config.name.as_str()).copied();
-            boards.insert(config.name.clone(), Arc::new(self.raise(config, None, job)?));
+        for board in &config.boards {
+            let job = jobs.get(board.name.as_str()).copied();
+            boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, job)?));
         }
         *self.boards.write() = Arc::new(boards);
         Ok(())
@@ -149,10 +154,12 @@ impl Lab {
     /// undisturbed.
     pub(super) fn raise(
         &self,
+        lab: &Config,
         config: &BoardConfig,
         before: Option<&Board>,
         unfinished: Option<Job>,
     ) -> Result<Board, Failure> {
+        let config = &unchanged(config, before.map(|board| &board.config));
         let name = &config.name;
         let mark = before.map_or_else(|| Arc::new(self.changes.mark()), |board| board.mark.clone());
         let recording = match before.and_then(|board| board.recording.clone()) {
@@ -161,7 +168,14 @@ impl Lab {
         };
         Ok(Board {
             line: self.raise_line(config, before, &mark, recording.as_ref()),
-            keeper: self.raise_keeper(config, before, &mark, recording.as_ref(), unfinished),
+            keeper: self.raise_keeper(
+                &lab.power,
+                config,
+                before,
+                &mark,
+                recording.as_ref(),
+                unfinished,
+            ),
             chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
             trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
             config: config.clone(),
@@ -203,6 +217,7 @@ impl Lab {
 
     fn raise_keeper(
         &self,
+        power: &PowerSettings,
         config: &BoardConfig,
         before: Option<&Board>,
         mark: &Arc<Mark>,
@@ -210,7 +225,6 @@ impl Lab {
         unfinished: Option<Job>,
     ) -> Option<Arc<Keeper>> {
         let outlet = config.outlet.clone()?;
-        let power = self.config().power.clone();
         let limits = Limits { dwell: power.dwell, obey: power.limit };
         let same = |keeper: &Arc<Keeper>| keeper.is(&outlet, limits, power.sweep);
         if let Some(keeper) = before.and_then(|board| board.keeper.clone()).filter(same) {
@@ -233,7 +247,7 @@ impl Lab {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut drafts = vec![self.entry(None, None, Event::Started { version }, Vec::new())];
         let configured = self.boards_now();
-        for (name, record) in self.memory.scan::<Record>("board/") {
+        for (name, record) in self.memory.scan::<Record>("board/")? {
             let Ok(board) = name.parse::<BoardName>() else { continue };
             let hold = match record.stage {
                 Stage::Preparing { hold, .. }
@@ -264,14 +278,17 @@ impl Lab {
     /// What time does: holds end, places are given up, the clock is followed when it is set.
     fn tick(self: &Arc<Self>) -> Result<(), Error> {
         if let Some(ms) = self.clock.step() {
-            self.shift(ms);
+            self.shift(ms)?;
         }
         self.decide(None, |book, now| Ok(book.tick(now))).map(drop)
     }
 
     /// The machine's clock was set by `ms`. Every deadline moves with the lab's clock, in one breath.
-    fn shift(&self, ms: i64) {
-        let mut remembered = self.remembered();
+    ///
+    /// # Errors
+    /// [`Error::CannotRecord`].
+    pub(super) fn shift(&self, ms: i64) -> Result<(), Error> {
+        let mut remembered = self.remembered()?;
         self.clock.shift(ms);
         remembered.book.shift(ms);
         let book = &remembered.book;
@@ -284,8 +301,10 @@ impl Lab {
             book.all_waiting().map(|waiting| Write::put(place_key(waiting.number), waiting)),
         );
         let event = Event::ClockStepped { by_ms: ms };
-        drop(self.ledger().stage(self.entry(None, None, event, writes)));
+        let draft = self.entry(None, None, event, writes);
+        remembered.shift = Some((ms, self.ledger().stage_upon(remembered.generation, [draft])));
         tracing::warn!(ms, "the machine's clock was set; holds last as long as they would have");
+        Ok(())
     }
 
     fn write_recordings(&self, prune: bool) -> io::Result<()> {
@@ -314,6 +333,21 @@ impl Lab {
         }
         outcome
     }
+}
+
+/// The configuration, with what is configured as before being the very same as before: an outlet and a
+/// console may be two ends of one thing.
+fn unchanged(config: &BoardConfig, before: Option<&BoardConfig>) -> BoardConfig {
+    let mut config = config.clone();
+    if let Some(before) = before {
+        if config.outlet == before.outlet {
+            config.outlet.clone_from(&before.outlet);
+        }
+        if config.console == before.console {
+            config.console.clone_from(&before.console);
+        }
+    }
+    config
 }
 
 /// What the book must know of a board.

@@ -8,8 +8,8 @@ use protocol::user::{UserName, Who};
 use protocol::{Error, Span};
 use tokio::time::timeout;
 
-use super::Lab;
 use super::decide::Chore;
+use super::{Lab, internal};
 use crate::rules::access::{self, Verb};
 use crate::rules::hold::Done;
 
@@ -37,7 +37,7 @@ impl Lab {
             Some(Done::Queued { place, .. }) => {
                 self.place(place).map(|place| Placed::Queued { place })
             }
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -57,7 +57,7 @@ impl Lab {
                     return Ok(Placed::Held { hold: hold.clone() });
                 }
                 if decisions.changed().await.is_err() {
-                    return Err(Error::Unknown);
+                    return Err(internal("the lab is gone"));
                 }
             }
         };
@@ -91,7 +91,7 @@ impl Lab {
             self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
         match decision.settled().await?.0.into_iter().next() {
             Some(Done::Extended { hold }) => Ok(hold),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -113,7 +113,7 @@ impl Lab {
         finish(chores, board).await?;
         match done.into_iter().next_back() {
             Some(Done::Reserved { hold, .. }) => Ok(hold),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -170,7 +170,7 @@ impl Lab {
 pub(super) async fn finish(chores: Vec<Chore>, board: &BoardName) -> Result<(), Error> {
     for chore in chores {
         if chore.board == *board {
-            return chore.task.await.unwrap_or(Err(Error::Unknown));
+            return chore.task.await.unwrap_or_else(|error| Err(internal(error)));
         }
     }
     Ok(())

@@ -11,11 +11,8 @@ use protocol::journal::Entry;
 
 use super::record::Record;
 use super::segment::{self, Damage, Error, GENESIS, HEADER, Hash, Walk};
-use super::{Committed, Found};
+use super::{Committed, Found, Opening};
 use crate::clock::Anchor;
-
-/// A segment that has grown to this many bytes is followed by a new one.
-const FULL: u64 = 16 << 20;
 
 /// The end of the chain, where entries are appended.
 pub(super) struct Tail {
@@ -25,6 +22,8 @@ pub(super) struct Tail {
     length: u64,
     last: u64,
     before: Hash,
+    /// At this many bytes the next segment is begun.
+    full: u64,
     buffer: Vec<u8>,
 }
 
@@ -46,36 +45,108 @@ fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     Ok(found)
 }
 
-/// Opens the chain for appending. Segments that end at or before entry `trusted` are not read.
-pub(super) fn open(folder: &Path, trusted: u64) -> Result<(Tail, Found), Error> {
-    std::fs::create_dir_all(folder).map_err(disk(folder))?;
+/// Each segment with the entries that should be in it, up to entry `last`.
+fn spans(folder: &Path, last: u64) -> Result<Vec<(RangeInclusive<u64>, PathBuf)>, Error> {
     let segments = segments(folder)?;
-    let Some((newest, older)) = segments.split_last() else {
-        let tail = Tail::begin(folder, 1, GENESIS)?;
-        return Ok((tail, Found { last: 0, cut: 0, anchor: None }));
-    };
-    let mut before = None;
-    for ((first, path), (next, _)) in older.iter().zip(&segments[1..]) {
-        if *next > trusted + 1 {
-            before = Some(check_whole(path, *first, *next - 1, before)?);
-        }
+    let ends: Vec<u64> =
+        segments.iter().skip(1).map(|(next, _)| (next - 1).min(last)).chain([last]).collect();
+    let spans = segments.into_iter().zip(ends).map(|((first, path), end)| (first..=end, path));
+    let spans: Vec<_> = spans.filter(|(span, _)| !span.is_empty()).collect();
+    if let Some((span, path)) = spans.first() {
+        check_beginning(*span.start(), path)?;
     }
-    resume(folder, newest, before)
+    Ok(spans)
 }
 
-/// Reads a segment that is not the last: it must be whole. Returns its last hash.
-fn check_whole(path: &Path, first: u64, last: u64, before: Option<Hash>) -> Result<Hash, Error> {
+/// No segment is ever retired, so the oldest begins with the first entry there was.
+fn check_beginning(first: u64, path: &Path) -> Result<(), Damage> {
+    if first == 1 {
+        return Ok(());
+    }
+    Err(damage(path, 0, 0, "the entries before it are missing"))
+}
+
+/// Makes a folder whose name outlasts a power cut, and those above it.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    make_folder(above)?;
+    std::fs::create_dir(folder).map_err(disk(folder))?;
+    sync_folder(above)
+}
+
+/// Brings the names in a folder to the disk.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder))
+}
+
+/// Opens the chain for appending. Nothing is changed unless all that is known to have been
+/// acknowledged is there.
+pub(super) fn open(opening: &Opening<'_>) -> Result<(Tail, Found), Error> {
+    let folder = opening.folder;
+    make_folder(folder)?;
+    let segments = segments(folder)?;
+    let Some((newest, older)) = segments.split_last() else {
+        check_known(opening, 0, None)?;
+        let tail = Tail::begin(folder, 1, GENESIS, opening.full)?;
+        return Ok((tail, Found { last: 0, cut: 0, anchor: None }));
+    };
+    check_beginning(segments[0].0, &segments[0].1)?;
+    let newest_length = std::fs::metadata(&newest.1).map_err(disk(&newest.1))?.len();
+    let is_begun_only = newest_length <= HEADER as u64;
+    let mut before = None;
+    for ((first, path), (next, _)) in older.iter().zip(&segments[1..]) {
+        // What was going on last stands in the segment before one that has just been begun.
+        if *next > opening.trusted + 1 || (is_begun_only && *next == newest.0) {
+            before = Some(check_whole(path, *first, *next - 1, before.as_ref())?);
+        }
+    }
+    resume(opening, newest, before)
+}
+
+/// Refuses an end before the last entry that is known to have been there.
+fn check_known(opening: &Opening<'_>, last: u64, torn: Option<&Damage>) -> Result<(), Error> {
+    if last >= opening.known {
+        return Ok(());
+    }
+    Err(match torn {
+        Some(damage) => damage.clone().into(),
+        None => Error::Shortened { folder: opening.folder.to_owned(), last, known: opening.known },
+    })
+}
+
+/// A segment that was read to its end, which is whole.
+struct Whole {
+    /// The hash of its last entry.
+    before: Hash,
+    newest: Record,
+}
+
+impl Whole {
+    fn anchor(self) -> (Anchor, String) {
+        (Anchor { lab: self.newest.entry.at, uptime: self.newest.uptime }, self.newest.boot)
+    }
+}
+
+/// Reads a segment that is not the last: it must be whole.
+fn check_whole(path: &Path, first: u64, last: u64, before: Option<&Whole>) -> Result<Whole, Error> {
     let bytes = std::fs::read(path).map_err(disk(path))?;
-    let mut walk = begin(&bytes, path, first, before)?;
+    let mut walk = begin(&bytes, path, first, before.map(|whole| whole.before))?;
     let mut seq = first - 1;
+    let mut newest = None;
     while let Some(entry) = walk.next() {
-        entry.map_err(|stop| damage(path, stop.at, seq, stop.what))?;
+        newest = Some(entry.map_err(|stop| damage(path, stop.at, seq, stop.what))?);
         seq += 1;
     }
-    if seq != last {
-        return Err(damage(path, bytes.len(), seq, "entries are missing at its end").into());
+    match newest {
+        Some(json) if seq == last => {
+            Ok(Whole { before: walk.before, newest: parse(json, path, seq - 1)? })
+        }
+        _ => Err(damage(path, bytes.len(), seq, "entries are missing at its end").into()),
     }
-    Ok(walk.before)
 }
 
 fn begin<'a>(
@@ -84,6 +155,7 @@ fn begin<'a>(
     first: u64,
     before: Option<Hash>,
 ) -> Result<Walk<'a>, Damage> {
+    let before = before.or((first == 1).then_some(GENESIS));
     match segment::parse_header(bytes) {
         Some((number, hash)) if number == first && before.is_none_or(|before| before == hash) => {
             Ok(Walk::new(bytes, hash))
@@ -101,20 +173,20 @@ fn damage(path: &Path, at: usize, last: u64, what: &str) -> Damage {
 
 /// Reads the newest segment; cuts off a batch that a crash left unfinished.
 fn resume(
-    folder: &Path,
-    newest: &(u64, PathBuf),
-    before: Option<Hash>,
+    opening: &Opening<'_>,
+    (first, path): &(u64, PathBuf),
+    before: Option<Whole>,
 ) -> Result<(Tail, Found), Error> {
-    let (first, path) = newest;
     let bytes = std::fs::read(path).map_err(disk(path))?;
-    if bytes.len() < HEADER && bytes.iter().all(|byte| *byte == 0) || bytes.is_empty() {
-        return begun_and_no_more(folder, *first, path, before);
+    if bytes.len() <= HEADER && segment::parse_header(&bytes).is_none() {
+        return begin_again(opening, *first, path, before);
     }
-    let mut walk = begin(&bytes, path, *first, before)?;
+    let mut walk = begin(&bytes, path, *first, before.as_ref().map(|whole| whole.before))?;
     let mut last = first - 1;
     let mut whole = (last, walk.before, None);
     let mut newest_json = None;
     let mut length = bytes.len();
+    let mut torn = None;
     loop {
         if walk.is_between_batches() {
             whole = (last, walk.before, newest_json);
@@ -126,46 +198,42 @@ fn resume(
                 newest_json = Some(json);
             }
             Some(Err(stop)) => {
-                length = stop.torn_after.ok_or_else(|| damage(path, stop.at, last, stop.what))?;
+                let damage = damage(path, stop.at, last, stop.what);
+                let Some(whole) = stop.torn_after else { return Err(damage.into()) };
+                (length, torn) = (whole, Some(damage));
                 break;
             }
         }
     }
-    let (last, before, newest_json) = whole;
+    let (last, hash, newest_json) = whole;
+    check_known(opening, last, torn.as_ref())?;
     let file = OpenOptions::new().write(true).open(path).map_err(disk(path))?;
     if length < bytes.len() {
         file.set_len(length as u64).and_then(|()| file.sync_all()).map_err(disk(path))?;
     }
-    let anchor = match newest_json {
-        None => None,
-        Some(json) => {
-            let record = parse(json, path, last)?;
-            Some((Anchor { lab: record.entry.at, uptime: record.uptime }, record.boot))
-        }
+    let newest = match newest_json {
+        Some(json) => Some(Whole { before: hash, newest: parse(json, path, last)? }),
+        None => before,
     };
-    let found = Found { last, cut: (bytes.len() - length) as u64, anchor };
-    let (folder, path) = (folder.to_owned(), path.clone());
-    Ok((
-        Tail { folder, file, path, length: length as u64, last, before, buffer: Vec::new() },
-        found,
-    ))
+    let cut = (bytes.len() - length) as u64;
+    let found = Found { last, cut, anchor: newest.map(Whole::anchor) };
+    let (folder, path, full) = (opening.folder.to_owned(), path.clone(), opening.full);
+    let (length, buffer) = (length as u64, Vec::new());
+    Ok((Tail { folder, file, path, length, last, before: hash, full, buffer }, found))
 }
 
 /// A crash left the newest segment without its header: it is begun again.
-fn begun_and_no_more(
-    folder: &Path,
+fn begin_again(
+    opening: &Opening<'_>,
     first: u64,
     path: &Path,
-    before: Option<Hash>,
+    before: Option<Whole>,
 ) -> Result<(Tail, Found), Error> {
-    let before = match before {
-        Some(before) => before,
-        None if first == 1 => GENESIS,
-        None => return Err(damage(path, 0, first - 1, "its header is missing").into()),
-    };
+    check_known(opening, first - 1, Some(&damage(path, 0, first - 1, "its header is missing")))?;
     std::fs::remove_file(path).map_err(disk(path))?;
-    let tail = Tail::begin(folder, first, before)?;
-    Ok((tail, Found { last: first - 1, cut: 0, anchor: None }))
+    let hash = before.as_ref().map_or(GENESIS, |whole| whole.before);
+    let tail = Tail::begin(opening.folder, first, hash, opening.full)?;
+    Ok((tail, Found { last: first - 1, cut: 0, anchor: before.map(Whole::anchor) }))
 }
 
 fn parse(json: &[u8], path: &Path, last: u64) -> Result<Record, Damage> {
@@ -174,31 +242,30 @@ fn parse(json: &[u8], path: &Path, last: u64) -> Result<Record, Damage> {
 }
 
 impl Tail {
-    /// Begins a segment. It and its name are on disk when this returns.
-    fn begin(folder: &Path, first: u64, before: Hash) -> Result<Tail, Error> {
+    /// Begins a segment. It and its name are on disk when this returns; if it fails, there is none.
+    fn begin(folder: &Path, first: u64, before: Hash, full: u64) -> Result<Tail, Error> {
         let path = folder.join(format!("{first:020}.ledger"));
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(disk(&path))?;
-        file.write_all(&segment::header(first, &before))
+        let begun = file
+            .write_all(&segment::header(first, &before))
             .and_then(|()| file.sync_all())
-            .map_err(disk(&path))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder))?;
-        Ok(Tail {
-            folder: folder.to_owned(),
-            file,
-            path,
-            length: HEADER as u64,
-            last: first - 1,
-            before,
-            buffer: Vec::new(),
-        })
+            .map_err(disk(&path))
+            .and_then(|()| sync_folder(folder));
+        if let Err(error) = begun {
+            // If even this fails, so does every commit until labd is started again.
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        let (folder, length, last) = (folder.to_owned(), HEADER as u64, first - 1);
+        Ok(Tail { folder, file, path, length, last, before, full, buffer: Vec::new() })
     }
 
     /// Writes a batch. It is on disk when this returns; if it fails, nothing of it is.
     pub(super) fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        if self.length >= FULL {
-            *self =
-                Tail::begin(&self.folder, self.last + 1, self.before).map_err(io::Error::other)?;
+        if self.length >= self.full {
+            *self = Tail::begin(&self.folder, self.last + 1, self.before, self.full)
+                .map_err(io::Error::other)?;
         }
         let count = records.len() as u64;
         self.buffer.clear();
@@ -225,14 +292,11 @@ pub(super) fn read(
     most: usize,
 ) -> Result<Vec<Arc<Committed>>, Error> {
     let mut entries = Vec::new();
-    let segments = segments(folder)?;
-    for (index, (first, path)) in segments.iter().enumerate() {
-        let next = segments.get(index + 1).map_or(u64::MAX, |(next, _)| *next);
-        if next <= *range.start() || first > range.end() || entries.len() >= most {
+    for (span, path) in spans(folder, *range.end())? {
+        if span.end() < range.start() || entries.len() >= most {
             continue;
         }
-        let range = *range.start().max(first)..=*range.end();
-        walk(path, *first, range, |entry| {
+        walk(&path, span, *range.start(), |entry| {
             entries.push(entry);
             entries.len() < most
         })?;
@@ -248,9 +312,9 @@ pub(super) fn newest(
     is_wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Vec<Arc<Committed>>, Error> {
     let mut found = Vec::new();
-    for (first, path) in segments(folder)?.into_iter().rev() {
+    for (span, path) in spans(folder, last)?.into_iter().rev() {
         let mut here = Vec::new();
-        walk(&path, first, first..=last, |entry| {
+        walk(&path, span, 0, |entry| {
             if is_wanted(&entry.entry) {
                 here.push(entry);
             }
@@ -265,21 +329,19 @@ pub(super) fn newest(
     Ok(found)
 }
 
-/// Shows the entries of one segment that lie in `range` to `see`, until it has seen enough.
+/// Shows the entries of one segment from number `from` on to `see`, until it has seen enough. All
+/// of `span` must be in it.
 fn walk(
     path: &Path,
-    first: u64,
-    range: RangeInclusive<u64>,
+    span: RangeInclusive<u64>,
+    from: u64,
     mut see: impl FnMut(Arc<Committed>) -> bool,
 ) -> Result<(), Error> {
     let bytes = std::fs::read(path).map_err(disk(path))?;
-    let mut walk = begin(&bytes, path, first, None)?;
-    for seq in first..=*range.end() {
-        let json = match walk.next() {
-            None => return Ok(()),
-            Some(entry) => entry.map_err(|stop| damage(path, stop.at, seq - 1, stop.what))?,
-        };
-        if seq >= *range.start() {
+    let mut walk = begin(&bytes, path, *span.start(), None)?;
+    for seq in span {
+        let json = next(&mut walk, path, seq, bytes.len())?;
+        if seq >= from {
             let Record { entry, writes, .. } = parse(json, path, seq - 1)?;
             if !see(Arc::new(Committed { entry, writes })) {
                 return Ok(());
@@ -289,27 +351,31 @@ fn walk(
     Ok(())
 }
 
+/// The JSON of entry `seq`, which must be there.
+fn next<'a>(walk: &mut Walk<'a>, path: &Path, seq: u64, end: usize) -> Result<&'a [u8], Damage> {
+    let entry =
+        walk.next().ok_or_else(|| damage(path, end, seq - 1, "entries are missing at its end"))?;
+    entry.map_err(|stop| damage(path, stop.at, seq - 1, stop.what))
+}
+
 /// Compares every hash up to entry `last`. Returns how many entries there are.
 pub(super) fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
-    let segments = segments(folder)?;
     let mut before = None;
     let mut entries = 0;
-    for (index, (first, path)) in segments.iter().enumerate() {
-        let end = segments.get(index + 1).map_or(last, |(next, _)| *next - 1);
-        let bytes = std::fs::read(path).map_err(disk(path))?;
-        let mut walk = begin(&bytes, path, *first, before)?;
-        for seq in *first..=end {
-            let entry = walk.next().ok_or_else(|| {
-                damage(path, bytes.len(), seq - 1, "entries are missing at its end")
-            })?;
-            let json = entry.map_err(|stop| damage(path, stop.at, seq - 1, stop.what))?;
-            let record = parse(json, path, seq - 1)?;
+    for (span, path) in spans(folder, last)? {
+        let bytes = std::fs::read(&path).map_err(disk(&path))?;
+        let mut walk = begin(&bytes, &path, *span.start(), before)?;
+        for seq in span {
+            let record = parse(next(&mut walk, &path, seq, bytes.len())?, &path, seq - 1)?;
             if record.entry.seq != seq {
-                return Err(damage(path, 0, seq - 1, "an entry has another's number").into());
+                return Err(damage(&path, 0, seq - 1, "an entry has another's number").into());
             }
             entries += 1;
         }
         before = Some(walk.before);
+    }
+    if entries < last {
+        return Err(Error::Shortened { folder: folder.to_owned(), last: entries, known: last });
     }
     Ok(entries)
 }
@@ -320,7 +386,8 @@ pub(super) struct Extent {
     pub(super) last: u64,
     /// What is wrong after that, if anything.
     pub(super) damage: Option<Damage>,
-    /// How many bytes of the damaged segment are whole batches.
+    /// How many bytes of the damaged segment are its header and whole batches; 0 if not even the
+    /// header is as it should be.
     pub(super) whole: u64,
     /// The segments after the damaged one.
     pub(super) later: Vec<PathBuf>,
@@ -333,11 +400,12 @@ pub(super) fn extent(folder: &Path) -> Result<Extent, Error> {
     let mut before = None;
     for (index, (first, path)) in segments.iter().enumerate() {
         let bytes = std::fs::read(path).map_err(disk(path))?;
-        let is_missing_some = before.is_some() && extent.last + 1 != *first;
+        let is_missing_some = extent.last + 1 != *first;
+        extent.whole = 0;
         let walk = begin(&bytes, path, *first, before);
         let outcome = match walk {
             Ok(_) if is_missing_some => {
-                Err(damage(path, 0, extent.last, "entries before it are missing"))
+                Err(damage(path, 0, extent.last, "the entries before it are missing"))
             }
             Ok(walk) => measure(walk, path, *first, &mut extent).map(|hash| before = Some(hash)),
             Err(damage) => Err(damage),

@@ -11,7 +11,8 @@
 //!
 //! A batch is written whole, then synced, and only then is the next one begun. So what is damaged in
 //! the last batch may be a write that a crash cut short, of which nobody had been told; what is
-//! damaged anywhere before it was once whole, and is a fault of the disk.
+//! damaged anywhere before it was once whole, and is a fault of the disk. So is the last batch if the
+//! store or a snapshot has an entry of it: they are given nothing that is not on disk.
 
 use std::io;
 use std::path::PathBuf;
@@ -63,6 +64,20 @@ pub enum Error {
     /// It is not as it was written.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// Entries that were once in it are gone without a trace.
+    #[error(
+        "the ledger in {folder} ends with entry {last}, but entry {known} was in it once: its end was lost. Nothing \
+         was changed. Restore the folder from a backup, or run 'labd repair' to see what would be lost without it",
+        folder = .folder.display()
+    )]
+    Shortened {
+        /// The ledger's folder.
+        folder: PathBuf,
+        /// Its last entry.
+        last: u64,
+        /// The last entry that is known to have been there.
+        known: u64,
+    },
     /// No thread can be had.
     #[error("no thread can be had: {0}")]
     Thread(io::Error),
@@ -112,6 +127,8 @@ pub(super) struct Walk<'a> {
     at: usize,
     /// Where the present batch ends.
     batch_end: usize,
+    /// How many of its entries are yet to come.
+    left: u32,
     /// Where the last whole batch ended.
     whole: usize,
     /// The hash of the entry before the next.
@@ -131,7 +148,7 @@ pub(super) struct Stop {
 impl<'a> Walk<'a> {
     /// Begins behind the header.
     pub(super) fn new(bytes: &'a [u8], before: Hash) -> Walk<'a> {
-        Walk { bytes, at: HEADER, batch_end: HEADER, whole: HEADER, before }
+        Walk { bytes, at: HEADER, batch_end: HEADER, left: 0, whole: HEADER, before }
     }
 
     /// Whether all that was walked over so far are whole batches.
@@ -171,6 +188,7 @@ impl<'a> Walk<'a> {
         }
         self.at += BATCH_HEADER;
         self.batch_end = end;
+        self.left = u32_at(header, MARK.len());
         Ok(())
     }
 
@@ -183,8 +201,11 @@ impl<'a> Walk<'a> {
         if hash != header[4..] {
             return Err("an entry is not what its hash says");
         }
-        self.before = hash;
-        self.at += ENTRY_HEADER + length;
+        let at = self.at + ENTRY_HEADER + length;
+        if self.left == 0 || (self.left == 1) != (at == self.batch_end) {
+            return Err("a batch has not as many entries as it says");
+        }
+        (self.before, self.at, self.left) = (hash, at, self.left - 1);
         Ok(json)
     }
 

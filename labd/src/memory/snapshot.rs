@@ -194,3 +194,20 @@ pub(super) fn newest(folder: &Path) -> Result<Option<Snapshot>, Error> {
     }
     Ok(None)
 }
+
+/// The snapshots of states behind an entry later than `last`, whether they are whole or not.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn after(folder: &Path, last: u64) -> Result<Vec<PathBuf>, Error> {
+    let folder = folder_in(folder);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut files = files(&folder).map_err(disk(&folder))?;
+    files.retain(|path| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+        stem.is_none_or(|seq| seq > last)
+    });
+    Ok(files)
+}
