@@ -13,6 +13,8 @@ Exit status:
 
 /// Wrong usage.
 pub const USAGE: u8 = 2;
+/// Held by another.
+pub const TAKEN: u8 = 6;
 /// Not in time.
 pub const NOT_IN_TIME: u8 = 7;
 
@@ -50,7 +52,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Bad { .. }) => USAGE,
         Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
         Some(Error::NotAllowed { .. }) => 5,
-        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => 6,
+        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. }) => 8,
         Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,

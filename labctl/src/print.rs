@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use jiff::{Timestamp, Zoned};
 use protocol::Time;
+use protocol::text::plain;
 use serde::Serialize;
 use serde_json::json;
 
@@ -186,7 +187,12 @@ impl Output {
                 let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
                 format!("{cause}{}", lines.concat())
             }
-            _ => error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            _ => {
+                let whole = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+                let safe: Vec<_> =
+                    whole.lines().map(|line| plain(line.as_bytes(), 1_000)).collect();
+                safe.join("\n")
+            }
         }
     }
 

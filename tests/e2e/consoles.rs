@@ -75,8 +75,8 @@ async fn who_keeps_coming_back_misses_nothing_and_sees_nothing_twice() -> Result
         let (mut seen, mut offset) = (String::new(), 0);
         while !seen.ends_with('\n') {
             let mut console = guest.look_at("rpi4", From::Offset { offset }).await?;
-            seen += &console.until(" ").await?;
-            seen += &console.until(if seen.ends_with("4999 ") { "\n" } else { " " }).await?;
+            let mark = if seen.ends_with("4999 ") { "\n" } else { "9 " };
+            seen += &console.until(mark).await?;
             offset = console.cursor();
         }
         anyhow::Ok(seen)

@@ -53,6 +53,7 @@ async fn entries_have_one_order_without_a_gap_and_offsets_that_only_grow() -> Re
 #[tokio::test]
 async fn the_newest_entries_can_be_had_and_then_those_to_come() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4", "rpi5"]).await?;
+    lab.settled().await?;
     let ada = lab.user("ada").await?;
     for text in ["one", "two", "three"] {
         ada.note(name("rpi4"), text.to_owned()).await?;
@@ -73,6 +74,7 @@ async fn the_newest_entries_can_be_had_and_then_those_to_come() -> Result<()> {
 #[tokio::test]
 async fn a_journal_goes_on_over_restarts_at_the_same_number() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.settled().await?;
     let ada = lab.user("ada").await?;
     ada.note(name("rpi4"), "before".to_owned()).await?;
     let before = all(&ada, None, Some(1), 0).await?;

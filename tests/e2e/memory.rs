@@ -52,6 +52,7 @@ async fn an_export_that_was_touched_is_refused() -> Result<()> {
 #[tokio::test]
 async fn a_lab_that_is_verified_and_rebuilt_is_as_it_was() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.settled().await?;
     let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
     let hold = held(ada.reserve(board("rpi4")).await?)?;
     let said = root.verify().await?;

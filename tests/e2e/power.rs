@@ -52,9 +52,7 @@ async fn every_step_of_a_cycle_is_on_the_timeline_before_it_is_taken() -> Result
             "power cycle is done",
         ]
     );
-    ada.power(name("rpi4"), PowerAsk::Off).await?;
-    ada.power(name("rpi4"), PowerAsk::Off).await?;
-    assert_eq!(lab.outlet("rpi4").orders(), ["on", "off", "on", "off"], "no order is given twice");
+    assert_eq!(lab.outlet("rpi4").orders(), ["on", "off", "on"]);
     Ok(())
 }
 

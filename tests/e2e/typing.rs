@@ -3,6 +3,7 @@
 use anyhow::Result;
 use lab_tests::follower::Follower;
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::patience::soon;
 use protocol::Error;
 use protocol::console::{From, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
@@ -169,8 +170,13 @@ async fn what_was_typed_before_leaving_arrives_though_the_board_talks_all_the_ti
             };
             let (mut flow, welcome) = protocol::client::follow(&socket, what).await?;
             // Who was here before may not have been seen to leave yet.
-            let reason = "my turn".to_owned();
-            ada.pen(welcome.session, PenAsk::Force { reason }).await?;
+            soon(async {
+                while ada.pen(welcome.session, PenAsk::Take).await? != PenState::Yours {
+                    tokio::task::yield_now().await;
+                }
+                anyhow::Ok(())
+            })
+            .await??;
             tokio::io::AsyncWriteExt::write_all(&mut flow, b"x").await?;
         }
         lab.board("rpi4").typed(200).await

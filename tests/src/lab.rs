@@ -22,6 +22,7 @@ use labd::rpc::listen;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed, Want};
+use protocol::journal::Event;
 use protocol::user::{Role, Who};
 use protocol::{Span, Time};
 use tempfile::TempDir;
@@ -292,6 +293,27 @@ impl TestLab {
         let listener = listen::bind(&path, 0o666)?;
         tokio::spawn(listen::serve(self.lab.clone(), listener, watch::Sender::new(0)));
         Ok(Address::Unix(path))
+    }
+
+    /// Waits until the hardware is as found: what a lab writes down of its own accord at the start.
+    ///
+    /// # Errors
+    /// If it does not come to that.
+    pub async fn settled(&self) -> Result<()> {
+        let root = self.admin().await?;
+        for board in self.lab.names() {
+            let detail = root.board(board.clone()).await?;
+            let mut journal = root.journal(board.as_str()).await?;
+            let (mut seen, mut open) = (detail.outlet.is_none(), detail.line.is_none());
+            while !(seen && open) {
+                match journal.entry().await?.event {
+                    Event::PowerSeen { .. } => seen = true,
+                    Event::ConsoleOpened => open = true,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Closes the lab and opens it again.

@@ -12,6 +12,9 @@ use super::want;
 use crate::At;
 use crate::print::{Output, Style};
 
+/// A sentence has at most so many characters.
+const LONGEST: usize = 1_000;
+
 /// Show a board's timeline, or the lab's.
 #[derive(Debug, clap::Args)]
 pub struct Journal {
@@ -60,9 +63,12 @@ impl Journal {
 
 fn sentence(out: &Output, entry: &Entry) -> String {
     let at = out.paint(out.instant(entry.at), Style::Faint);
+    let event = text::plain(entry.event.to_string().as_bytes(), LONGEST);
     let board = entry.board.as_ref().map(|board| format!("{board} ")).unwrap_or_default();
     let who = entry.who.as_ref().map(|who| format!("{who}: ")).unwrap_or_default();
-    format!("{at} {board}{who}{}", entry.event)
+    let until = entry.event.until().map(|until| format!(" until {}", out.time(until)));
+    let until = until.unwrap_or_default();
+    format!("{at} {board}{who}{event}{until}")
 }
 
 /// What the console printed between two entries, as text.

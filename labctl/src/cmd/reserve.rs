@@ -7,6 +7,7 @@ use protocol::client::{self, Client};
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed};
 use protocol::wire::Follow;
 use protocol::{Error, Span, Time};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::want::Want;
 use crate::At;
@@ -15,8 +16,6 @@ use crate::print::Output;
 
 /// How long one call waits before it says how things stand.
 const LOOK_AGAIN: Span = Span::minutes(1);
-/// A client that waits in the queue may be away this long before its place is given up.
-const GRACE: Span = Span::seconds(30);
 
 /// Hold a board, or wait for one.
 #[derive(Debug, clap::Args)]
@@ -63,7 +62,7 @@ impl Reserve {
                 Ok(())
             }
             Placed::Queued { place } => {
-                let patience = self.wait.unwrap_or(GRACE);
+                let patience = self.wait.unwrap_or_default();
                 tell(out, &wait(&lab, place, patience, out).await?)
             }
         }
@@ -87,9 +86,14 @@ pub(super) async fn wait(
     let number = place.number;
     let deadline = out.now() + patience;
     out.say(describe(out, &place));
+    let (mut hangup, mut terminate) =
+        (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    let told = |code| Err(Failure { what: "interrupted".to_owned(), code, help: None }.into());
     let waited = tokio::select! {
         waited = wait_for(lab, &mut place, deadline, out) => waited,
-        _ = tokio::signal::ctrl_c() => Err(Failure { what: "interrupted".to_owned(), code: 130, help: None }.into()),
+        _ = hangup.recv() => told(129),
+        _ = tokio::signal::ctrl_c() => told(130),
+        _ = terminate.recv() => told(143),
     };
     if waited.is_err() {
         // If it has just become a hold there is no place to give up, but a hold.

@@ -101,7 +101,9 @@ impl Lab {
     async fn settle(self: Arc<Self>, commit: Commit, done: Vec<Done>) -> Result<Vec<Chore>, Error> {
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         let chores = done.iter().filter_map(|done| self.follow_up(done)).collect();
-        self.decisions.send_modify(|count| *count += 1);
+        if !done.is_empty() {
+            self.decisions.send_modify(|count| *count += 1);
+        }
         Ok(chores)
     }
 
@@ -112,12 +114,11 @@ impl Lab {
                 self.touch(&hold.board);
                 self.begin_chore(&hold.board)
             }
-            Done::Ended { hold, .. } => {
+            Done::Ended { hold, how } => {
                 self.touch(&hold.board);
-                if let Ok(board) = self.find(&hold.board)
-                    && let Some(line) = &board.line
-                {
-                    line.cut(hold.number + 1);
+                if let Ok(board) = self.find(&hold.board) {
+                    board.line.iter().for_each(|line| line.cut(hold.number + 1));
+                    board.keeper.iter().for_each(|keeper| keeper.cut(hold.number + 1, how));
                 }
                 self.begin_chore(&hold.board)
             }

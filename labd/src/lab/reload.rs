@@ -44,7 +44,8 @@ impl Lab {
             let book = &mut remembered.book;
             let stays = |name: &BoardName| config.boards.iter().any(|board| board.name == *name);
             let gone: Vec<_> = before.keys().filter(|name| !stays(name)).collect();
-            if let Some(hold) = gone.iter().find_map(|name| book.hold_of(name)) {
+            // Also one that is being cleaned: before any of them is forgotten.
+            if let Some(hold) = gone.iter().find_map(|name| book.stage(name).ok()?.hold()) {
                 let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);
                 return Err(Error::HeldBy { board, who, until });
             }
@@ -66,10 +67,14 @@ impl Lab {
                 device: config.name.to_string(),
                 why: error.to_string(),
             })?;
-            board.mark.touch();
             boards.insert(config.name.clone(), Arc::new(board));
         }
-        *self.boards.write() = Arc::new(boards);
+        let boards = Arc::new(boards);
+        *self.boards.write() = boards.clone();
+        // Now that they can be seen; who follows a board that is gone is woken too.
+        before.values().chain(boards.values()).for_each(|board| board.mark.touch());
+        // A board that is new, or has new tags, may be what somebody waits for.
+        self.decisions.send_modify(|count| *count += 1);
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         Ok(changes)
     }

@@ -112,7 +112,10 @@ pub async fn converse(
     let purpose = match tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await {
         Ok(Ok(purpose)) => purpose,
         Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
-        Err(_) => return Ok(()),
+        Err(_) => {
+            let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
+            return wire::refuse(&mut stream, &protocol::Error::Bad { why }).await;
+        }
     };
     match purpose {
         Purpose::Call => {

@@ -187,7 +187,8 @@ pub enum Done {
 }
 
 impl Stage {
-    fn hold(&self) -> Option<&Hold> {
+    /// The hold that is to begin, lasts, or is being cleaned up after.
+    pub fn hold(&self) -> Option<&Hold> {
         match self {
             Stage::Free => None,
             Stage::Preparing { hold, .. } | Stage::Held { hold } | Stage::Releasing { hold } => {
@@ -462,19 +463,36 @@ impl Book {
         }
     }
 
-    /// What time does: warns, ends what is over, drops what nobody keeps.
+    /// What time does: warns, ends what is over, serves who waits, drops what nobody keeps.
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
         let mut done = Vec::new();
         let boards: Vec<_> = self.boards.keys().cloned().collect();
         for board in boards {
             done.extend(self.tick_board(&board, now));
         }
+        done.extend(self.serve(now));
         let gone = |waiting: &Waiting| waiting.keepers.given_up(waiting.ask.grace, now);
         done.extend(
             self.queue
                 .extract_if(.., |waiting| gone(waiting))
                 .map(|waiting| Done::Unqueued { place: waiting.number, who: waiting.who }),
         );
+        done
+    }
+
+    /// Gives boards that are free to those who wait for them: a board may have joined the lab.
+    fn serve(&mut self, now: Time) -> Vec<Done> {
+        if self.queue.is_empty() {
+            return Vec::new();
+        }
+        let free = self.boards.iter().filter(|(_, slot)| slot.stage == Stage::Free);
+        let free: Vec<_> = free.map(|(board, _)| board.clone()).collect();
+        let mut done = Vec::new();
+        for board in free {
+            if self.waiting_for(&board) > 0 {
+                done.extend(self.free(&board, now));
+            }
+        }
         done
     }
 
