@@ -37,8 +37,8 @@ impl Failure {
     }
 
     /// Something did not happen in time.
-    pub fn not_in_time(what: impl Into<String>) -> Failure {
-        Failure { what: what.into(), code: NOT_IN_TIME, help: None }
+    pub fn not_in_time(what: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure { what: what.into(), code: NOT_IN_TIME, help: Some(help.into()) }
     }
 }
 

@@ -176,8 +176,15 @@ impl Output {
     fn describe(&self, error: &anyhow::Error) -> String {
         use protocol::Error;
         match error.downcast_ref::<Error>() {
-            Some(cause @ (Error::HeldBy { until, .. } | Error::AllTaken { until, .. })) => {
+            Some(cause @ Error::HeldBy { until, .. }) => {
                 format!("{cause} until {}", self.time(*until))
+            }
+            Some(Error::AllTaken { count, board, who, until }) => format!(
+                "all {count} boards that would do are taken; the first to end is {who}'s hold of {board}, at {}",
+                self.time(*until)
+            ),
+            Some(cause @ Error::OthersWait { until, .. }) => {
+                format!("{cause}, {}", self.time(*until))
             }
             Some(cause @ Error::Setup { output, .. }) if !output.is_empty() => {
                 let lines: Vec<_> = output.lines().map(|line| format!("\n  | {line}")).collect();

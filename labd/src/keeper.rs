@@ -209,7 +209,7 @@ impl Keeper {
     /// # Errors
     /// [`Error::Device`].
     pub async fn look(&self) -> Result<(), Error> {
-        self.shared.look().await.map(drop).map_err(|error| self.shared.device(&error))
+        self.shared.look_out().await.map(drop).map_err(|error| self.shared.device(&error))
     }
 
     /// How the outlet stands, as last seen.
@@ -337,13 +337,21 @@ impl Shared {
         if !self.outlet.can_tell() {
             return std::future::pending().await;
         }
-        let fault = self.look().await.err().map(|error| error.to_string());
+        // What is wrong shows on the board.
+        let _ = self.look_out().await;
+    }
+
+    /// Looks, and remembers what went wrong.
+    async fn look_out(&self) -> Result<PowerState, power::Error> {
+        let seen = self.look().await;
+        let fault = seen.as_ref().err().map(ToString::to_string);
         let mut state = self.state.lock();
         if state.fault != fault {
             state.fault = fault;
             drop(state);
             self.mark.touch();
         }
+        seen
     }
 
     /// Asks the outlet, remembers the answer, and writes it down if it is another than before.

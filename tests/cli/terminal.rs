@@ -217,12 +217,12 @@ async fn a_script_sends_and_expects_step_by_step() -> Result<()> {
     assert_eq!(rpi4.typed(5).await?, "root\r");
     rpi4.print("root\r\n# ").await?;
     let said = soon(labctl).await???;
-    assert_eq!((said.code, said.err.as_str()), (Some(0), "done at @33\n"), "{said:?}");
+    assert_eq!((said.code, said.err.as_str()), (Some(0), "done at @30\n"), "{said:?}");
     assert_eq!(said.out, "\r\n\x1b[1mrpi4\x1b[0m login: root\r\n# ");
 
     let since =
-        scene.says(&["console", "rpi4", "--since", "@25", "--expect", "root", "--json"]).await?;
-    assert!(since.out.contains(r#""matches":["root"],"offset":29"#), "{since:?}");
+        scene.says(&["console", "rpi4", "--since", "@22", "--expect", "root", "--json"]).await?;
+    assert!(since.out.contains(r#""matches":["root"],"offset":26"#), "{since:?}");
     let late = scene
         .says(&["console", "rpi4", "--since", "start", "--expect", "panic", "--timeout", "100ms"])
         .await?;

@@ -110,6 +110,22 @@ async fn a_failed_setup_does_not_keep_the_board_from_who_waits() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_waits_is_not_forgotten_while_their_board_is_prepared() -> Result<()> {
+    let lab =
+        lab("[ $1 = release ] && exit 0\n[ $3 = ada ] || until [ -e go ]; do sleep 0.01; done")
+            .await?;
+    let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
+    ada.reserve(board("rpi4")).await?;
+    let place = waits(bob.reserve(queued(board("rpi4"))).await?)?.number;
+    ada.release(name("rpi4"), Release::default()).await?;
+    assert_eq!(ada.board(name("rpi4")).await?.board.state, State::Preparing);
+    assert_eq!(waits(bob.placed(place, Span::default()).await?)?.number, place);
+    fs::write(lab.path("go"), "")?;
+    held(bob.placed(place, Span::minutes(1)).await?)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_board_is_promised_while_its_script_runs_and_freed_if_it_is_given_back_meanwhile()
 -> Result<()> {
     let lab = lab(r#"echo $1 >> runs; [ $1 = release ] && exit 0

@@ -3,7 +3,7 @@
 use protocol::board::BoardName;
 use protocol::client;
 use protocol::console::{From, Pen};
-use protocol::journal::Entry;
+use protocol::journal::{Entry, Event};
 use protocol::text;
 use protocol::wire::Follow;
 use tokio::io::AsyncReadExt;
@@ -56,6 +56,9 @@ impl Journal {
                 between(at, out, board, from, offset).await?;
             }
             out.line(sentence(out, &entry))?;
+            if let Event::SetupFailed { output, .. } = &entry.event {
+                quote(out, output.as_bytes())?;
+            }
         }
         Ok(())
     }
@@ -91,8 +94,14 @@ async fn between(
     let (flow, welcome) = client::follow(&at.address(), what).await?;
     let mut bytes = Vec::new();
     flow.take(to.saturating_sub(welcome.start)).read_to_end(&mut bytes).await?;
+    quote(out, &bytes)?;
+    Ok(())
+}
+
+/// What a board or a script printed, as text.
+fn quote(out: &mut Output, bytes: &[u8]) -> std::io::Result<()> {
     for line in bytes.split(|byte| *byte == b'\n') {
-        let line = text::plain(line, 1_000);
+        let line = text::plain(line, LONGEST);
         if !line.is_empty() {
             out.line(format_args!("    | {line}"))?;
         }

@@ -85,9 +85,9 @@ pub(super) async fn wait(
 ) -> anyhow::Result<Hold> {
     let number = place.number;
     let deadline = out.now() + patience;
-    out.say(describe(out, &place));
     let (mut hangup, mut terminate) =
         (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    out.say(describe(out, &place));
     let told = |code| Err(Failure { what: "interrupted".to_owned(), code, help: None }.into());
     let waited = tokio::select! {
         waited = wait_for(lab, &mut place, deadline, out) => waited,
@@ -117,10 +117,10 @@ async fn wait_for(
         match lab.placed(place.number, left.min(LOOK_AGAIN)).await? {
             Placed::Held { hold } => return Ok(hold),
             Placed::Queued { .. } if out.now() >= deadline => {
-                return Err(Failure::not_in_time(format!(
-                    "no board was free in time for {}",
-                    place.want
-                ))
+                return Err(Failure::not_in_time(
+                    format!("{} was not free in time; your place is given up", place.want),
+                    "give it longer with --wait SPAN, or keep a place with --queue",
+                )
                 .into());
             }
             Placed::Queued { place: now } => {

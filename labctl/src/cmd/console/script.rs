@@ -86,7 +86,10 @@ fn late(index: usize, regex: &str, console: &Console, heard: &Heard) -> Failure 
         format!("; it printed:{instead}")
     };
     let (step, board, timeout) = (index + 1, &console.board, console.timeout);
-    Failure::not_in_time(format!(
-        "step {step}: {board} did not print '{regex}' within {timeout}{instead}"
-    ))
+    Failure::not_in_time(
+        format!("step {step}: {board} did not print '{regex}' within {timeout}{instead}"),
+        format!(
+            "give it longer with --timeout, or see all with 'labctl console {board} --history'"
+        ),
+    )
 }
