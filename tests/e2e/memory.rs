@@ -19,8 +19,8 @@ async fn an_export_taken_over_elsewhere_is_the_same_lab() -> Result<()> {
     let other = TestLab::with_boards(&["rpi4"]).await?;
     let root = other.admin().await?;
     assert_eq!(root.import(lines.clone()).await?.len(), 1);
-    assert_eq!(root.holds().await?, [hold.clone()]);
-    assert_eq!(root.queue().await?, [place.clone()]);
+    assert_eq!(root.holds().await?, std::slice::from_ref(&hold));
+    assert_eq!(root.queue().await?, std::slice::from_ref(&place));
     let refused = root.import(lines).await.unwrap_err();
     assert!(refused.to_string().contains("an import is for a lab that is not in use"), "{refused}");
     let other = other.restart().await?;

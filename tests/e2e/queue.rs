@@ -80,7 +80,7 @@ async fn a_place_is_kept_over_a_restart() -> Result<()> {
     let place = waits(bob.reserve(queued(board("rpi4"))).await?)?;
     let lab = lab.restart().await?;
     let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
-    assert_eq!(bob.queue().await?, [place.clone()]);
+    assert_eq!(bob.queue().await?, std::slice::from_ref(&place));
     ada.release(name("rpi4"), Release::default()).await?;
     let hold = held(bob.placed(place.number, Span::minutes(1)).await?)?;
     assert_eq!((hold.who.as_str(), hold.place), ("bob", Some(place.number)));

@@ -110,7 +110,7 @@ async fn holds_and_their_ends_are_kept_over_a_restart() -> Result<()> {
     let first = held(lab.user("ada").await?.reserve(board("rpi4")).await?)?;
     let lab = lab.restart().await?;
     let ada = lab.user("ada").await?;
-    assert_eq!(ada.holds().await?, [first.clone()]);
+    assert_eq!(ada.holds().await?, std::slice::from_ref(&first));
     ada.release(name("rpi4"), Default::default()).await?;
     let lab = lab.restart().await?;
     let next = held(lab.user("ada").await?.reserve(board("rpi4")).await?)?;
