@@ -1,7 +1,7 @@
 //! labctl: the lab's command line, for people and scripts.
 //!
 //! A command is its arguments, one call, one sentence: see [`cmd`]. Results go to standard output,
-//! talk to standard error. What a command prints, and as what, is [`print`]'s; how it ends is
+//! talk to standard error. What a command prints, and as what, is [print](mod@print)'s; how it ends is
 //! [`exit`]'s.
 
 pub mod cmd;

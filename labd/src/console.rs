@@ -1,7 +1,7 @@
 //! Consoles: the trait, and the list of drivers.
 //!
 //! A driver is one file: its own config table, and how to open the device. Recording, viewers, the
-//! pen, pacing and reopening are the [`line`]'s.
+//! pen, pacing and reopening are the [line](mod@line)'s.
 
 pub mod line;
 pub mod qemu;

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger, Write};
 use crate::power::{self, Outlet, Power};
-use crate::rules::power::{Job, Limits, Next, Seen};
+use crate::rules::power::{Job, Limits, Next, Seen, Step};
 use controller::{Controller, Controllers};
 
 /// How often an outlet is looked at while it is to obey: at first, and at most.
@@ -290,7 +290,7 @@ impl Shared {
                     return Ok(());
                 }
                 Next::GiveUp => {
-                    let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen, &job));
+                    let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen));
                     let why = trouble.to_string();
                     self.write(None, Event::PowerFailed { ask, why }, None).await?;
                     return Err(self.device(&trouble));
@@ -319,13 +319,11 @@ impl Shared {
         }
     }
 
-    fn disobeyed(&self, seen: Seen, job: &Job) -> power::Error {
+    fn disobeyed(&self, seen: Seen) -> power::Error {
         let device = self.outlet.to_string();
         match seen {
             Seen::At(on) => power::Error::Disobeyed { device, on },
-            _ => {
-                power::Error::Silent { device, limit: self.clock.now().since(job.since).duration() }
-            }
+            _ => power::Error::Silent { device, limit: self.limits.obey.duration() },
         }
     }
 
@@ -388,10 +386,9 @@ impl Shared {
 
     /// Writes down that the job has come a step further.
     async fn write_job(&self, job: &Job) -> Result<(), Error> {
-        let to = if job.step == crate::rules::power::Step::On {
-            PowerState::On
-        } else {
-            PowerState::Off
+        let to = match job.step {
+            Step::On | Step::Back => PowerState::On,
+            Step::Off | Step::Dwell => PowerState::Off,
         };
         self.write(None, Event::PowerStep { to }, Some(job)).await
     }

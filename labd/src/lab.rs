@@ -136,3 +136,11 @@ impl Lab {
         })
     }
 }
+
+/// A fault of labd's own: the caller gets an id, under which the log says more.
+fn internal(what: impl std::fmt::Display) -> Error {
+    use std::hash::BuildHasher;
+    let id = format!("{:08x}", std::collections::hash_map::RandomState::new().hash_one(0) as u32);
+    tracing::error!(id, %what, "a fault of labd's own");
+    Error::Internal { id }
+}

@@ -1,4 +1,54 @@
 //! labd: the lab daemon. This page is the map of the house.
+//!
+//! One daemon turns a rack of boards into a shared lab. Whatever a person or a script does to a board
+//! goes through it, and everything that happens to a board is kept in one timeline.
+//!
+//! # The rooms
+//!
+//! Arrows point down only; siblings do not know each other. `labd/tests/layers.rs` keeps it so.
+//!
+//! | layer | rooms | may know |
+//! | --- | --- | --- |
+//! | the program | [`cli`] | everything |
+//! | doors | [`rpc`] | [`lab`], `protocol` |
+//! | the house | [`lab`] | everything below; nobody else wires things together |
+//! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
+//! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
+//! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
+//! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
+//! | description | [`config`] | the drivers' own settings |
+//!
+//! # The words
+//!
+//! | word | meaning | where |
+//! | --- | --- | --- |
+//! | board | anything that can be held | [`lab`] |
+//! | hold | who has a board, from when until when; its number, the fence, only ever grows | [`rules::hold`] |
+//! | rule | a pure decision | [`rules`] |
+//! | keeper | the one task that owns a board's power | [`keeper`] |
+//! | line | the one task that owns a console's device | [`console::line`] |
+//! | driver | one small file that talks to one kind of hardware | [`power`], [`console`] |
+//! | ledger | the one durable truth | [`ledger`] |
+//! | journal | a board's timeline: its ledger entries and its console's bytes | [`journal`] |
+//! | store | the present state; rebuilt from the ledger if it is ever damaged | [`store`] |
+//!
+//! # How state changes
+//!
+//! A *decision* takes a lock and no await: lock, ask the rule, stage what it changes, unlock; wait for
+//! the disk; then answer and wake whoever follows ([`lab::decide`]). A *deed* takes a task: the keeper
+//! and the line finish what was asked, whether or not the caller still waits, and write down what they
+//! are about to do before they do it.
+//!
+//! # The main paths
+//!
+//! - **Reserve**: `labctl reserve` → [`rpc::calls`] → [`lab::reserve`] → [`rules::hold`] → [`ledger`] →
+//!   answer. With a setup script, [`lab::prepare`] runs it in between.
+//! - **Power**: `labctl power` → [`lab::power`] → [`keeper`], which asks [`rules::power`] for each step,
+//!   writes it down, and tells the driver, one order at a time for each controller.
+//! - **Console, out**: device → driver → [`console::line`] → [`journal::recording`] → each follower's own
+//!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
+//! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
+//!   what its outlet says; what was in hand goes on; the doors open.
 
 pub mod cli;
 pub mod clock;

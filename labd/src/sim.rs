@@ -32,13 +32,16 @@ use crate::setting_words;
 
 pub(crate) use board::{Board, Mood};
 
-/// `{ cls = sim; kind = uboot-arm64; character = steady; speed = 1.0; seed = 7 }`, shared by the
-/// board's outlet and console. The board itself begins to exist, switched off, when either is first
+/// `{ cls = sim; kind = uboot-arm64; character = steady; speed = 1.0; seed = 7; switch = poe; port = 3 }`,
+/// shared by the board's outlet and console. Outlets of one switch are spoken to one at a time, as those
+/// of a real one; without one, the board has an outlet of its own. The board itself begins to exist, switched off, when either is first
 /// used, and ends with the last of them.
 #[derive(Debug)]
 pub struct Sim {
     id: u64,
     settings: Settings,
+    /// The simulated switch that its power comes from, and the port there.
+    switch: Option<(String, u8)>,
     board: OnceLock<Board>,
 }
 
@@ -135,23 +138,34 @@ impl Sim {
     /// is brought to between 0.01 and 1000.
     pub fn new(kind: Kind, character: Character, seed: u64, speed: f64) -> Sim {
         let speed = Speed(speed.clamp(Speed::SLOWEST, Speed::FASTEST));
-        Sim::with(Settings { kind, character, speed, seed: Some(seed) })
+        Sim::with(Settings { kind, character, speed, seed: Some(seed) }, None)
     }
 
     /// Reads the settings; every one has a default.
     pub fn read(table: &mut Table<'_>) -> Option<Sim> {
-        Some(Sim::with(Settings {
+        let settings = Settings {
             kind: table.or("kind", Kind::default()),
             character: table.or("character", Character::default()),
             speed: table.or("speed", Speed(1.0)),
             seed: table.optional("seed"),
-        }))
+        };
+        let switch = table.optional("switch");
+        let switch = match switch {
+            Some(switch) => Some((switch, table.required("port")?)),
+            None => None,
+        };
+        Some(Sim::with(settings, switch))
     }
 
-    fn with(settings: Settings) -> Sim {
+    fn with(settings: Settings, switch: Option<(String, u8)>) -> Sim {
         // Boards that are configured alike must still be told apart: nothing else about them differs.
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Sim { id: NEXT.fetch_add(1, Ordering::Relaxed), settings, board: OnceLock::new() }
+        Sim { id: NEXT.fetch_add(1, Ordering::Relaxed), settings, switch, board: OnceLock::new() }
+    }
+
+    /// The simulated switch that its power comes from.
+    pub(crate) fn switch(&self) -> Option<&str> {
+        self.switch.as_ref().map(|(switch, _)| switch.as_str())
     }
 
     /// The board. The first call starts its task, and so needs a runtime.
@@ -164,13 +178,16 @@ impl Sim {
 /// Configured alike. Whether they are the same board, their [`Display`](fmt::Display) tells.
 impl PartialEq for Sim {
     fn eq(&self, other: &Sim) -> bool {
-        self.settings == other.settings
+        (self.settings, &self.switch) == (other.settings, &other.switch)
     }
 }
 
-/// `sim uboot-arm64 #3`
+/// `sim poe port 3`, or `sim uboot-arm64 #3` without a switch.
 impl fmt::Display for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sim {} #{}", self.settings.kind, self.id)
+        match &self.switch {
+            Some((switch, port)) => write!(f, "sim {switch} port {port}"),
+            None => write!(f, "sim {} #{}", self.settings.kind, self.id),
+        }
     }
 }

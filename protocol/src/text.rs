@@ -98,7 +98,7 @@ impl Sanitiser {
         self.state = State::Text;
         // 0x80 to 0x9f are control characters in this dress too.
         match std::str::from_utf8(&self.held) {
-            Ok(text) if !text.chars().any(is_unsafe) => out.extend_from_slice(&self.held),
+            Ok(text) if text.chars().all(is_plain) => out.extend_from_slice(&self.held),
             _ => out.extend_from_slice("\u{fffd}".as_bytes()),
         }
     }
@@ -148,10 +148,14 @@ fn is_harmless(parameters: &[u8], last: u8) -> bool {
         )
 }
 
-/// Control characters, and those that turn the direction of the text around.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a terminal may be given this character. Control characters are not, nor what changes the
+/// direction of text, nor what is there and cannot be seen.
+pub fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text alone, on one line of at most `most` characters: for tables, logs and errors. A carriage

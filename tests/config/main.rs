@@ -20,6 +20,12 @@ fn valid_configurations_are_read() {
 }
 
 #[test]
+fn the_example_is_without_faults() {
+    let config = Config::load(Path::new("../contrib/labd.conf"));
+    assert_eq!(config.unwrap_or_else(|faults| panic!("{faults:#?}")).boards.len(), 3);
+}
+
+#[test]
 fn invalid_configurations_tell_every_fault() {
     for conf in configurations("config/invalid") {
         let mut printed = Vec::new();

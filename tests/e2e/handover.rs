@@ -74,7 +74,7 @@ async fn an_old_number_is_refused_with_how_its_hold_ended() -> Result<()> {
     bob.give(name("rpi4"), "ada".parse()?).await?;
     let release = |number| Release { number: Some(number), breaking: None };
     let refused = ada.release(name("rpi4"), release(old)).await.unwrap_err();
-    let how = "others have had the board since".to_owned();
+    let how = "it is not the board's newest".to_owned();
     assert_eq!(refused, Error::HoldOver { board: name("rpi4"), number: old, how });
     let newest = ada.holds().await?[0].number;
     ada.release(name("rpi4"), release(newest)).await?;

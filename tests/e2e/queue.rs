@@ -69,6 +69,10 @@ async fn who_asks_for_many_does_not_push_aside_who_asks_for_one() -> Result<()> 
     places.insert(1, waits(bob.reserve(queued(board("rpi4"))).await?)?.number);
     let order: Vec<_> = eve.queue().await?.iter().map(|place| place.number).collect();
     assert_eq!(order, places, "everybody's first ask comes before anybody's second");
+    for person in [&eve, &ada, &bob, &ada] {
+        person.release(name("rpi4"), Release::default()).await?;
+    }
+    assert_eq!(ada.holds().await?[0].place, Some(places[3]));
     Ok(())
 }
 

@@ -46,7 +46,7 @@ impl Demo {
         let config = Config::parse(CONFIG, "demo.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         run::runtime()?.block_on(async {
             let mut orders = run::Orders::listen()?;
-            let listener = run::bind(&socket)?;
+            let listener = run::bind(&socket, 0o600)?;
             let lab = Lab::open(config, None, &state.folder, Clock::machine()).await?;
             let (guests, count) = watch::channel(0);
             tokio::spawn(listen::serve(lab.clone(), listener, guests));

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,8 +17,8 @@ use crate::config::Config;
 use crate::lab::Lab;
 use crate::rpc::listen;
 
-/// A system's socket is for the group that its folder belongs to; a user's own is theirs.
-const SOCKET_MODE: u32 = 0o660;
+/// A system's socket is for the members of this group, if there is one.
+const GROUP: &str = "labd";
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -26,6 +27,12 @@ const SOCKET_MODE: u32 = 0o660;
 pub fn run(places: &Places) -> anyhow::Result<()> {
     start_log("info");
     let file = places.config();
+    if !file.exists() {
+        bail!(
+            "there is no {}; write one (contrib/labd.conf is an example), or try 'labd demo'",
+            file.display()
+        );
+    }
     let config = Config::load(&file).map_err(|faults| {
         let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         anyhow!(
@@ -40,7 +47,8 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
             .await
             .context("the lab does not open")?;
         let socket = places.socket();
-        let listener = bind(&socket)?;
+        let listener = bind(&socket, if super::is_system() { 0o660 } else { 0o600 })?;
+        open_to_group(&socket)?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
         orders.until_told(&lab).await?;
@@ -63,11 +71,17 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("no threads can be had")
 }
 
-/// Binds a socket, whose folder is made if it is not there.
-pub(super) fn bind(socket: &Path) -> anyhow::Result<UnixListener> {
+/// Binds a socket that `mode` may use; its folder is made if it is not there.
+pub(super) fn bind(socket: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     let folder = socket.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    listen::bind(socket, SOCKET_MODE).with_context(|| socket.display().to_string())
+    listen::bind(socket, mode).with_context(|| socket.display().to_string())
+}
+
+fn open_to_group(socket: &Path) -> anyhow::Result<()> {
+    let group = Group::from_name(GROUP).ok().flatten().filter(|_| super::is_system());
+    let Some(group) = group else { return Ok(()) };
+    nix::unistd::chown(socket, None, Some(group.gid)).with_context(|| socket.display().to_string())
 }
 
 /// What the daemon is told by signal.

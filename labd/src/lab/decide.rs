@@ -11,7 +11,7 @@ use protocol::user::UserName;
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
-use super::{Lab, Remembered};
+use super::{Lab, Remembered, internal};
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
 use crate::rules::hold::{Book, Done, Stage};
@@ -35,7 +35,7 @@ impl Decision {
     /// # Errors
     /// [`Error::CannotRecord`]: then nothing was decided.
     pub(super) async fn settled(self) -> Result<(Vec<Done>, Vec<Chore>), Error> {
-        let chores = self.task.await.unwrap_or(Err(Error::Unknown))?;
+        let chores = self.task.await.unwrap_or_else(|error| Err(internal(error)))?;
         Ok((self.done, chores))
     }
 }
@@ -182,9 +182,14 @@ impl Lab {
                     note: hold.note.clone(),
                 };
                 let mut draft = on(hold, Some(&hold.who), event);
-                draft
-                    .writes
-                    .extend(place.as_ref().map(|place| Write::Delete(place_key(place.number))));
+                if let Some(place) = place {
+                    draft.writes.push(Write::Delete(place_key(place.number)));
+                    // It is no longer their turn.
+                    let others = book.all_waiting().filter(|waiting| waiting.who == place.who);
+                    draft.writes.extend(
+                        others.map(|waiting| Write::put(place_key(waiting.number), waiting)),
+                    );
+                }
                 draft
             }
             Done::Prepared { hold } => {

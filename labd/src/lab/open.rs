@@ -17,7 +17,7 @@ use tokio::time::{Duration, sleep};
 use super::decide::{board_key, place_key};
 use super::{Board, Lab, Remembered};
 use crate::clock::Clock;
-use crate::config::{BoardConfig, Config, OnRelease};
+use crate::config::{BoardConfig, Config, OnRelease, PowerSettings};
 use crate::console::line::{self, Line};
 use crate::journal::recording::Recording;
 use crate::journal::{Changes, Mark};
@@ -134,10 +134,11 @@ impl Lab {
 
     fn raise_boards(&self) -> Result<(), Failure> {
         let jobs: HashMap<String, Job> = self.memory.scan("job/").into_iter().collect();
+        let config = self.config();
         let mut boards = BTreeMap::new();
-        for config in &self.config().boards {
-            let job = jobs.get(config.name.as_str()).copied();
-            boards.insert(config.name.clone(), Arc::new(self.raise(config, None, job)?));
+        for board in &config.boards {
+            let job = jobs.get(board.name.as_str()).copied();
+            boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, job)?));
         }
         *self.boards.write() = Arc::new(boards);
         Ok(())
@@ -147,10 +148,12 @@ impl Lab {
     /// undisturbed.
     pub(super) fn raise(
         &self,
+        lab: &Config,
         config: &BoardConfig,
         before: Option<&Board>,
         unfinished: Option<Job>,
     ) -> Result<Board, Failure> {
+        let config = &unchanged(config, before.map(|board| &board.config));
         let name = &config.name;
         let mark = before.map_or_else(|| Arc::new(self.changes.mark()), |board| board.mark.clone());
         let recording = match before.and_then(|board| board.recording.clone()) {
@@ -159,7 +162,14 @@ impl Lab {
         };
         Ok(Board {
             line: self.raise_line(config, before, &mark, recording.as_ref()),
-            keeper: self.raise_keeper(config, before, &mark, recording.as_ref(), unfinished),
+            keeper: self.raise_keeper(
+                &lab.power,
+                config,
+                before,
+                &mark,
+                recording.as_ref(),
+                unfinished,
+            ),
             chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
             trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
             config: config.clone(),
@@ -200,6 +210,7 @@ impl Lab {
 
     fn raise_keeper(
         &self,
+        power: &PowerSettings,
         config: &BoardConfig,
         before: Option<&Board>,
         mark: &Arc<Mark>,
@@ -207,7 +218,6 @@ impl Lab {
         unfinished: Option<Job>,
     ) -> Option<Arc<Keeper>> {
         let outlet = config.outlet.clone()?;
-        let power = self.config().power.clone();
         let limits = Limits { dwell: power.dwell, obey: power.limit };
         let same = |keeper: &Arc<Keeper>| keeper.is(&outlet, limits, power.sweep);
         if let Some(keeper) = before.and_then(|board| board.keeper.clone()).filter(same) {
@@ -307,6 +317,21 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+/// The configuration, with what is configured as before being the very same as before: an outlet and a
+/// console may be two ends of one thing.
+fn unchanged(config: &BoardConfig, before: Option<&BoardConfig>) -> BoardConfig {
+    let mut config = config.clone();
+    if let Some(before) = before {
+        if config.outlet == before.outlet {
+            config.outlet.clone_from(&before.outlet);
+        }
+        if config.console == before.console {
+            config.console.clone_from(&before.console);
+        }
+    }
+    config
 }
 
 /// What the book must know of a board.

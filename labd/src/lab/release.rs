@@ -7,8 +7,8 @@ use protocol::board::BoardName;
 use protocol::hold::{Hold, Release};
 use protocol::user::Who;
 
-use super::Lab;
 use super::reserve::finish;
+use super::{Lab, internal};
 use crate::rules::access::{self, Verb};
 use crate::rules::hold::Done;
 
@@ -48,7 +48,7 @@ impl Lab {
         }
         match done.into_iter().next() {
             Some(Done::Ended { hold, .. }) => Ok(hold),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Error;
-use protocol::board::BoardName;
 use protocol::journal::Event;
 use protocol::user::Who;
 
-use super::Lab;
 use super::open::terms;
+use super::{Lab, internal};
 use crate::config::Config;
 use crate::rules::access::{self, Verb};
 
@@ -29,7 +28,7 @@ impl Lab {
         };
         let config = tokio::task::spawn_blocking(move || Config::load(&file))
             .await
-            .map_err(|_| Error::Unknown)?
+            .map_err(internal)?
             .map_err(|faults| Error::Config {
                 faults: faults.iter().map(ToString::to_string).collect(),
             })?;
@@ -37,13 +36,22 @@ impl Lab {
     }
 
     async fn take_over(self: &Arc<Self>, who: &Who, config: Config) -> Result<Vec<String>, Error> {
-        let changes = self.config().changes(&config);
         let before = self.boards_now();
+        let mut boards = BTreeMap::new();
+        for board in &config.boards {
+            let old = before.get(&board.name).map(|board| &**board);
+            let new = self.raise(&config, board, old, None).map_err(|error| Error::Device {
+                device: board.name.to_string(),
+                why: error.to_string(),
+            })?;
+            boards.insert(board.name.clone(), Arc::new(new));
+        }
+        let boards = Arc::new(boards);
+        let changes = self.config().changes(&config);
         let commit = {
             let mut remembered = self.remembered();
             let book = &mut remembered.book;
-            let stays = |name: &BoardName| config.boards.iter().any(|board| board.name == *name);
-            let gone: Vec<_> = before.keys().filter(|name| !stays(name)).collect();
+            let gone: Vec<_> = before.keys().filter(|name| !boards.contains_key(*name)).collect();
             // Also one that is being cleaned: before any of them is forgotten.
             if let Some(hold) = gone.iter().find_map(|name| book.stage(name).ok()?.hold()) {
                 let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);
@@ -56,21 +64,11 @@ impl Lab {
             for board in &config.boards {
                 book.put_board(board.name.clone(), terms(&config, board));
             }
-            *self.config.write() = Arc::new(config.clone());
+            *self.boards.write() = boards.clone();
+            *self.config.write() = Arc::new(config);
             let event = Event::Reloaded { changes: changes.clone() };
             self.ledger().stage(self.entry(None, Some(&who.name), event, Vec::new()))
         };
-        let mut boards = BTreeMap::new();
-        for config in &config.boards {
-            let before = before.get(&config.name).map(|board| &**board);
-            let board = self.raise(config, before, None).map_err(|error| Error::Device {
-                device: config.name.to_string(),
-                why: error.to_string(),
-            })?;
-            boards.insert(config.name.clone(), Arc::new(board));
-        }
-        let boards = Arc::new(boards);
-        *self.boards.write() = boards.clone();
         // Now that they can be seen; who follows a board that is gone is woken too.
         before.values().chain(boards.values()).for_each(|board| board.mark.touch());
         // A board that is new, or has new tags, may be what somebody waits for.

@@ -8,8 +8,8 @@ use protocol::user::{UserName, Who};
 use protocol::{Error, Span};
 use tokio::time::timeout;
 
-use super::Lab;
 use super::decide::Chore;
+use super::{Lab, internal};
 use crate::rules::access::{self, Verb};
 use crate::rules::hold::Done;
 
@@ -35,7 +35,7 @@ impl Lab {
                 Ok(Placed::Held { hold })
             }
             Some(Done::Queued { place, .. }) => self.standing(who, place),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -55,7 +55,7 @@ impl Lab {
                     return Ok(Placed::Held { hold: hold.clone() });
                 }
                 if decisions.changed().await.is_err() {
-                    return Err(Error::Unknown);
+                    return Err(internal("the lab is gone"));
                 }
             }
         };
@@ -89,7 +89,7 @@ impl Lab {
             self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
         match decision.settled().await?.0.into_iter().next() {
             Some(Done::Extended { hold }) => Ok(hold),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -111,7 +111,7 @@ impl Lab {
         finish(chores, board).await?;
         match done.into_iter().next_back() {
             Some(Done::Reserved { hold, .. }) => Ok(hold),
-            _ => Err(Error::Unknown),
+            _ => Err(internal("a decision changed nothing")),
         }
     }
 
@@ -156,7 +156,7 @@ impl Lab {
             }),
             None => remembered.book.places(now).into_iter().find(|place| place.number == number),
         };
-        place.map(|place| Placed::Queued { place }).ok_or(Error::Unknown)
+        place.map(|place| Placed::Queued { place }).ok_or_else(|| internal("a place is nowhere"))
     }
 
     /// Adds the nearest name to an error that says that there is no such thing.
@@ -180,7 +180,7 @@ impl Lab {
 pub(super) async fn finish(chores: Vec<Chore>, board: &BoardName) -> Result<(), Error> {
     for chore in chores {
         if chore.board == *board {
-            return chore.task.await.unwrap_or(Err(Error::Unknown));
+            return chore.task.await.unwrap_or_else(|error| Err(internal(error)));
         }
     }
     Ok(())

@@ -23,7 +23,10 @@ impl Power for Sim {
     }
 
     fn controller(&self) -> String {
-        self.to_string()
+        match self.switch() {
+            Some(switch) => format!("sim {switch}"),
+            None => self.to_string(),
+        }
     }
 }
 

@@ -6,14 +6,19 @@
 //! served is [`super::queue`]'s.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use protocol::board::{BoardName, State};
-use protocol::hold::{Ask, Ended, Hold, IfTaken, Obstacle, Place, Want};
+use protocol::hold::{Ask, Ended, Hold, IfTaken, Obstacle, Want};
 use protocol::user::UserName;
 use protocol::{Error, Span, Time};
 use serde::{Deserialize, Serialize};
 
 use super::queue;
+
+mod places;
+#[cfg(test)]
+mod tests;
 
 /// The most places one person may have in the queue.
 const MOST_PLACES: usize = 256;
@@ -26,6 +31,8 @@ pub struct Book {
     /// The next number that was never used, for holds and places alike.
     next: u64,
     warning: Span,
+    /// Boards have come or changed since the queue was last asked whether it would take them.
+    unserved: bool,
 }
 
 /// What the book must know of a board to decide about it.
@@ -119,6 +126,9 @@ pub struct Waiting {
     pub ask: Ask,
     /// Since when.
     pub since: Time,
+    /// Its number, until something else of theirs is served: see [`queue::order`].
+    #[serde(default)]
+    turn: u64,
     #[serde(skip)]
     keepers: Keepers,
 }
@@ -208,6 +218,15 @@ impl Stage {
             Stage::Free | Stage::Releasing { .. } => None,
         }
     }
+
+    /// Every hold that it speaks of.
+    fn holds_mut(&mut self) -> [Option<&mut Hold>; 2] {
+        match self {
+            Stage::Free => [None, None],
+            Stage::Preparing { hold, after, .. } => [Some(hold), after.as_mut()],
+            Stage::Held { hold } | Stage::Releasing { hold } => [Some(hold), None],
+        }
+    }
 }
 
 impl Book {
@@ -221,7 +240,7 @@ impl Book {
         self.warning = warning;
     }
 
-    /// Takes a board up, or changes its terms.
+    /// Takes a board up, or changes its terms. Who waits for it gets it at the next [`Book::tick`].
     pub fn put_board(&mut self, board: BoardName, terms: Terms) {
         let slot = Slot {
             terms: terms.clone(),
@@ -233,6 +252,7 @@ impl Book {
             keepers: Keepers::default(),
         };
         self.boards.entry(board).or_insert(slot).terms = terms;
+        self.unserved = true;
     }
 
     /// Forgets a board that nobody has.
@@ -267,6 +287,7 @@ impl Book {
     pub fn restore_waiting(&mut self, mut waiting: Waiting, now: Time) {
         self.next = self.next.max(waiting.number + 1);
         waiting.keepers.gone_since = now;
+        waiting.turn = waiting.turn.max(waiting.number);
         let at = self.queue.partition_point(|other| other.number < waiting.number);
         self.queue.insert(at, waiting);
     }
@@ -309,7 +330,8 @@ impl Book {
         let place = self.number();
         let done = Done::Queued { place, who: who.clone(), want: ask.want.clone() };
         let keepers = Keepers { connected: 0, gone_since: now };
-        self.queue.push(Waiting { number: place, who: who.clone(), ask, since: now, keepers });
+        let who = who.clone();
+        self.queue.push(Waiting { number: place, who, ask, since: now, turn: place, keepers });
         Ok(vec![done])
     }
 
@@ -332,7 +354,8 @@ impl Book {
     }
 
     /// Makes the hold of `who` last until `span` from `now`, if that is later. It is cut to the
-    /// board's longest; while others wait, the longest counts from the hold's beginning.
+    /// board's longest; while others wait, the longest counts from the hold's beginning. Answers with
+    /// the hold as it is then, also if it is as it was.
     ///
     /// # Errors
     /// [`Error::NotHeld`], [`Error::HeldBy`], [`Error::OthersWait`].
@@ -343,24 +366,26 @@ impl Book {
         span: Span,
         now: Time,
     ) -> Result<Vec<Done>, Error> {
-        let count = self.waiting_for(board);
         let hold = self.owned(board, who)?.clone();
-        let slot = self.slot_mut(board)?;
+        let slot = self.slot(board)?;
+        let waits =
+            |waiting: &&Waiting| waiting.who != *who && slot.would_do(board, &waiting.ask.want);
+        let count = self.queue.iter().filter(waits).count() as u32;
         let longest = slot.terms.longest_hold;
-        let mut until = now + span.min(longest);
-        if count > 0 && until > hold.since + longest {
-            until = hold.since + longest;
-            if until <= hold.until {
-                return Err(Error::OthersWait { board: board.clone(), count, until: hold.until });
-            }
+        let asked = now + span.min(longest);
+        let until = if count > 0 { asked.min(hold.since + longest) } else { asked };
+        if until <= hold.until && hold.until < asked {
+            return Err(Error::OthersWait { board: board.clone(), count, until: hold.until });
         }
-        if until > hold.until {
+        let hold = Hold { until: until.max(hold.until), ..hold };
+        let slot = self.slot_mut(board)?;
+        if let Some(living) = slot.stage.living_mut()
+            && living.until < hold.until
+        {
+            living.until = hold.until;
             slot.warned = false;
-            if let Some(hold) = slot.stage.living_mut() {
-                hold.until = until;
-            }
         }
-        Ok(vec![Done::Extended { hold: Hold { until: until.max(hold.until), ..hold } }])
+        Ok(vec![Done::Extended { hold }])
     }
 
     /// Ends the hold of `who`.
@@ -424,6 +449,9 @@ impl Book {
         let slot = self.slot_mut(board)?;
         let how = Ended::Given { to: to.clone() };
         slot.last = Some(Last { number: old.number, place: old.place, how: how.clone() });
+        // Whoever was warned of the end, the new holder was not.
+        slot.warned = false;
+        slot.keepers = Keepers::default();
         slot.stage = if slot.terms.prepares {
             Stage::Preparing { hold: new.clone(), ssh_key: None, after: Some(old.clone()) }
         } else {
@@ -463,34 +491,23 @@ impl Book {
         }
     }
 
-    /// What time does: warns, ends what is over, serves who waits, drops what nobody keeps.
+    /// What time does: drops what nobody keeps, warns, ends what is over, and serves boards that
+    /// have come or changed to those who wait for them.
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
-        let mut done = Vec::new();
-        let boards: Vec<_> = self.boards.keys().cloned().collect();
-        for board in boards {
+        let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.ask.grace, now);
+        // First, so that no board goes to somebody whose place is given up.
+        let mut done: Vec<_> = self
+            .queue
+            .extract_if(.., gone)
+            .map(|waiting| Done::Unqueued { place: waiting.number, who: waiting.who })
+            .collect();
+        let warning = self.warning;
+        for board in self.boards_that(|slot| slot.due(warning).is_some_and(|due| due <= now)) {
             done.extend(self.tick_board(&board, now));
         }
-        done.extend(self.serve(now));
-        let gone = |waiting: &Waiting| waiting.keepers.given_up(waiting.ask.grace, now);
-        done.extend(
-            self.queue
-                .extract_if(.., |waiting| gone(waiting))
-                .map(|waiting| Done::Unqueued { place: waiting.number, who: waiting.who }),
-        );
-        done
-    }
-
-    /// Gives boards that are free to those who wait for them: a board may have joined the lab.
-    fn serve(&mut self, now: Time) -> Vec<Done> {
-        if self.queue.is_empty() {
-            return Vec::new();
-        }
-        let free = self.boards.iter().filter(|(_, slot)| slot.stage == Stage::Free);
-        let free: Vec<_> = free.map(|(board, _)| board.clone()).collect();
-        let mut done = Vec::new();
-        for board in free {
-            if self.waiting_for(&board) > 0 {
-                done.extend(self.free(&board, now));
+        if mem::take(&mut self.unserved) {
+            for board in self.boards_that(|slot| slot.stage == Stage::Free) {
+                done.extend(self.serve(&board, now));
             }
         }
         done
@@ -498,11 +515,10 @@ impl Book {
 
     /// When [`Book::tick`] has something to do next.
     pub fn next_tick(&self) -> Option<Time> {
-        let holds = self.boards.values().filter_map(|slot| {
-            let hold = slot.stage.living()?;
-            let warn = if slot.warned { hold.until } else { self.warns_at(hold) };
-            [Some(warn), slot.keepers.gives_up(hold.grace)].into_iter().flatten().min()
-        });
+        if self.unserved {
+            return Some(Time::default());
+        }
+        let holds = self.boards.values().filter_map(|slot| slot.due(self.warning));
         let places =
             self.queue.iter().filter_map(|waiting| waiting.keepers.gives_up(waiting.ask.grace));
         holds.chain(places).min()
@@ -532,10 +548,7 @@ impl Book {
         for slot in self.boards.values_mut() {
             slot.free_since = slot.free_since.shifted(ms);
             slot.keepers.gone_since = slot.keepers.gone_since.shifted(ms);
-            if let Stage::Preparing { hold, .. }
-            | Stage::Held { hold }
-            | Stage::Releasing { hold } = &mut slot.stage
-            {
+            for hold in slot.stage.holds_mut().into_iter().flatten() {
                 hold.since = hold.since.shifted(ms);
                 hold.until = hold.until.shifted(ms);
             }
@@ -589,38 +602,6 @@ impl Book {
         self.queue.iter().filter(waits).count() as u32
     }
 
-    /// The whole queue, first served first, with what stands in everybody's way.
-    pub fn places(&self, now: Time) -> Vec<Place> {
-        let order = queue::order(self.queue.iter().map(|waiting| &waiting.who));
-        let mut free_at: BTreeMap<&BoardName, Time> =
-            self.boards.iter().map(|(board, slot)| (board, slot.free_at(now))).collect();
-        let mut places: Vec<Place> = Vec::with_capacity(order.len());
-        let mut wanted: Vec<Vec<&BoardName>> = Vec::new();
-        for waiting in order.into_iter().map(|index| &self.queue[index]) {
-            let boards: Vec<_> =
-                self.boards_for(&waiting.ask.want).map(|(board, _)| board).collect();
-            let soonest = boards.iter().copied().min_by_key(|board| free_at[board]);
-            let expected = soonest.map(|board| free_at[board]);
-            if let (Some(board), Some(at)) = (soonest, expected) {
-                free_at.insert(board, at + self.span_for(board, &waiting.ask));
-            }
-            let shares =
-                |others: &&Vec<&BoardName>| others.iter().any(|board| boards.contains(board));
-            places.push(Place {
-                number: waiting.number,
-                who: waiting.who.clone(),
-                want: waiting.ask.want.clone(),
-                span: waiting.ask.span,
-                since: waiting.since,
-                position: wanted.iter().filter(shares).count() as u32 + 1,
-                expected,
-                because: boards.iter().filter_map(|board| self.obstacle(board)).collect(),
-            });
-            wanted.push(boards);
-        }
-        places
-    }
-
     /// What has become of a place: the hold that came of it, and whether it is prepared. None while
     /// it waits.
     ///
@@ -656,7 +637,7 @@ impl Book {
         }
         let how = match &slot.last {
             Some(last) if last.number == number => last.how.to_string(),
-            _ => "others have had the board since".to_owned(),
+            _ => "it is not the board's newest".to_owned(),
         };
         Err(Error::HoldOver { board: board.clone(), number, how })
     }
@@ -671,7 +652,8 @@ impl Book {
     }
 
     fn tick_board(&mut self, board: &BoardName, now: Time) -> Vec<Done> {
-        let Some(slot) = self.boards.get(board) else { return Vec::new() };
+        let warning = self.warning;
+        let Some(slot) = self.boards.get_mut(board) else { return Vec::new() };
         let Some(hold) = slot.stage.living().cloned() else { return Vec::new() };
         if hold.until <= now {
             return self.end(board, Ended::Expired, now);
@@ -679,25 +661,20 @@ impl Book {
         if slot.keepers.given_up(hold.grace, now) {
             return self.end(board, Ended::Abandoned, now);
         }
-        if !slot.warned && self.warns_at(&hold) <= now {
-            if let Some(slot) = self.boards.get_mut(board) {
-                slot.warned = true;
-            }
+        if !slot.warned && warns_at(&hold, warning) <= now {
+            slot.warned = true;
             return vec![Done::Ending { hold }];
         }
         Vec::new()
-    }
-
-    /// A quarter of a short hold is warning enough.
-    fn warns_at(&self, hold: &Hold) -> Time {
-        hold.until - self.warning.min(Span(hold.until.since(hold.since).0 / 4))
     }
 
     fn end(&mut self, board: &BoardName, how: Ended, now: Time) -> Vec<Done> {
         let Some(slot) = self.boards.get_mut(board) else { return Vec::new() };
         let Some(hold) = slot.stage.living().cloned() else { return Vec::new() };
         slot.last = Some(Last { number: hold.number, place: hold.place, how: how.clone() });
-        slot.stage = Stage::Releasing { hold: hold.clone() };
+        // What is over is over from now on: nobody is told that it lasts until its time is up.
+        let over = Hold { until: hold.until.min(now), ..hold.clone() };
+        slot.stage = Stage::Releasing { hold: over };
         let clean = !slot.terms.cleans;
         let mut done = vec![Done::Ended { hold, how }];
         if clean {
@@ -711,18 +688,25 @@ impl Book {
         let Some(slot) = self.boards.get_mut(board) else { return Vec::new() };
         slot.stage = Stage::Free;
         slot.free_since = now;
-        let slot = &self.boards[board];
-        let order = queue::order(self.queue.iter().map(|waiting| &waiting.who));
-        let next =
-            order.into_iter().find(|index| slot.would_do(board, &self.queue[*index].ask.want));
-        match next {
-            None => vec![Done::Freed { board: board.clone() }],
-            Some(index) => {
-                let waiting = self.queue.remove(index);
-                let (who, ask) = (waiting.who.clone(), waiting.ask.clone());
-                vec![self.grant(board, &who, &ask, Some(waiting), now)]
-            }
+        vec![self.serve(board, now).unwrap_or_else(|| Done::Freed { board: board.clone() })]
+    }
+
+    /// Gives a free board to the next in the queue who would take it, if there is one.
+    fn serve(&mut self, board: &BoardName, now: Time) -> Option<Done> {
+        let slot = self.boards.get(board)?;
+        let would_take = |index: &usize| slot.would_do(board, &self.queue[*index].ask.want);
+        let index = queue::order(self.turns()).into_iter().find(would_take)?;
+        let waiting = self.queue.remove(index);
+        for other in self.queue.iter_mut().filter(|other| other.who == waiting.who) {
+            other.turn = self.next;
         }
+        let (who, ask) = (waiting.who.clone(), waiting.ask.clone());
+        Some(self.grant(board, &who, &ask, Some(waiting), now))
+    }
+
+    /// Who waits, and their turns.
+    fn turns(&self) -> impl Iterator<Item = (&UserName, u64)> {
+        self.queue.iter().map(|waiting| (&waiting.who, waiting.turn))
     }
 
     fn grant(
@@ -733,7 +717,8 @@ impl Book {
         place: Option<Waiting>,
         now: Time,
     ) -> Done {
-        let span = self.span_for(board, ask);
+        let slot = self.boards.get(board);
+        let span = slot.map_or_else(Span::default, |slot| slot.span_for(ask));
         let hold = Hold {
             number: self.number(),
             board: board.clone(),
@@ -763,11 +748,9 @@ impl Book {
         self.next - 1
     }
 
-    fn span_for(&self, board: &BoardName, ask: &Ask) -> Span {
-        let terms = self.boards.get(board).map(|slot| &slot.terms);
-        terms.map_or(Span::default(), |terms| {
-            ask.span.unwrap_or(terms.default_hold).min(terms.longest_hold)
-        })
+    fn boards_that(&self, is_so: impl Fn(&Slot) -> bool) -> Vec<BoardName> {
+        let these = self.boards.iter().filter(|(_, slot)| is_so(slot));
+        these.map(|(board, _)| board.clone()).collect()
     }
 
     fn boards_for<'a>(&'a self, want: &'a Want) -> impl Iterator<Item = (&'a BoardName, &'a Slot)> {
@@ -816,11 +799,6 @@ impl Book {
         }
     }
 
-    fn obstacle(&self, board: &BoardName) -> Option<Obstacle> {
-        let hold = self.boards.get(board)?.stage.hold()?;
-        Some(Obstacle { board: board.clone(), who: hold.who.clone(), until: hold.until })
-    }
-
     fn keepers(&mut self, number: u64) -> Option<(UserName, &mut Keepers)> {
         let place = self.queue.iter_mut().find(|waiting| waiting.number == number);
         if let Some(place) = place {
@@ -847,6 +825,22 @@ impl Slot {
         want.is_met_by(board, &self.terms.class, &self.terms.tags)
     }
 
+    fn span_for(&self, ask: &Ask) -> Span {
+        ask.span.unwrap_or(self.terms.default_hold).min(self.terms.longest_hold)
+    }
+
+    fn obstacle(&self) -> Option<Obstacle> {
+        let Hold { board, who, until, .. } = self.stage.hold()?.clone();
+        Some(Obstacle { board, who, until })
+    }
+
+    /// When time does something to its hold next.
+    fn due(&self, warning: Span) -> Option<Time> {
+        let hold = self.stage.living()?;
+        let next = if self.warned { hold.until } else { warns_at(hold, warning) };
+        Some(self.keepers.gives_up(hold.grace).map_or(next, |gives_up| gives_up.min(next)))
+    }
+
     /// When the board is free at the latest, as far as is known.
     fn free_at(&self, now: Time) -> Time {
         self.stage.living().map_or(now, |hold| hold.until.max(now))
@@ -862,6 +856,11 @@ impl Keepers {
     fn given_up(self, grace: Option<Span>, now: Time) -> bool {
         self.gives_up(grace).is_some_and(|when| when <= now)
     }
+}
+
+/// A quarter of a short hold is warning enough.
+fn warns_at(hold: &Hold, warning: Span) -> Time {
+    hold.until - warning.min(Span(hold.until.since(hold.since).0 / 4))
 }
 
 fn held_by(hold: &Hold) -> Error {

@@ -9,6 +9,9 @@ use protocol::Time;
 use protocol::console::{PenState, Viewer};
 use protocol::user::UserName;
 
+#[cfg(test)]
+mod tests;
+
 /// A console's viewers and its pen.
 #[derive(Debug, Default)]
 pub struct Desk {
@@ -84,7 +87,7 @@ impl Desk {
         }
     }
 
-    /// The session wants the pen: it has it at once if it is free, else it stands in line.
+    /// The session, which sits here, wants the pen: it has it at once if it is free, else it stands in line.
     pub fn take(&mut self, session: u64) -> Outcome {
         match self.pen {
             None => {

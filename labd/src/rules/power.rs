@@ -8,6 +8,9 @@ use protocol::power::PowerAsk;
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// A job in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
@@ -29,6 +32,9 @@ pub enum Step {
     Dwell,
     /// The outlet is being told to be on, until it is seen to be.
     On,
+    /// The outlet was told to be off and not seen to be in its time. It may be all the same, so it
+    /// is told to be on before the job is given up.
+    Back,
 }
 
 /// What was seen of the outlet.
@@ -88,7 +94,8 @@ impl Job {
                 let end = self.since + limits.dwell;
                 return if now < end { Next::Rest(end) } else { Next::Enter(Step::On) };
             }
-            Step::On => true,
+            Step::Back if told => return Next::GiveUp,
+            Step::On | Step::Back => true,
             Step::Off => false,
         };
         // Who asks for a cycle wants an edge: the outlet is told even if it is seen off already.
@@ -100,7 +107,10 @@ impl Job {
             };
         }
         if now.since(self.since) >= limits.obey {
-            return Next::GiveUp;
+            return match (self.ask, self.step) {
+                (PowerAsk::Cycle, Step::Off) if told => Next::Enter(Step::Back),
+                _ => Next::GiveUp,
+            };
         }
         if told { Next::Look } else { Next::Tell(wanted) }
     }

@@ -436,3 +436,27 @@ fn boards_that_are_configured_alike_are_not_one() {
     assert_ne!(one.to_string(), other.to_string());
     assert_ne!(one, Sim::new(Kind::X86Uefi, Character::Steady, 8, 1.0));
 }
+
+fn read(text: &str) -> Result<Sim, Vec<String>> {
+    let faults = crate::config::fault::Faults::default();
+    let value = crate::config::ucl::parse(text, std::path::Path::new("labd.conf"), &faults);
+    let mut table = Table::new(&value, &faults);
+    let sim = Sim::read(&mut table);
+    table.finish();
+    let faults = faults.into_sorted();
+    if faults.is_empty() {
+        Ok(sim.unwrap())
+    } else {
+        Err(faults.into_iter().map(|fault| fault.message).collect())
+    }
+}
+
+#[test]
+fn settings_are_read_and_faults_told() {
+    assert_eq!(read("").unwrap().settings.kind, Kind::UbootArm64);
+    let all = read("kind = x86-uefi; character = flaky; seed = 7; speed = 2").unwrap();
+    assert_eq!(all, Sim::new(Kind::X86Uefi, Character::Flaky, 7, 2.0));
+    assert_eq!(read("switch = poe; port = 3").unwrap().to_string(), "sim poe port 3");
+    assert_eq!(read("speed = 0; kind = toaster").unwrap_err().len(), 2);
+    assert_eq!(read("switch = poe").unwrap_err().len(), 1);
+}

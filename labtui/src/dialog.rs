@@ -1,0 +1,122 @@
+//! Questions to the person at the screen: some are answered by a choice, some by a text.
+
+use protocol::board::BoardName;
+use protocol::console::PenAsk;
+use protocol::hold::Release;
+use protocol::power::PowerAsk;
+use protocol::{Span, Time};
+
+use crate::call::Call;
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialog {
+    /// Answered by one of a few.
+    Choice(Choice),
+    /// Answered by a text.
+    Question(Question),
+}
+
+/// A question with a few answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What is asked.
+    pub title: String,
+    /// What should be known before answering.
+    pub about: String,
+    /// The answers, and what each leads to.
+    pub answers: Vec<(&'static str, Step)>,
+    /// Which one Enter takes.
+    pub marked: usize,
+}
+
+/// What an answer leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// A call.
+    Call(Call),
+    /// Power, which may have to be confirmed.
+    Power(BoardName, PowerAsk),
+}
+
+/// A question answered by a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What is asked.
+    pub title: String,
+    /// What should be known before answering.
+    pub about: String,
+    /// What is typed so far.
+    pub text: String,
+    /// What is wrong with it, once somebody tried to give it as the answer.
+    pub fault: Option<String>,
+    /// What the answer is for.
+    pub purpose: Purpose,
+}
+
+/// What the answer to a [`Question`] is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// How long to hold a board; the board's default if nothing is said.
+    Reserve(BoardName),
+    /// How long a hold is to last from now.
+    Extend(BoardName),
+    /// Why somebody's hold of this number is broken.
+    BreakHold(BoardName, u64),
+    /// Why the pen is taken.
+    ForcePen(u64),
+}
+
+impl Choice {
+    /// Moves the mark around.
+    pub fn mark(&mut self, by: isize) {
+        let count = self.answers.len() as isize;
+        self.marked = (self.marked as isize + by).rem_euclid(count.max(1)) as usize;
+    }
+
+    /// Where the marked answer leads.
+    pub fn step(&self) -> Step {
+        self.answers.get(self.marked).map_or(Step::Nothing, |(_, step)| step.clone())
+    }
+}
+
+impl Question {
+    /// A question with an answer suggested.
+    pub fn new(title: String, about: String, text: String, purpose: Purpose) -> Question {
+        Question { title, about, text, fault: None, purpose }
+    }
+
+    /// The call that the text leads to, or what is wrong with it.
+    pub fn call(&self) -> Result<Call, String> {
+        let text = self.text.trim();
+        let span = || text.parse::<Span>().map_err(|why| why.to_string());
+        let reason = || match text {
+            "" => Err("write a reason; the other side reads it".to_owned()),
+            text => Ok(text.to_owned()),
+        };
+        Ok(match &self.purpose {
+            Purpose::Reserve(board) => {
+                let span = if text.is_empty() { None } else { Some(span()?) };
+                Call::Reserve { board: board.clone(), span }
+            }
+            Purpose::Extend(board) => Call::Extend { board: board.clone(), span: span()? },
+            Purpose::BreakHold(board, number) => {
+                let release = Release { number: Some(*number), breaking: Some(reason()?) };
+                Call::Release { board: board.clone(), release }
+            }
+            Purpose::ForcePen(session) => {
+                Call::Pen { session: *session, ask: PenAsk::Force { reason: reason()? } }
+            }
+        })
+    }
+}
+
+/// How long until then, in whole seconds, of which the last is counted to its end: `1h20m`.
+pub fn left(until: Time, now: Time) -> String {
+    match until.since(now).0.div_ceil(1_000) {
+        0 => "0s".to_owned(),
+        seconds => Span::seconds(seconds).to_string(),
+    }
+}

@@ -1,0 +1,318 @@
+//! A lab made of nothing behind a real socket: it says what a test tells it to say, and writes down
+//! what it is asked.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use protocol::address::Address;
+use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
+use protocol::console::{From, PenAsk, PenState};
+use protocol::hold::{Ask, Hold, Place, Placed, Release};
+use protocol::journal::Entry;
+use protocol::power::{PowerAsk, PowerDetail, PowerState};
+use protocol::service::Lab;
+use protocol::user::{Role, UserName, Who};
+use protocol::wire::{self, Follow, Purpose, Welcome};
+use protocol::{Error, Span};
+use tarpc::context::Context;
+use tarpc::server::{BaseChannel, Channel};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::sample::{detail, hold, user};
+
+/// What the fake lab knows, and what it was asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// The rows, in the order in which they were sent; first `all` of them.
+    pub(crate) rows: Vec<Board>,
+    pub(crate) all: usize,
+    pub(crate) entries: Vec<Entry>,
+    /// What the console printed, and how much of its beginning is lost.
+    pub(crate) printed: Vec<u8>,
+    pub(crate) lost: u64,
+    pub(crate) typed: Vec<u8>,
+    pub(crate) calls: VecDeque<String>,
+    /// How often connections were cut; a connection ends when this grows.
+    pub(crate) cuts: u32,
+    /// How many follows there are and were.
+    pub(crate) follows: Vec<Follow>,
+    /// Whether first lines are answered with no.
+    pub(crate) refusing: Option<Error>,
+}
+
+#[derive(Clone)]
+pub(crate) struct FakeLab {
+    known: watch::Sender<Known>,
+    folder: Arc<TempDir>,
+}
+
+/// Accepts connections until dropped.
+pub(crate) struct Door(JoinHandle<()>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl FakeLab {
+    pub(crate) fn new(rows: Vec<Board>, entries: Vec<Entry>) -> FakeLab {
+        let known = Known { all: rows.len(), rows, entries, ..Known::default() };
+        FakeLab { known: watch::Sender::new(known), folder: Arc::new(TempDir::new().unwrap()) }
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address::Unix(self.folder.path().join("lab.sock"))
+    }
+
+    pub(crate) fn open(&self) -> Door {
+        let Address::Unix(path) = self.address();
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(path).unwrap();
+        let lab = self.clone();
+        Door(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(lab.clone().connection(stream));
+            }
+        }))
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Known)) {
+        self.known.send_modify(change);
+    }
+
+    /// Waits until it is so.
+    pub(crate) async fn until(&self, what: &str, so: impl FnMut(&Known) -> bool) -> Known {
+        let mut known = self.known.subscribe();
+        let limit = std::time::Duration::from_secs(20);
+        let waited = tokio::time::timeout(limit, known.wait_for(so)).await;
+        match waited {
+            Ok(known) => known.unwrap().clone(),
+            Err(_) => panic!("never: {what}; {:?}", self.known.borrow()),
+        }
+    }
+
+    async fn connection(self, stream: UnixStream) {
+        let mut known = self.known.subscribe();
+        let cuts = known.borrow().cuts;
+        tokio::select! {
+            _ = self.answer(stream) => {}
+            _ = known.wait_for(|known| known.cuts > cuts) => {}
+        }
+    }
+
+    async fn answer(&self, stream: UnixStream) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let Ok(purpose) = wire::listen(&mut stream).await else { return Ok(()) };
+        let refusing = self.known.borrow().refusing.clone();
+        if let Some(why) = refusing {
+            return wire::refuse(&mut stream, &why).await;
+        }
+        match purpose {
+            Purpose::Call => {
+                wire::accept(&mut stream, &Welcome::default()).await?;
+                let calls = BaseChannel::with_defaults(wire::frames(stream));
+                calls.execute(Lab::serve(self.clone())).for_each_concurrent(9, |it| it).await;
+                Ok(())
+            }
+            Purpose::Follow(follow) => {
+                self.change(|known| known.follows.push(follow.clone()));
+                self.flow(stream, follow).await
+            }
+        }
+    }
+
+    async fn flow(&self, mut stream: BufReader<UnixStream>, follow: Follow) -> io::Result<()> {
+        match follow {
+            Follow::Boards => self.flow_boards(&mut stream).await,
+            Follow::Journal { board, from, tail, .. } => {
+                self.flow_entries(&mut stream, board, from, tail).await
+            }
+            Follow::Console { from, .. } => self.flow_console(stream, from).await,
+            Follow::Keep { .. } | Follow::Export => Ok(()),
+        }
+    }
+
+    async fn flow_boards(&self, stream: &mut BufReader<UnixStream>) -> io::Result<()> {
+        let mut known = self.known.subscribe();
+        wire::accept(stream, &Welcome::default()).await?;
+        let (mut sent, all) = (0, known.borrow().all);
+        loop {
+            let rows = known.borrow_and_update().rows[sent..].to_vec();
+            for row in rows {
+                stream.write_all((serde_json::to_string(&row)? + "\n").as_bytes()).await?;
+                sent += 1;
+                if sent == all {
+                    stream.write_all(b"\n").await?;
+                }
+            }
+            known.changed().await.map_err(io::Error::other)?;
+        }
+    }
+
+    async fn flow_entries(
+        &self,
+        stream: &mut BufReader<UnixStream>,
+        board: Option<BoardName>,
+        from: Option<u64>,
+        tail: u32,
+    ) -> io::Result<()> {
+        let mut known = self.known.subscribe();
+        let of_board = move |entry: &&Entry| board.is_none() || entry.board == board;
+        let all = known.borrow().entries.iter().filter(of_board.clone()).count();
+        let mut sent = match from {
+            Some(from) => known
+                .borrow()
+                .entries
+                .iter()
+                .filter(|it| it.seq < from)
+                .filter(of_board.clone())
+                .count(),
+            None => all.saturating_sub(tail as usize),
+        };
+        wire::accept(stream, &Welcome::default()).await?;
+        loop {
+            let news: Vec<Entry> = known
+                .borrow_and_update()
+                .entries
+                .iter()
+                .filter(of_board.clone())
+                .skip(sent)
+                .cloned()
+                .collect();
+            for entry in news {
+                stream.write_all((serde_json::to_string(&entry)? + "\n").as_bytes()).await?;
+                sent += 1;
+            }
+            known.changed().await.map_err(io::Error::other)?;
+        }
+    }
+
+    /// Sends a few bytes at a time, so that a cut falls anywhere.
+    async fn flow_console(&self, mut stream: BufReader<UnixStream>, from: From) -> io::Result<()> {
+        let mut known = self.known.subscribe();
+        let (lost, end) = (known.borrow().lost, known.borrow().printed.len() as u64);
+        let start = match from {
+            From::Offset { offset } => offset,
+            From::Tail { bytes } => end.saturating_sub(bytes),
+            _ => 0,
+        };
+        let mut at = start.max(lost);
+        wire::accept(&mut stream, &Welcome { start: at, session: 3 }).await?;
+        let mut keys = [0; 64];
+        loop {
+            let piece: Vec<u8> =
+                known.borrow_and_update().printed[at as usize..].iter().take(97).copied().collect();
+            stream.write_all(&piece).await?;
+            at += piece.len() as u64;
+            if !piece.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                changed = known.changed() => changed.map_err(io::Error::other)?,
+                read = stream.read(&mut keys) => match read? {
+                    0 => return Ok(()),
+                    count => self.change(|known| known.typed.extend(&keys[..count])),
+                },
+            }
+        }
+    }
+
+    fn wrote(&self, call: String) {
+        self.change(|known| known.calls.push_back(call));
+    }
+}
+
+impl Lab for FakeLab {
+    async fn whoami(self, _: Context) -> Result<Who, Error> {
+        self.wrote("whoami".to_owned());
+        Ok(Who { name: user("ada"), role: Role::User })
+    }
+
+    async fn board(self, _: Context, name: BoardName) -> Result<BoardDetail, Error> {
+        let row = self.known.borrow().rows.iter().rfind(|row| row.name == name).cloned();
+        let (what, near) = ("board".to_owned(), None);
+        row.map(detail).ok_or(Error::NoSuch { what, name: name.to_string(), near })
+    }
+
+    async fn reserve(self, _: Context, ask: Ask) -> Result<Placed, Error> {
+        self.wrote(format!("reserve {} {:?}", ask.want, ask.span));
+        Ok(Placed::Held { hold: hold(&ask.want.to_string(), "ada", 50, Span::hours(2)) })
+    }
+
+    async fn power(
+        self,
+        _: Context,
+        board: BoardName,
+        ask: PowerAsk,
+    ) -> Result<PowerDetail, Error> {
+        self.wrote(format!("power {board} {ask}"));
+        let (outlet, state) = ("fake".to_owned(), PowerState::On);
+        Ok(PowerDetail { outlet, state, seen: None, doing: None, fault: None })
+    }
+
+    async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+        self.wrote(format!("pen {session} {ask:?}"));
+        Ok(PenState::Yours)
+    }
+
+    async fn send_break(self, _: Context, session: u64, _: Span) -> Result<(), Error> {
+        self.wrote(format!("break {session}"));
+        Ok(())
+    }
+
+    async fn boards(self, _: Context, _: Filter) -> Result<Vec<Board>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn classes(self, _: Context) -> Result<Vec<Class>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn holds(self, _: Context) -> Result<Vec<Hold>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn placed(self, _: Context, _: u64, _: Span) -> Result<Placed, Error> {
+        Err(Error::Unknown)
+    }
+    async fn unqueue(self, _: Context, _: u64) -> Result<(), Error> {
+        Err(Error::Unknown)
+    }
+    async fn release(self, _: Context, _: BoardName, _: Release) -> Result<Hold, Error> {
+        Err(Error::Unknown)
+    }
+    async fn extend(self, _: Context, _: BoardName, _: Span) -> Result<Hold, Error> {
+        Err(Error::Unknown)
+    }
+    async fn give(self, _: Context, _: BoardName, _: UserName) -> Result<Hold, Error> {
+        Err(Error::Unknown)
+    }
+    async fn outlet(self, _: Context, _: BoardName) -> Result<PowerDetail, Error> {
+        Err(Error::Unknown)
+    }
+    async fn note(self, _: Context, _: BoardName, _: String) -> Result<(), Error> {
+        Err(Error::Unknown)
+    }
+    async fn reload(self, _: Context) -> Result<Vec<String>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn doctor(self, _: Context) -> Result<Vec<String>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn verify(self, _: Context) -> Result<Vec<String>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn rebuild(self, _: Context) -> Result<Vec<String>, Error> {
+        Err(Error::Unknown)
+    }
+    async fn import(self, _: Context, _: Vec<String>) -> Result<Vec<String>, Error> {
+        Err(Error::Unknown)
+    }
+}

@@ -1,0 +1,13 @@
+//! labtui, tried from outside: whole screens, every key, hostile boards, broken connections, and the
+//! real program in a real terminal.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod fake;
+mod feeds;
+mod hostile;
+mod keys;
+mod pty;
+mod sample;
+mod screens;
+mod updates;

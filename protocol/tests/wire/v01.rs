@@ -1,0 +1,263 @@
+//! Version 1: boards, classes, holds and the queue, power, consoles, journals, administration.
+
+use protocol::board::{Board, BoardName, Filter, State};
+use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
+use protocol::error::Error;
+use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
+use protocol::journal::{Entry, Event};
+use protocol::power::{PowerAsk, PowerState};
+use protocol::service::LabRequest;
+use protocol::user::{Role, UserName, Who};
+use protocol::wire::{self, Follow, Purpose, Welcome};
+use protocol::{Span, Time};
+use tokio::io::BufReader;
+
+use super::{assert_read, assert_wire};
+
+fn rpi4() -> BoardName {
+    "rpi4".parse().expect("a name")
+}
+
+fn ada() -> UserName {
+    "ada".parse().expect("a name")
+}
+
+fn hold() -> Hold {
+    Hold {
+        number: 41,
+        board: rpi4(),
+        who: ada(),
+        since: Time(1_700_000_000_000),
+        until: Time(1_700_003_600_000),
+        grace: Some(Span(30_000)),
+        note: None,
+        place: Some(40),
+    }
+}
+
+const HOLD: &str = r#"{"number":41,"board":"rpi4","who":"ada","since":1700000000000,"until":1700003600000,"grace":30000,"note":null,"place":40}"#;
+
+#[test]
+fn a_hold_carries_its_fence() {
+    assert_wire(&hold(), HOLD);
+    let without = Hold { grace: None, place: None, ..hold() };
+    assert_read(
+        &without,
+        r#"{"number":41,"board":"rpi4","who":"ada","since":1700000000000,"until":1700003600000}"#,
+    );
+}
+
+#[test]
+fn an_ask_says_what_is_wanted_by_kind() {
+    let ask = Ask {
+        want: Want::Class { name: "rk3588".into() },
+        span: Some(Span::hours(1)),
+        if_taken: IfTaken::Queue,
+        grace: None,
+        note: None,
+        ssh_key: None,
+    };
+    assert_wire(
+        &ask,
+        r#"{"want":{"kind":"class","name":"rk3588"},"span":3600000,"if_taken":"queue","grace":null,"note":null,"ssh_key":null}"#,
+    );
+    assert_read(
+        &Ask { span: None, if_taken: IfTaken::Refuse, ..ask },
+        r#"{"want":{"kind":"class","name":"rk3588"}}"#,
+    );
+    assert_wire(&Want::Board { name: rpi4() }, r#"{"kind":"board","name":"rpi4"}"#);
+    let expr = "arm64 and not flaky".parse().expect("an expression");
+    assert_wire(&Want::Tags { expr }, r#"{"kind":"tags","expr":"arm64 and not flaky"}"#);
+}
+
+#[test]
+fn an_answer_is_a_hold_or_a_place() {
+    assert_wire(&Placed::Held { hold: hold() }, &format!(r#"{{"kind":"held","hold":{HOLD}}}"#));
+    let place = Place {
+        number: 7,
+        who: ada(),
+        want: Want::Board { name: rpi4() },
+        span: None,
+        since: Time(1),
+        position: 2,
+        expected: Some(Time(5)),
+        because: Vec::new(),
+    };
+    assert_wire(
+        &Placed::Queued { place },
+        r#"{"kind":"queued","place":{"number":7,"who":"ada","want":{"kind":"board","name":"rpi4"},"span":null,"since":1,"position":2,"expected":5,"because":[]}}"#,
+    );
+}
+
+#[test]
+fn refusals_are_values() {
+    assert_wire(
+        &Error::HeldBy { board: rpi4(), who: ada(), until: Time(1_700_000_000_000) },
+        r#"{"kind":"held-by","board":"rpi4","who":"ada","until":1700000000000}"#,
+    );
+    assert_wire(
+        &Error::NotAllowed { who: ada(), verb: "hold boards".into(), needs: Role::User },
+        r#"{"kind":"not-allowed","who":"ada","verb":"hold boards","needs":"user"}"#,
+    );
+    assert_wire(
+        &Error::HoldOver { board: rpi4(), number: 41, how: "released".into() },
+        r#"{"kind":"hold-over","board":"rpi4","number":41,"how":"released"}"#,
+    );
+    assert_wire(&Error::TimedOut { seconds: 5 }, r#"{"kind":"timed-out","seconds":5}"#);
+    assert_read(&Error::Unknown, r#"{"kind":"out-of-coffee","cups":0}"#);
+}
+
+#[test]
+fn a_row_of_the_table_is_read_without_what_came_later() {
+    let row = Board {
+        name: rpi4(),
+        class: "rpi".into(),
+        tags: Vec::new(),
+        state: State::Free,
+        hold: None,
+        waiting: 0,
+        power: PowerState::Off,
+        console: ConsoleState::Open,
+        last_line: "login:".into(),
+        fault: None,
+    };
+    assert_wire(
+        &row,
+        r#"{"name":"rpi4","class":"rpi","tags":[],"state":"free","hold":null,"waiting":0,"power":"off","console":"open","last_line":"login:","fault":null}"#,
+    );
+    let newer = r#"{"name":"rpi4","class":"rpi","state":"on-loan","power":"hibernating","console":"muted","colour":"green"}"#;
+    let row = Board {
+        state: State::Unknown,
+        power: PowerState::Unknown,
+        console: ConsoleState::Unknown,
+        last_line: String::new(),
+        ..row
+    };
+    assert_read(&row, newer);
+    assert_wire(&Filter::default(), r#"{"want":null,"mine":false}"#);
+}
+
+#[test]
+fn entries_of_the_timeline_carry_their_event_by_kind() {
+    let entry = |event| Entry {
+        seq: 9,
+        at: Time(1_700_000_000_000),
+        who: Some(ada()),
+        board: Some(rpi4()),
+        offset: Some(4711),
+        event,
+    };
+    let around = |event: &str| {
+        format!(
+            r#"{{"seq":9,"at":1700000000000,"who":"ada","board":"rpi4","offset":4711,"event":{event}}}"#
+        )
+    };
+    for (event, bytes) in [
+        (Event::Stopped, r#"{"kind":"stopped"}"#),
+        (Event::PowerAsked { ask: PowerAsk::Cycle }, r#"{"kind":"power-asked","ask":"cycle"}"#),
+        (Event::PowerSeen { state: PowerState::On }, r#"{"kind":"power-seen","state":"on"}"#),
+        (
+            Event::Ended {
+                number: 41,
+                holder: ada(),
+                how: Ended::Broken { by: ada(), reason: "fire drill".into() },
+            },
+            r#"{"kind":"ended","number":41,"holder":"ada","how":{"kind":"broken","by":"ada","reason":"fire drill"}}"#,
+        ),
+        (
+            Event::Typed { text: Some("ls\\r".into()), bytes: 3 },
+            r#"{"kind":"typed","text":"ls\\r","bytes":3}"#,
+        ),
+        (Event::ClockStepped { by_ms: -5 }, r#"{"kind":"clock-stepped","by_ms":-5}"#),
+    ] {
+        assert_wire(&entry(event), &around(bytes));
+    }
+    assert_read(&entry(Event::Unknown), &around(r#"{"kind":"levitated","by":3}"#));
+    let bare = Entry { who: None, board: None, offset: None, ..entry(Event::Stopped) };
+    assert_wire(&bare, r#"{"seq":9,"at":1700000000000,"event":{"kind":"stopped"}}"#);
+}
+
+#[test]
+fn consoles_and_pens() {
+    assert_wire(&From::Offset { offset: 5 }, r#"{"kind":"offset","offset":5}"#);
+    assert_wire(&From::Boot, r#"{"kind":"boot"}"#);
+    assert_wire(&Pen::Wanted, r#""wanted""#);
+    assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
+    assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
+    assert_wire(&Who { name: ada(), role: Role::Admin }, r#"{"name":"ada","role":"admin"}"#);
+}
+
+/// A method is known by its name and its arguments by theirs.
+#[test]
+fn calls_are_made_by_name() {
+    let bytes = |request: &LabRequest| serde_json::to_string(request).expect("a request");
+    let power = LabRequest::Power { board: rpi4(), ask: PowerAsk::Off };
+    assert_eq!(bytes(&power), r#"{"Power":{"board":"rpi4","ask":"off"}}"#);
+    let release = LabRequest::Release {
+        board: rpi4(),
+        release: Release { number: Some(41), breaking: None },
+    };
+    assert_eq!(
+        bytes(&release),
+        r#"{"Release":{"board":"rpi4","release":{"number":41,"breaking":null}}}"#
+    );
+    assert_eq!(bytes(&LabRequest::Whoami {}), r#"{"Whoami":{}}"#);
+}
+
+/// The first line is frozen for ever.
+#[tokio::test]
+async fn the_first_line_each_way() {
+    let console =
+        Follow::Console { board: rpi4(), from: From::End, pen: Pen::Unwanted, stop_at_end: false };
+    for (purpose, line) in [
+        (Purpose::Call, "lab 1 call\n"),
+        (
+            Purpose::Follow(console),
+            "lab 1 follow {\"kind\":\"console\",\"board\":\"rpi4\",\"from\":{\"kind\":\"end\"},\"pen\":\"unwanted\",\"stop_at_end\":false}\n",
+        ),
+        (
+            Purpose::Follow(Follow::Keep { number: 41 }),
+            "lab 1 follow {\"kind\":\"keep\",\"number\":41}\n",
+        ),
+    ] {
+        let mut sent = Vec::new();
+        wire::ask(&mut sent, &purpose).await.expect("asks");
+        assert_eq!(String::from_utf8(sent).expect("text"), line);
+        assert_eq!(wire::listen(&mut BufReader::new(line.as_bytes())).await, Ok(purpose));
+    }
+    let mut answer = Vec::new();
+    let welcome = Welcome { start: 4711, session: 3 };
+    wire::accept(&mut answer, &welcome).await.expect("answers");
+    assert_eq!(answer, b"ok 1 1 {\"start\":4711,\"session\":3}\n");
+    assert_eq!(wire::answer(&mut BufReader::new(answer.as_slice())).await, Ok(welcome));
+}
+
+#[tokio::test]
+async fn a_first_line_that_is_none_is_refused_in_words() {
+    let long = "lab 1 follow ".to_owned() + &"x".repeat(wire::LONGEST_LINE) + "\n";
+    for (line, word) in [
+        ("GET / HTTP/1.1\n", "this is a lab"),
+        ("lab one call\n", "version"),
+        ("lab 0 call\n", "update the client"),
+        ("lab 1 dance\n", "unknown"),
+        ("lab 1 follow {\n", "not understood"),
+        ("lab 1 call", "ended in the first line"),
+        (long.as_str(), "too long"),
+        ("\u{0}\u{1}\n", "this is a lab"),
+    ] {
+        let refused = wire::listen(&mut BufReader::new(line.as_bytes())).await.expect_err(word);
+        assert!(refused.to_string().contains(word), "{refused}");
+        let mut answer = Vec::new();
+        wire::refuse(&mut answer, &refused).await.expect("refuses");
+        assert_eq!(wire::answer(&mut BufReader::new(answer.as_slice())).await, Err(refused));
+    }
+}
+
+#[tokio::test]
+async fn a_newer_daemon_that_no_longer_speaks_this_version_is_told_apart() {
+    let answer = wire::answer(&mut BufReader::new(&b"ok 7 9 {}\n"[..])).await.expect_err("too old");
+    assert!(answer.to_string().contains("update the client"), "{answer}");
+    let answer =
+        wire::answer(&mut BufReader::new(&b"SSH-2.0-OpenSSH_9.2\n"[..])).await.expect_err("no lab");
+    assert!(answer.to_string().contains("is this a labd?"), "{answer}");
+}
