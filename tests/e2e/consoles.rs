@@ -224,7 +224,9 @@ async fn a_break_is_for_who_has_the_pen_and_where_there_is_none_that_is_written_
 #[tokio::test]
 async fn a_board_far_from_the_lab_is_away_until_it_answers() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.settled().await?;
     lab.board("rpi4").unplug().await;
+    lab.viewer("guest").await?.journal("rpi4").await?.event(lost).await?;
     let lab = lab.restart().await?;
     let guest = lab.viewer("guest").await?;
     let mut journal = guest.journal("rpi4").await?;
