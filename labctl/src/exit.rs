@@ -13,6 +13,8 @@ Exit status:
 
 /// Wrong usage.
 pub const USAGE: u8 = 2;
+/// Held by another.
+pub const TAKEN: u8 = 6;
 /// Not in time.
 pub const NOT_IN_TIME: u8 = 7;
 
@@ -35,8 +37,8 @@ impl Failure {
     }
 
     /// Something did not happen in time.
-    pub fn not_in_time(what: impl Into<String>) -> Failure {
-        Failure { what: what.into(), code: NOT_IN_TIME, help: None }
+    pub fn not_in_time(what: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure { what: what.into(), code: NOT_IN_TIME, help: Some(help.into()) }
     }
 }
 
@@ -50,7 +52,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Bad { .. }) => USAGE,
         Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
         Some(Error::NotAllowed { .. }) => 5,
-        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => 6,
+        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. }) => 8,
         Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,

@@ -76,10 +76,14 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(cli.json, cli.color);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(cli.command.run(&cli.at, &mut output)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(cli.command.run(&cli.at, &mut output));
+            // A thread may still wait for a key that is never pressed.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => Err(error.into()),
     };
-    // A thread may still wait for a key that is never pressed.
     match outcome {
         Ok(code) => code.unwrap_or(ExitCode::SUCCESS),
         // Whoever read this has had enough of it: nothing went wrong.

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use jiff::{Timestamp, Zoned};
 use protocol::Time;
+use protocol::text::plain;
 use serde::Serialize;
 use serde_json::json;
 
@@ -175,8 +176,15 @@ impl Output {
     fn describe(&self, error: &anyhow::Error) -> String {
         use protocol::Error;
         match error.downcast_ref::<Error>() {
-            Some(cause @ (Error::HeldBy { until, .. } | Error::AllTaken { until, .. })) => {
+            Some(cause @ Error::HeldBy { until, .. }) => {
                 format!("{cause} until {}", self.time(*until))
+            }
+            Some(Error::AllTaken { count, board, who, until }) => format!(
+                "all {count} boards that would do are taken; the first to end is {who}'s hold of {board}, at {}",
+                self.time(*until)
+            ),
+            Some(cause @ Error::OthersWait { until, .. }) => {
+                format!("{cause}, {}", self.time(*until))
             }
             Some(cause @ Error::Setup { output, .. }) if !output.is_empty() => {
                 let lines: Vec<_> = output.lines().map(|line| format!("\n  | {line}")).collect();
@@ -186,7 +194,12 @@ impl Output {
                 let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
                 format!("{cause}{}", lines.concat())
             }
-            _ => error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            _ => {
+                let whole = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+                let safe: Vec<_> =
+                    whole.lines().map(|line| plain(line.as_bytes(), 1_000)).collect();
+                safe.join("\n")
+            }
         }
     }
 

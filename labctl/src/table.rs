@@ -1,8 +1,12 @@
 //! Tables for people: columns as wide as their widest cell, the last cut to the terminal.
 
+use protocol::text::plain;
 use unicode_width::UnicodeWidthStr;
 
 use crate::print::{Output, Style};
+
+/// A cell has at most so many characters.
+const LONGEST: usize = 1_000;
 
 /// A table being made.
 pub struct Table {
@@ -22,15 +26,20 @@ pub struct Cell {
 impl Cell {
     /// A cell that stands out.
     pub fn styled(output: &Output, text: impl ToString, style: Style) -> Cell {
-        let text = text.to_string();
+        let text = safe(text);
         Cell { painted: Some(output.paint(&text, style)), text }
     }
 }
 
 impl<T: ToString> From<T> for Cell {
     fn from(text: T) -> Cell {
-        Cell { text: text.to_string(), painted: None }
+        Cell { text: safe(text), painted: None }
     }
+}
+
+/// What people and boards say of themselves is not for the terminal to obey.
+fn safe(text: impl ToString) -> String {
+    plain(text.to_string().as_bytes(), LONGEST)
 }
 
 impl Table {

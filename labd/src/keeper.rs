@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use protocol::board::BoardName;
+use protocol::hold::Ended;
 use protocol::journal::Event;
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
 use protocol::user::UserName;
@@ -65,12 +66,16 @@ struct State {
     /// How the last job ended, if that could not be written down: the job would be done again by the
     /// next daemon.
     unwritten: Option<Event>,
+    /// What is asked under an older hold is refused.
+    fence: u64,
 }
 
 /// A job, and all who wait for it.
 struct Pending {
     ask: PowerAsk,
     who: Option<UserName>,
+    /// The newest hold under which it was asked for; none if the lab or an administrator did.
+    hold: Option<u64>,
     /// As it was when the daemon last ran, if it goes on from then.
     from: Option<Job>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
@@ -105,7 +110,13 @@ impl Keeper {
     ) -> Keeper {
         let Ground { ledger, clock, mark, recording, controllers, limits, sweep } = ground;
         let queue = unfinished
-            .map(|job| Pending { ask: job.ask, who: None, from: Some(job), answers: Vec::new() })
+            .map(|job| Pending {
+                ask: job.ask,
+                who: None,
+                hold: None,
+                from: Some(job),
+                answers: Vec::new(),
+            })
             .into_iter()
             .collect();
         let shared = Arc::new(Shared {
@@ -144,19 +155,31 @@ impl Keeper {
         (own, *own_limits, *own_sweep) == (outlet, limits, sweep)
     }
 
-    /// Asks for power. Returns when it is done and seen to be done; the deed does not depend on
+    /// Asks for power, under a hold if there is one. Returns when it is done and seen to be done; the deed does not depend on
     /// the caller's patience. Who asks for what is asked for already waits for the same deed.
     ///
     /// # Errors
-    /// [`Error::Device`], [`Error::CannotRecord`].
-    pub async fn ask(&self, ask: PowerAsk, who: Option<UserName>) -> Result<(), Error> {
+    /// [`Error::Device`], [`Error::CannotRecord`]; [`Error::HoldOver`].
+    pub async fn ask(
+        &self,
+        ask: PowerAsk,
+        who: Option<UserName>,
+        hold: Option<u64>,
+    ) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         {
             let mut state = self.shared.state.lock();
+            // The hold may have ended since the caller was found to have it.
+            if let Some(number) = hold.filter(|number| *number < state.fence) {
+                return Err(self.shared.over(number, &Ended::Unknown));
+            }
             let State { job, queue, .. } = &mut *state;
             match queue.back_mut().or(job.as_mut()) {
-                Some(last) if last.ask == ask => last.answers.push(answer),
-                _ => queue.push_back(Pending { ask, who, from: None, answers: vec![answer] }),
+                Some(last) if last.ask == ask => {
+                    last.hold = last.hold.zip(hold).map(|(one, other)| one.max(other));
+                    last.answers.push(answer);
+                }
+                _ => queue.push_back(Pending { ask, who, hold, from: None, answers: vec![answer] }),
             }
         }
         self.shared.asked.notify_one();
@@ -164,12 +187,32 @@ impl Keeper {
         answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
+    /// What was asked for under a hold older than `newest`, and is not begun, is not done any more: the
+    /// board is somebody else's. A job that is begun is finished: half a cycle is worse than a whole one.
+    pub fn cut(&self, newest: u64, how: &Ended) {
+        let is_over = |pending: &Pending| pending.hold.is_some_and(|number| number < newest);
+        let over: VecDeque<Pending> = {
+            let mut state = self.shared.state.lock();
+            state.fence = newest.max(state.fence);
+            let (over, stays) = std::mem::take(&mut state.queue).into_iter().partition(is_over);
+            state.queue = stays;
+            over
+        };
+        for Pending { hold, answers, .. } in over {
+            let told = self.shared.over(hold.unwrap_or_default(), how);
+            for answer in answers {
+                // Who has left does not hear it.
+                let _ = answer.send(Err(told.clone()));
+            }
+        }
+    }
+
     /// Asks the outlet how it stands, and remembers the answer.
     ///
     /// # Errors
     /// [`Error::Device`].
     pub async fn look(&self) -> Result<(), Error> {
-        self.shared.look().await.map(drop).map_err(|error| self.shared.device(&error))
+        self.shared.look_out().await.map(drop).map_err(|error| self.shared.device(&error))
     }
 
     /// How the outlet stands, as last seen.
@@ -303,13 +346,21 @@ impl Shared {
         if !self.outlet.can_tell() {
             return std::future::pending().await;
         }
-        let fault = self.look().await.err().map(|error| error.to_string());
+        // What is wrong shows on the board.
+        let _ = self.look_out().await;
+    }
+
+    /// Looks, and remembers what went wrong.
+    async fn look_out(&self) -> Result<PowerState, power::Error> {
+        let seen = self.look().await;
+        let fault = seen.as_ref().err().map(ToString::to_string);
         let mut state = self.state.lock();
         if state.fault != fault {
             state.fault = fault;
             drop(state);
             self.mark.touch();
         }
+        seen
     }
 
     fn unwritten(&self) -> Option<Event> {
@@ -377,6 +428,10 @@ impl Shared {
 
     fn device(&self, error: &power::Error) -> Error {
         Error::Device { device: self.outlet.to_string(), why: error.to_string() }
+    }
+
+    fn over(&self, number: u64, how: &Ended) -> Error {
+        Error::HoldOver { board: self.board.clone(), number, how: how.to_string() }
     }
 
     fn gone(&self) -> Error {

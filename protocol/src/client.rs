@@ -6,6 +6,7 @@ use tarpc::client::{Config, RpcError};
 use tarpc::context::{self, Context};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
@@ -20,6 +21,9 @@ use crate::wire::{self, Follow, Purpose, Welcome};
 
 /// How long an ordinary call may take: a power cycle behind a slow switch, a setup script.
 const PATIENCE: Span = Span::minutes(10);
+
+/// A daemon that lives answers the first line within this time, also with a long history to look through.
+const FIRST_ANSWER: Duration = Duration::from_secs(30);
 
 /// A connection that calls are made on. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,8 +44,15 @@ async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), E
     };
     let stream = UnixStream::connect(path).await.map_err(unreachable)?;
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    wire::ask(&mut stream, purpose).await.map_err(unreachable)?;
-    let welcome = wire::answer(&mut stream).await?;
+    let greet = async {
+        wire::ask(&mut stream, purpose).await.map_err(unreachable)?;
+        wire::answer(&mut stream).await
+    };
+    let silent = || Error::Unreachable {
+        address: address.to_string(),
+        why: format!("it said nothing within {} s", FIRST_ANSWER.as_secs()),
+    };
+    let welcome = timeout(FIRST_ANSWER, greet).await.map_err(|_| silent())??;
     Ok((stream, welcome))
 }
 

@@ -1,6 +1,7 @@
 //! `labctl board`: everything about one board.
 
 use protocol::board::{BoardDetail, BoardName};
+use protocol::text::plain;
 
 use super::want;
 use crate::At;
@@ -27,6 +28,7 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
     let board = &detail.board;
     let mut lines = Vec::new();
     let mut line = |label: &str, text: String| {
+        let text = plain(text.as_bytes(), 1_000);
         if !text.is_empty() {
             lines.push(format!("{} {text}", out.paint(format!("{label:<12}"), Style::Head)));
         }

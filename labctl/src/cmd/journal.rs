@@ -3,7 +3,7 @@
 use protocol::board::BoardName;
 use protocol::client;
 use protocol::console::{From, Pen};
-use protocol::journal::Entry;
+use protocol::journal::{Entry, Event};
 use protocol::text;
 use protocol::wire::Follow;
 use tokio::io::AsyncReadExt;
@@ -11,6 +11,9 @@ use tokio::io::AsyncReadExt;
 use super::want;
 use crate::At;
 use crate::print::{Output, Style};
+
+/// A sentence has at most so many characters.
+const LONGEST: usize = 1_000;
 
 /// Show a board's timeline, or the lab's.
 #[derive(Debug, clap::Args)]
@@ -53,6 +56,9 @@ impl Journal {
                 between(at, out, board, from, offset).await?;
             }
             out.line(sentence(out, &entry))?;
+            if let Event::SetupFailed { output, .. } = &entry.event {
+                quote(out, output.as_bytes())?;
+            }
         }
         Ok(())
     }
@@ -60,9 +66,12 @@ impl Journal {
 
 fn sentence(out: &Output, entry: &Entry) -> String {
     let at = out.paint(out.instant(entry.at), Style::Faint);
+    let event = text::plain(entry.event.to_string().as_bytes(), LONGEST);
     let board = entry.board.as_ref().map(|board| format!("{board} ")).unwrap_or_default();
     let who = entry.who.as_ref().map(|who| format!("{who}: ")).unwrap_or_default();
-    format!("{at} {board}{who}{}", entry.event)
+    let until = entry.event.until().map(|until| format!(" until {}", out.time(until)));
+    let until = until.unwrap_or_default();
+    format!("{at} {board}{who}{event}{until}")
 }
 
 /// What the console printed between two entries, as text.
@@ -85,8 +94,14 @@ async fn between(
     let (flow, welcome) = client::follow(&at.address(), what).await?;
     let mut bytes = Vec::new();
     flow.take(to.saturating_sub(welcome.start)).read_to_end(&mut bytes).await?;
+    quote(out, &bytes)?;
+    Ok(())
+}
+
+/// What a board or a script printed, as text.
+fn quote(out: &mut Output, bytes: &[u8]) -> std::io::Result<()> {
     for line in bytes.split(|byte| *byte == b'\n') {
-        let line = text::plain(line, 1_000);
+        let line = text::plain(line, LONGEST);
         if !line.is_empty() {
             out.line(format_args!("    | {line}"))?;
         }

@@ -7,6 +7,7 @@ use protocol::client::{self, Client};
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed};
 use protocol::wire::Follow;
 use protocol::{Error, Span, Time};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::want::Want;
 use crate::At;
@@ -15,8 +16,6 @@ use crate::print::Output;
 
 /// How long one call waits before it says how things stand.
 const LOOK_AGAIN: Span = Span::minutes(1);
-/// A client that waits in the queue may be away this long before its place is given up.
-const GRACE: Span = Span::seconds(30);
 
 /// Hold a board, or wait for one.
 #[derive(Debug, clap::Args)]
@@ -63,7 +62,7 @@ impl Reserve {
                 Ok(())
             }
             Placed::Queued { place } => {
-                let patience = self.wait.unwrap_or(GRACE);
+                let patience = self.wait.unwrap_or_default();
                 tell(out, &wait(&lab, place, patience, out).await?)
             }
         }
@@ -86,10 +85,15 @@ pub(super) async fn wait(
 ) -> anyhow::Result<Hold> {
     let number = place.number;
     let deadline = out.now() + patience;
+    let (mut hangup, mut terminate) =
+        (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
     out.say(describe(out, &place));
+    let told = |code| Err(Failure { what: "interrupted".to_owned(), code, help: None }.into());
     let waited = tokio::select! {
         waited = wait_for(lab, &mut place, deadline, out) => waited,
-        _ = tokio::signal::ctrl_c() => Err(Failure { what: "interrupted".to_owned(), code: 130, help: None }.into()),
+        _ = hangup.recv() => told(129),
+        _ = tokio::signal::ctrl_c() => told(130),
+        _ = terminate.recv() => told(143),
     };
     if waited.is_err() {
         // If it has just become a hold there is no place to give up, but a hold.
@@ -113,10 +117,10 @@ async fn wait_for(
         match lab.placed(place.number, left.min(LOOK_AGAIN)).await? {
             Placed::Held { hold } => return Ok(hold),
             Placed::Queued { .. } if out.now() >= deadline => {
-                return Err(Failure::not_in_time(format!(
-                    "no board was free in time for {}",
-                    place.want
-                ))
+                return Err(Failure::not_in_time(
+                    format!("{} was not free in time; your place is given up", place.want),
+                    "give it longer with --wait SPAN, or keep a place with --queue",
+                )
                 .into());
             }
             Placed::Queued { place: now } => {

@@ -1,5 +1,6 @@
 //! `labctl wait`: wait until a board is in a certain state.
 
+use clap::ValueEnum;
 use protocol::board::{Board, BoardName, State};
 use protocol::client;
 use protocol::console::ConsoleState;
@@ -60,7 +61,11 @@ impl Wait {
         let patience = self.timeout.unwrap_or(Span(u64::MAX / 2));
         let met = tokio::time::timeout(patience.duration(), self.watch(at)).await;
         let board = met.map_err(|_| {
-            Failure::not_in_time(format!("{} was not in time within {patience}", self.board))
+            let until = self.until.to_possible_value().map(|value| value.get_name().to_owned());
+            Failure::not_in_time(
+                format!("{} was not {} within {patience}", self.board, until.unwrap_or_default()),
+                format!("see how it stands with 'labctl board {}'", self.board),
+            )
         })??;
         out.tell(
             "board",

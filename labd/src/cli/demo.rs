@@ -45,6 +45,7 @@ impl Demo {
         let state = State::new(self.dir)?;
         let config = Config::parse(CONFIG, "demo.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         run::runtime()?.block_on(async {
+            let mut orders = run::Orders::listen()?;
             let listener = run::bind(&socket, 0o600)?;
             let lab = Lab::open(config, None, &state.folder, Clock::machine()).await?;
             let (guests, count) = watch::channel(0);
@@ -52,7 +53,7 @@ impl Demo {
             populate(&lab).await?;
             print(&lab, &Address::Unix(socket.clone())).await?;
             tokio::select! {
-                told = run::until_told(&lab) => told?,
+                told = orders.until_told(&lab) => told?,
                 () = listen::until_left(count, self.linger) => {}
             }
             tokio::task::spawn_blocking(move || lab.close()).await?;

@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Places, start_log};
@@ -42,6 +42,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         )
     })?;
     runtime()?.block_on(async {
+        let mut orders = Orders::listen()?;
         let lab = Lab::open(config, Some(file), &places.state(), Clock::machine())
             .await
             .context("the lab does not open")?;
@@ -50,7 +51,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         open_to_group(&socket)?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
-        until_told(&lab).await?;
+        orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
         // If it is gone already, that is as well.
         let _ = std::fs::remove_file(&socket);
@@ -83,16 +84,31 @@ fn open_to_group(socket: &Path) -> anyhow::Result<()> {
     nix::unistd::chown(socket, None, Some(group.gid)).with_context(|| socket.display().to_string())
 }
 
-/// SIGHUP reads the configuration again; SIGTERM and SIGINT end.
-pub(super) async fn until_told(lab: &Arc<Lab>) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => reload(lab).await?,
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+/// What the daemon is told by signal.
+pub(super) struct Orders {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    /// Listens from now on: what is told meanwhile is done when it is looked for.
+    pub(super) fn listen() -> anyhow::Result<Orders> {
+        Ok(Orders {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// SIGHUP reads the configuration again; SIGTERM and SIGINT end.
+    pub(super) async fn until_told(&mut self, lab: &Arc<Lab>) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => reload(lab).await?,
+                _ = self.terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+            }
         }
     }
 }

@@ -55,6 +55,8 @@ struct Shared {
     desk: Mutex<Desk>,
     /// How each session that follows is told that it is over.
     endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    /// What was typed under a hold older than this is not for the board any more.
+    fence: watch::Sender<u64>,
     status: Mutex<Status>,
     inputs: mpsc::Sender<Input>,
 }
@@ -70,9 +72,17 @@ struct Status {
 
 /// What goes to the device.
 #[derive(Debug)]
-enum Input {
-    Bytes { who: UserName, bytes: Vec<u8> },
-    Break { who: UserName, span: Span },
+struct Input {
+    who: UserName,
+    /// Under which hold.
+    hold: Option<u64>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Bytes(Vec<u8>),
+    Break(Span),
 }
 
 /// Everything a line stands on.
@@ -104,6 +114,7 @@ impl Line {
             mark,
             desk: Mutex::default(),
             endings: Mutex::default(),
+            fence: watch::Sender::new(0),
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
         });
@@ -200,8 +211,10 @@ impl Line {
         }
     }
 
-    /// Ends every session that was opened under a hold older than `newest`.
+    /// Ends every session that was opened under a hold older than `newest`; what they typed and the
+    /// board has not taken yet goes nowhere.
     pub fn cut(&self, newest: u64) {
+        self.shared.fence.send_modify(|fence| *fence = newest.max(*fence));
         for session in self.shared.desk.lock().older_than(newest) {
             if let Some(end) = self.shared.endings.lock().remove(&session) {
                 // A session that is gone needs no telling.
@@ -250,12 +263,12 @@ impl Line {
     /// Types on behalf of a session; waits while the device is behind. Without the pen nothing is
     /// typed, and nothing is said: who has the pen is on the timeline.
     pub async fn type_in(&self, session: u64, bytes: Vec<u8>) {
-        let who = {
+        let seat = {
             let desk = self.shared.desk.lock();
-            desk.seat(session).filter(|_| desk.has_pen(session)).map(|seat| seat.who.clone())
+            desk.seat(session).filter(|_| desk.has_pen(session)).cloned()
         };
-        if let Some(who) = who {
-            self.shared.send(Input::Bytes { who, bytes }).await;
+        if let Some(seat) = seat {
+            self.shared.send(seat, What::Bytes(bytes)).await;
         }
     }
 
@@ -264,7 +277,7 @@ impl Line {
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Bad`] without the pen.
     pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
-        let who = {
+        let seat = {
             let desk = self.shared.desk.lock();
             let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
             if !desk.has_pen(session) {
@@ -272,9 +285,9 @@ impl Line {
                     why: "a BREAK takes the pen, and you do not have it".to_owned(),
                 });
             }
-            seat.who.clone()
+            seat.clone()
         };
-        self.shared.send(Input::Break { who, span }).await;
+        self.shared.send(seat, What::Break(span)).await;
         Ok(())
     }
 }
@@ -285,8 +298,12 @@ fn no_session(session: u64) -> Error {
 
 impl Shared {
     /// The task takes inputs until the line is dropped, and `self` is the line's.
-    async fn send(&self, input: Input) {
-        let _ = self.inputs.send(input).await;
+    async fn send(&self, Seat { who, hold, .. }: Seat, what: What) {
+        let _ = self.inputs.send(Input { who, hold, what }).await;
+    }
+
+    fn is_over(&self, hold: Option<u64>) -> bool {
+        hold.is_some_and(|number| number < *self.fence.borrow())
     }
 
     /// Writes an event down. It is on the timeline in order; nobody has to wait for the disk.
@@ -388,7 +405,8 @@ impl Task {
     /// Serves an open port until it is gone; says why it is.
     async fn serve(&mut self, mut port: Box<dyn Port>) -> String {
         let mut buffer = vec![0; CHUNK];
-        let mut pending: Vec<u8> = Vec::new();
+        let (mut pending, mut under): (Vec<u8>, Option<u64>) = (Vec::new(), None);
+        let mut fence = self.line.fence.subscribe();
         let mut may_write = Instant::now();
         loop {
             let paused = may_write > Instant::now();
@@ -404,13 +422,15 @@ impl Task {
                     }
                     Err(error) => return error.to_string(),
                 },
-                Some(input) = self.typed.recv(), if pending.is_empty() => match input {
-                    Input::Bytes { who, bytes } => {
+                Some(Input { who, hold, what }) = self.typed.recv(), if pending.is_empty() => match what {
+                    _ if self.line.is_over(hold) => {}
+                    What::Bytes(bytes) => {
                         self.note_all(|journal, now| journal.type_in(who, &bytes, now));
-                        pending = bytes;
+                        (pending, under) = (bytes, hold);
                     }
-                    Input::Break { who, span } => self.send_break(port.as_mut(), who, span).await,
+                    What::Break(span) => self.send_break(port.as_mut(), who, span).await,
                 },
+                _ = fence.changed() => if self.line.is_over(under) { pending.clear() },
                 () = sleep_until(may_write), if paused && !pending.is_empty() => {}
                 () = self.journal.due() => self.note_all(Typed::settle),
             }

@@ -118,7 +118,9 @@ impl Lab {
             return Err(Error::CannotRecord { why: error.to_string() });
         }
         let chores = done.iter().filter_map(|done| self.follow_up(done)).collect();
-        self.decisions.send_modify(|count| *count += 1);
+        if !done.is_empty() {
+            self.decisions.send_modify(|count| *count += 1);
+        }
         Ok(chores)
     }
 
@@ -129,12 +131,11 @@ impl Lab {
                 self.touch(&hold.board);
                 self.begin_chore(&hold.board)
             }
-            Done::Ended { hold, .. } => {
+            Done::Ended { hold, how } => {
                 self.touch(&hold.board);
-                if let Ok(board) = self.find(&hold.board)
-                    && let Some(line) = &board.line
-                {
-                    line.cut(hold.number + 1);
+                if let Ok(board) = self.find(&hold.board) {
+                    board.line.iter().for_each(|line| line.cut(hold.number + 1));
+                    board.keeper.iter().for_each(|keeper| keeper.cut(hold.number + 1, how));
                 }
                 self.begin_chore(&hold.board)
             }

@@ -24,8 +24,8 @@ impl Lab {
         ask: PowerAsk,
     ) -> Result<PowerDetail, Error> {
         let keeper = self.keeper(board)?;
-        access::may_use(who, board, self.book.lock().book.hold_of(board))?;
-        keeper.ask(ask, Some(who.name.clone())).await?;
+        let hold = access::may_use(who, board, self.book.lock().book.hold_of(board))?;
+        keeper.ask(ask, Some(who.name.clone()), hold).await?;
         Ok(keeper.detail())
     }
 

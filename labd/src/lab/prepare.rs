@@ -16,6 +16,7 @@ use super::{Board, Lab};
 use crate::config::OnRelease;
 use crate::keeper::setup::{self, Failed, Subject, Verb};
 use crate::ledger::Write;
+use crate::rules::hold::Stage;
 
 impl Lab {
     /// Runs the setup script for a hold that is to begin. If it fails the hold is undone.
@@ -31,6 +32,9 @@ impl Lab {
         let board = self.find(&hold.board)?;
         let chores = board.chores.clone();
         let _mine = chores.lock().await;
+        if !self.waits_for_chore(&hold) {
+            return self.book.lock().book.check_fence(&hold.board, hold.number);
+        }
         if let Some(after) = after {
             // The next holder finds out whether it mattered when their own setup runs.
             let _ = self.script(&board, Verb::Release, &after, None).await;
@@ -63,6 +67,17 @@ impl Lab {
         self.book.lock().book.check_fence(&hold.board, hold.number)
     }
 
+    /// Whether the board still waits to be prepared or cleaned for this hold: whoever had the chores
+    /// before may have done it.
+    fn waits_for_chore(&self, of: &Hold) -> bool {
+        match self.book.lock().book.stage(&of.board) {
+            Ok(Stage::Preparing { hold, .. } | Stage::Releasing { hold }) => {
+                hold.number == of.number
+            }
+            _ => false,
+        }
+    }
+
     /// Ends a hold that never began.
     pub(super) async fn undo(self: &Arc<Self>, hold: &Hold) -> Result<(), Error> {
         self.decide(None, |book, now| Ok(book.undo(&hold.board, hold.number, now)))?
@@ -77,10 +92,13 @@ impl Lab {
         let board = self.find(&hold.board)?;
         let chores = board.chores.clone();
         let _mine = chores.lock().await;
+        if !self.waits_for_chore(&hold) {
+            return Ok(());
+        }
         let script = self.script(&board, Verb::Release, &hold, None).await;
         let power = match (board.config.on_release, &board.keeper) {
-            (OnRelease::Off, Some(keeper)) => keeper.ask(PowerAsk::Off, None).await,
-            (OnRelease::Cycle, Some(keeper)) => keeper.ask(PowerAsk::Cycle, None).await,
+            (OnRelease::Off, Some(keeper)) => keeper.ask(PowerAsk::Off, None, None).await,
+            (OnRelease::Cycle, Some(keeper)) => keeper.ask(PowerAsk::Cycle, None, None).await,
             _ => Ok(()),
         };
         let trouble = script

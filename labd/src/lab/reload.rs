@@ -46,12 +46,14 @@ impl Lab {
             })?;
             boards.insert(board.name.clone(), Arc::new(new));
         }
+        let boards = Arc::new(boards);
         let changes = self.config().changes(&config);
         let commit = {
             let mut remembered = self.remembered()?;
             let book = &mut remembered.book;
             let gone: Vec<_> = before.keys().filter(|name| !boards.contains_key(*name)).collect();
-            if let Some(hold) = gone.iter().find_map(|name| book.hold_of(name)) {
+            // Also one that is being cleaned: before any of them is forgotten.
+            if let Some(hold) = gone.iter().find_map(|name| book.stage(name).ok()?.hold()) {
                 let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);
                 return Err(Error::HeldBy { board, who, until });
             }
@@ -62,12 +64,15 @@ impl Lab {
             for board in &config.boards {
                 book.put_board(board.name.clone(), terms(&config, board));
             }
-            boards.values().for_each(|board| board.mark.touch());
-            *self.boards.write() = Arc::new(boards);
+            *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
             let event = Event::Reloaded { changes: changes.clone() };
             self.ledger().stage(self.entry(None, Some(&who.name), event, Vec::new()))
         };
+        // Now that they can be seen; who follows a board that is gone is woken too.
+        before.values().chain(boards.values()).for_each(|board| board.mark.touch());
+        // A board that is new, or has new tags, may be what somebody waits for.
+        self.decisions.send_modify(|count| *count += 1);
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         Ok(changes)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::board::{BoardName, State};
-use protocol::hold::{Ask, Hold, Place, Placed};
+use protocol::hold::{Ask, Hold, Place, Placed, Want};
 use protocol::user::{UserName, Who};
 use protocol::{Error, Span};
 use tokio::time::timeout;
@@ -34,9 +34,7 @@ impl Lab {
                 finish(chores, &hold.board).await?;
                 Ok(Placed::Held { hold })
             }
-            Some(Done::Queued { place, .. }) => {
-                self.place(place).map(|place| Placed::Queued { place })
-            }
+            Some(Done::Queued { place, .. }) => self.standing(who, place),
             _ => Err(internal("a decision changed nothing")),
         }
     }
@@ -63,7 +61,7 @@ impl Lab {
         };
         match timeout(patience.min(LONGEST_WAIT).duration(), look).await {
             Ok(placed) => placed,
-            Err(_) => self.place(number).map(|place| Placed::Queued { place }),
+            Err(_) => self.standing(who, number),
         }
     }
 
@@ -140,13 +138,25 @@ impl Lab {
         }
     }
 
-    fn place(&self, number: u64) -> Result<Place, Error> {
-        let place = self.queue().into_iter().find(|place| place.number == number);
-        place.ok_or_else(|| Error::NoSuch {
-            what: "place".to_owned(),
-            name: number.to_string(),
-            near: None,
-        })
+    /// How a place stands at this moment. A board that is still prepared is waited for, too.
+    fn standing(&self, who: &Who, number: u64) -> Result<Placed, Error> {
+        let now = self.clock.now();
+        let remembered = self.book.lock();
+        let place = match remembered.book.placed(&who.name, number)? {
+            Some((hold, State::Held)) => return Ok(Placed::Held { hold: hold.clone() }),
+            Some((hold, _)) => Some(Place {
+                number,
+                who: hold.who.clone(),
+                want: Want::Board { name: hold.board.clone() },
+                span: Some(hold.until.since(hold.since)),
+                since: hold.since,
+                position: 1,
+                expected: None,
+                because: Vec::new(),
+            }),
+            None => remembered.book.places(now).into_iter().find(|place| place.number == number),
+        };
+        place.map(|place| Placed::Queued { place }).ok_or_else(|| internal("a place is nowhere"))
     }
 
     /// Adds the nearest name to an error that says that there is no such thing.

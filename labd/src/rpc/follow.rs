@@ -115,7 +115,13 @@ async fn console(
     let (mut read, write) = split(stream);
     let recording = viewer.recording().clone();
     let stop = stop_at_end.then(|| recording.end());
-    let show = show(&recording, viewer.start, stop, write);
+    let show = async {
+        match show(&recording, viewer.start, stop, write).await {
+            Ok(()) => Ok(()),
+            // Whoever has left sees nothing more, but what they typed before is still to be read.
+            Err(_) => std::future::pending().await,
+        }
+    };
     let typing = async {
         let mut typed = vec![0; TYPED];
         loop {

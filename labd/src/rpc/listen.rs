@@ -93,7 +93,10 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     }
 }
 
-async fn refuse_stranger(mut stream: UnixStream) -> io::Result<()> {
+async fn refuse_stranger(stream: UnixStream) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    // Heard out first: who is still talking when the door closes does not read why.
+    let _ = tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await;
     let why =
         "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
     wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
@@ -112,7 +115,10 @@ pub async fn converse(
     let purpose = match tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await {
         Ok(Ok(purpose)) => purpose,
         Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
-        Err(_) => return Ok(()),
+        Err(_) => {
+            let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
+            return wire::refuse(&mut stream, &protocol::Error::Bad { why }).await;
+        }
     };
     match purpose {
         Purpose::Call => {

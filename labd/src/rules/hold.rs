@@ -197,7 +197,8 @@ pub enum Done {
 }
 
 impl Stage {
-    fn hold(&self) -> Option<&Hold> {
+    /// The hold that is to begin, lasts, or is being cleaned up after.
+    pub fn hold(&self) -> Option<&Hold> {
         match self {
             Stage::Free => None,
             Stage::Preparing { hold, .. } | Stage::Held { hold } | Stage::Releasing { hold } => {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use protocol::Error;
 use protocol::board::BoardName;
-use protocol::client::{self, Flow};
-use protocol::console::{From, Pen};
+use protocol::client::{self, Client, Flow};
+use protocol::console::{From, Pen, PenAsk, PenState};
 use protocol::wire::Follow;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::sleep;
 
 use crate::At;
+use crate::exit::{Failure, TAKEN};
 
 /// The first pause before a connection is made again, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -73,6 +74,36 @@ impl Link {
             session,
             read_only,
         })
+    }
+
+    /// Whether what is typed reaches the board. If not, the viewer stands in line for the pen.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub(super) async fn has_pen(&self, calls: &Client) -> Result<bool, Error> {
+        Ok(calls.pen(self.session, PenAsk::Take).await? == PenState::Yours)
+    }
+
+    /// For those who must not type into nothing: what is typed reaches the board.
+    ///
+    /// # Errors
+    /// Why it would not: the hold is another's, or over, or somebody else has the pen.
+    pub(super) async fn must_type(&mut self) -> anyhow::Result<()> {
+        if let Some(why) = self.read_only.take() {
+            return Err(why.into());
+        }
+        if self.pen == Pen::Wanted && !self.has_pen(&self.at.connect().await?).await? {
+            let board = &self.board;
+            return Err(Failure {
+                what: format!("somebody else types on the console of {board}"),
+                code: TAKEN,
+                help: Some(format!(
+                    "see who with 'labctl board {board}'; take the pen with 'labctl console {board}', Ctrl-T f"
+                )),
+            }
+            .into());
+        }
+        Ok(())
     }
 
     /// Reads what there is.

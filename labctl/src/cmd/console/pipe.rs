@@ -21,9 +21,7 @@ pub(super) async fn run(console: &Console, at: &At) -> anyhow::Result<()> {
     }
     let from = console.since.unwrap_or(From::End);
     let mut link = Link::open(at, &console.board, from, console.pen()).await?;
-    if let Some(why) = link.read_only.take() {
-        return Err(why.into());
-    }
+    link.must_type().await?;
     let (mut input, mut output) = (stdin(), stdout());
     let (mut heard, mut typed) = (vec![0; PIECE], vec![0; PIECE]);
     let mut end = None::<Instant>;
@@ -40,7 +38,10 @@ pub(super) async fn run(console: &Console, at: &At) -> anyhow::Result<()> {
                     output.write_all(&heard[..read]).await?;
                     output.flush().await?;
                 }
-                Heard::Broken => drop(link.mend().await?),
+                Heard::Broken => {
+                    link.mend().await?;
+                    link.must_type().await?;
+                }
             },
             read = input.read(&mut typed), if end.is_none() && !console.read_only => match read? {
                 0 => end = Some(Instant::now() + console.linger.duration()),

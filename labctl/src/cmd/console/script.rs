@@ -26,9 +26,7 @@ pub(super) async fn run(
     let sends = steps.iter().any(|step| matches!(step, Step::Send(_)));
     let pen = if sends { console.pen() } else { protocol::console::Pen::Unwanted };
     let mut link = Link::open(at, &console.board, console.since.unwrap_or(From::End), pen).await?;
-    if let Some(why) = link.read_only.take().filter(|_| sends) {
-        return Err(why.into());
-    }
+    link.must_type().await?;
     let mut heard = Heard::default();
     let mut offset = link.offset;
     let mut matches = Vec::new();
@@ -72,7 +70,10 @@ async fn listen(link: &mut Link, heard: &mut Heard, out: &Output) -> anyhow::Res
                 stdout.flush()?;
             }
         }
-        link::Heard::Broken => drop(link.mend().await?),
+        link::Heard::Broken => {
+            link.mend().await?;
+            link.must_type().await?;
+        }
     }
     Ok(())
 }
@@ -85,7 +86,10 @@ fn late(index: usize, regex: &str, console: &Console, heard: &Heard) -> Failure 
         format!("; it printed:{instead}")
     };
     let (step, board, timeout) = (index + 1, &console.board, console.timeout);
-    Failure::not_in_time(format!(
-        "step {step}: {board} did not print '{regex}' within {timeout}{instead}"
-    ))
+    Failure::not_in_time(
+        format!("step {step}: {board} did not print '{regex}' within {timeout}{instead}"),
+        format!(
+            "give it longer with --timeout, or see all with 'labctl console {board} --history'"
+        ),
+    )
 }

@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
 use protocol::client::{self, Client};
-use protocol::console::{From, PenAsk, PenState};
+use protocol::console::{From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
-use protocol::text::Sanitiser;
+use protocol::text::{self, Sanitiser};
 use protocol::wire::Follow;
 use protocol::{Error, Span};
 use tokio::signal::unix::{SignalKind, signal};
@@ -70,6 +70,8 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
     out.say(format_args!("[{}: {escape}]", console.board));
     if let Some(why) = &link.read_only {
         out.say(format_args!("[read-only: {why}]"));
+    } else if console.pen() == Pen::Wanted && !link.has_pen(&calls).await? {
+        out.say("[somebody else types here: Ctrl-T p asks for the pen, Ctrl-T f takes it]");
     }
     let raw = Raw::enter()?;
     let mut session = Session {
@@ -284,7 +286,8 @@ fn notices(at: &At, board: BoardName) -> mpsc::Receiver<String> {
             let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
             if is_worth_telling(&entry.event) {
                 let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
-                if sender.send(format!("{who}{}", entry.event)).await.is_err() {
+                let event = text::plain(entry.event.to_string().as_bytes(), 200);
+                if sender.send(format!("{who}{event}")).await.is_err() {
                     return;
                 }
             }

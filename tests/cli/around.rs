@@ -1,0 +1,209 @@
+//! Colours, pipes, completion, manual pages, and the demo.
+
+use std::fs;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use lab_tests::lab::board;
+use lab_tests::patience::{soon, until};
+use lab_tests::programs;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::process::Command;
+
+use super::{Scene, said};
+
+#[tokio::test]
+async fn colours_are_used_when_they_are_wanted() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    for (variables, arguments, coloured) in [
+        (&[][..], &["boards"][..], false),
+        (&[("CLICOLOR_FORCE", "1")], &["boards"], true),
+        (&[("CLICOLOR_FORCE", "0")], &["boards"], false),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &["boards"], false),
+        (&[("NO_COLOR", "1")], &["boards", "--color", "always"], true),
+        (&[("CLICOLOR_FORCE", "1")], &["boards", "--color", "never"], false),
+        (&[("CLICOLOR_FORCE", "1")], &["boards", "--json"], false),
+        (&[("CLICOLOR_FORCE", "1")], &["board", "rpi9"], true),
+    ] {
+        let mut command = scene.labctl(arguments)?;
+        command.envs(variables.iter().copied());
+        let said = said(command).await?;
+        let text = said.out + &said.err;
+        assert_eq!(text.contains('\x1b'), coloured, "{variables:?} {arguments:?}: {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_has_read_enough_is_no_error() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    for arguments in [
+        &["boards"][..],
+        &["journal"],
+        &["journal", "--json"],
+        &["boards", "--json"],
+        &["board", "rpi4"],
+    ] {
+        let mut child = scene.labctl(arguments)?.spawn()?;
+        drop(child.stdout.take());
+        let output = soon(child.wait_with_output()).await??;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_others_write_does_nothing_to_the_terminal() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let bob = scene.lab.user("bob").await?;
+    let hostile = "\x1b]0;owned\x07\x1b[2J\u{9b}31mboo\u{202e}\r\nnext";
+    bob.reserve(protocol::hold::Ask { note: Some(hostile.to_owned()), ..board("rpi4") }).await?;
+    bob.note(lab_tests::lab::name("rpi4"), hostile.to_owned()).await?;
+    for arguments in
+        [&["boards"][..], &["board", "rpi4"], &["holds"], &["journal"], &["journal", "rpi4"]]
+    {
+        let said = scene.says(arguments).await?;
+        let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!said.out.contains(bad), "{arguments:?}: {:?}", said.out);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_shell_completes_the_names_of_the_boards_that_there_are() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4", "rpi5"]).await?;
+    let mut command = scene.labctl(&[])?;
+    command.env("COMPLETE", "bash");
+    let script = said(command).await?.out;
+    assert!(script.contains("complete "), "{script}");
+    // A lab on a machine that is busy with something else may not answer in time: then nothing is
+    // offered, and the next key asks again.
+    for wanted in [&["labctl", "power", "rp"][..], &["labctl", "run", "--class", ""]] {
+        let mut offered = String::new();
+        for _ in 0..20 {
+            let mut command = scene.labctl(&["--"])?;
+            command
+                .args(wanted)
+                .env("COMPLETE", "bash")
+                .env("_CLAP_COMPLETE_INDEX", (wanted.len() - 1).to_string())
+                .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+                .env("_CLAP_COMPLETE_SPACE", "true")
+                .env("_CLAP_IFS", "\n");
+            offered = said(command).await?.out;
+            if !offered.is_empty() {
+                break;
+            }
+        }
+        let offered: Vec<_> = offered.lines().collect();
+        assert_eq!(
+            offered,
+            if wanted.contains(&"power") { vec!["rpi4", "rpi5"] } else { vec!["rpi"] }
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_has_a_manual_page_with_the_text_of_its_help() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let folder = scene.lab.path("man");
+    let said = scene.says(&["man", &folder.display().to_string()]).await?;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for command in [
+        "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
+        "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
+    ] {
+        let page = fs::read_to_string(folder.join(format!("labctl-{command}.1")))?;
+        assert!(page.contains(".SH DESCRIPTION"), "{command}: {page}");
+    }
+    let page = fs::read_to_string(folder.join("labctl.1"))?;
+    assert!(page.contains("Exit status") && page.contains("held by another"), "{page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lab_that_says_nothing_is_not_waited_for_for_ever() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let socket = scene.lab.path("mute.sock");
+    let _listener = tokio::net::UnixListener::bind(&socket)?;
+    let mut child =
+        scene.labctl(&["boards"])?.env("LAB", format!("unix:{}", socket.display())).spawn()?;
+    // It gives up after 30 s, and until then it waits: no busy loop, no error of another kind.
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(200), child.wait()).await;
+    assert!(ended.is_err(), "{ended:?}");
+    child.kill().await?;
+    Ok(())
+}
+
+/// The process behind a socket.
+async fn process(socket: &std::path::Path) -> Result<Pid> {
+    let peer = UnixStream::connect(socket).await?.peer_cred()?;
+    Ok(Pid::from_raw(peer.pid().context("the kernel says")?))
+}
+
+#[tokio::test]
+async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    let folder = scene.lab.path("runtime");
+    fs::create_dir(&folder)?;
+    let demo = || -> Result<Command> {
+        let mut command = scene.labctl(&["demo"])?;
+        command.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
+        Ok(command)
+    };
+    let first = said(demo()?).await?;
+    let socket = folder.join("labd/demo.sock");
+    let labd = process(&socket).await?;
+    let second = said(demo()?).await;
+    let mut boards = scene.labctl(&["boards"])?;
+    boards.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
+    let boards = said(boards).await;
+    let same = process(&socket).await;
+    kill(labd, Signal::SIGTERM)?;
+    until(|| !socket.exists()).await?;
+    let (second, boards) = (second?, boards?);
+    assert_eq!(same?, labd, "no second one was started");
+    for said in [&first, &second] {
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.out.starts_with("BOARD") && said.out.contains("imx8-1"), "{said:?}");
+        assert!(said.err.contains("labctl reserve imx8-1"), "{said:?}");
+    }
+    assert!(boards.out.contains("imx8-1"), "labctl looks there by itself: {boards:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn labd_demo_prints_its_boards_and_ends_when_it_is_told_to() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    let socket = scene.lab.path("own.sock");
+    let mut labd = Command::new(programs::path("labd")?)
+        .arg("demo")
+        .arg("--socket")
+        .arg(&socket)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    until(|| socket.exists()).await?;
+    let mut printed = String::new();
+    let mut out = labd.stdout.take().context("piped")?;
+    soon(async {
+        while !printed.contains("Ctrl-C ends the lab.") {
+            let mut buffer = [0; 4096];
+            let read = out.read(&mut buffer).await?;
+            printed += &String::from_utf8_lossy(&buffer[..read]);
+            anyhow::ensure!(read > 0, "it ended: {printed}");
+        }
+        anyhow::Ok(())
+    })
+    .await??;
+    assert!(printed.starts_with("BOARD"), "{printed}");
+    kill(Pid::from_raw(labd.id().context("it runs")?.try_into()?), Signal::SIGTERM)?;
+    assert!(soon(labd.wait()).await??.success());
+    assert!(!socket.exists());
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Who may do what, and what the door says to those it does not know.
+
+use anyhow::Result;
+use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
+use lab_tests::patience::soon;
+use protocol::hold::Release;
+use protocol::power::PowerAsk;
+use protocol::user::Role;
+use protocol::wire::Follow;
+use protocol::{Error, Span};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+#[tokio::test]
+async fn each_role_may_do_what_it_may_and_no_more() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (guest, ada, root) =
+        (lab.viewer("guest").await?, lab.user("ada").await?, lab.admin().await?);
+    let no = |answer: Result<(), Error>| matches!(answer, Err(Error::NotAllowed { .. }));
+    let board_of = || name("rpi4");
+    assert!(no(guest.reserve(board("rpi4")).await.map(drop)), "a viewer does not hold");
+    assert!(no(guest.note(board_of(), "hi".to_owned()).await));
+    assert!(no(guest.power(board_of(), PowerAsk::On).await.map(drop)));
+    assert!(no(guest.type_at("rpi4").await.map(drop)));
+    guest.board(board_of()).await?;
+    guest.look_at("rpi4", protocol::console::From::Start).await?;
+    guest.outlet(board_of()).await?;
+    let breaking = || Release { number: None, breaking: Some("because".to_owned()) };
+    let hold = held(root.reserve(board("rpi4")).await?)?;
+    for person in [&guest, &ada] {
+        assert!(no(person.release(board_of(), breaking()).await.map(drop)));
+        assert!(no(person.reload().await.map(drop)));
+        assert!(no(person.verify().await.map(drop)));
+        assert!(no(person.rebuild().await.map(drop)));
+        assert!(no(person.import(Vec::new()).await.map(drop)));
+        assert!(no(person.follow(Follow::Export).await.map(drop)));
+    }
+    assert_eq!(root.release(board_of(), breaking()).await?.number, hold.number);
+    assert_eq!(guest.whoami().await?.role, Role::Viewer);
+    let refused = guest.reserve(board("rpi4")).await.unwrap_err();
+    assert_eq!(refused.to_string(), "guest may not hold boards: that takes the role 'user'");
+    Ok(())
+}
+
+/// What the door answers to these bytes.
+async fn answer(lab: &TestLab, bytes: &[u8]) -> Result<String> {
+    let mut stream = UnixStream::connect(lab.path("labd.sock")).await?;
+    let (mut read, mut write) = stream.split();
+    // It need not read all of it.
+    let asked = async { drop(write.write_all(bytes).await) };
+    let mut answer = Vec::new();
+    let answered = async { drop(read.read_to_end(&mut answer).await) };
+    soon(async { tokio::join!(asked, answered) }).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn whatever_comes_first_is_answered_in_words() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.socket()?;
+    for (bytes, told) in [
+        (&b"hello\n"[..], "this is a lab; the first line is 'lab VERSION call'"),
+        (b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n", "this is a lab; the first line"),
+        (b"\n", "this is a lab; the first line"),
+        (b"\xff\xfe\xfd\n", "the first line is not UTF-8"),
+        (b"lab\n", "the first line lacks its version"),
+        (b"lab one call\n", "the first line lacks its version"),
+        (b"lab 0 call\n", "this labd speaks 1 to 1, the client 0; update the client"),
+        (b"lab 1\n", "the first line asks for something unknown"),
+        (b"lab 1 dance\n", "the first line asks for something unknown"),
+        (b"lab 1 follow {\n", "what to follow is not understood: "),
+        (b"lab 1 follow {\"kind\":\"moon\"}\n", "what to follow is not understood: "),
+        (
+            b"lab 1 follow {\"kind\":\"console\",\"board\":\"rpi9\",\"from\":{\"kind\":\"end\"}}\n",
+            r#"no {"kind":"no-such","what":"board","name":"rpi9","near":"rpi4"}"#,
+        ),
+        (&b"x".repeat(100_000), "the first line is too long"),
+    ] {
+        let answer = answer(&lab, bytes).await?;
+        let line = bytes.escape_ascii().to_string();
+        assert!(answer.starts_with("no {") && answer.ends_with("}\n"), "{line:.50}: {answer}");
+        assert!(answer.contains(told), "{line:.50}: {answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_told_so_and_shown_out() -> Result<()> {
+    let (mut ours, theirs) = tokio::io::duplex(1024);
+    let lab = Plan::new("").open().await?;
+    let who = protocol::user::Who { name: "ada".parse()?, role: Role::User };
+    tokio::spawn(labd::rpc::listen::converse(lab.lab().clone(), who, theirs));
+    let mut answer = String::new();
+    soon(ours.read_to_string(&mut answer)).await??;
+    assert!(answer.contains("said nothing within 10 s"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_is_nonsense_costs_its_own_connection_only() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.socket()?;
+    let ada = lab.user("ada").await?;
+    for frame in [&b"\0\0\0\x05hello"[..], b"\xff\xff\xff\xff", b"\0\0\0\x02{}"] {
+        let said = answer(&lab, &[b"lab 1 call\n", frame].concat()).await?;
+        assert_eq!(said, "ok 1 1 {\"start\":0,\"session\":0}\n");
+    }
+    ada.board(name("rpi4")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_span_that_no_calendar_knows_is_cut_to_the_longest() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    let ask = protocol::hold::Ask { span: Some(Span(u64::MAX)), ..board("rpi4") };
+    let hold = held(ada.reserve(ask).await?)?;
+    assert_eq!(hold.until.since(hold.since), Span::hours(24));
+    let placed = ada.placed(hold.number, Span(u64::MAX)).await?;
+    assert_eq!(held(placed)?, hold);
+    Ok(())
+}
+
+/// What a program of another user's is told. Only root can be somebody else.
+fn as_nobody(lab: &TestLab) -> Result<Option<String>> {
+    if !nix::unistd::Uid::effective().is_root() {
+        return Ok(None);
+    }
+    use std::os::unix::process::CommandExt;
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(lab.path(""), open)?;
+    let labctl = lab.path("labctl");
+    std::fs::copy(lab_tests::programs::path("labctl")?, &labctl)?;
+    let output = std::process::Command::new(labctl)
+        .arg("doctor")
+        .env("LAB", format!("unix:{}", lab.path("labd.sock").display()))
+        .env("HOME", "/nonexistent")
+        .uid(65_534)
+        .gid(65_534)
+        .output()?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_told_whom_to_ask_and_who_is_known_has_their_role() -> Result<()> {
+    let lab = Plan::new(boards(&["rpi4"])).open().await?;
+    lab.socket()?;
+    if let Some(told) = as_nobody(&lab)? {
+        assert!(told.contains("this lab does not know you: ask its administrator"), "{told}");
+    }
+    let lab = Plan::new("access { viewer = nobody }").open().await?;
+    lab.socket()?;
+    if let Some(told) = as_nobody(&lab)? {
+        assert!(told.contains("you are nobody, with the role 'viewer'"), "{told}");
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What people do with a lab, told from the outside: one module per part of the story.
+
+#![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
+
+mod consoles;
+mod crashes;
+mod doors;
+mod handover;
+mod journal;
+mod keep;
+mod memory;
+mod power;
+mod queue;
+mod reload;
+mod reserve;
+mod setup;
+mod table;
+mod typing;
+
+use std::time::Duration;
+
+/// The middle one.
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

@@ -1,0 +1,188 @@
+//! Typing on consoles: one pen, and what is written down of it.
+
+use anyhow::Result;
+use lab_tests::follower::Follower;
+use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::patience::soon;
+use protocol::Error;
+use protocol::console::{From, PenAsk, PenState};
+use protocol::journal::{Entry, Event};
+
+fn typed(event: &Event) -> bool {
+    matches!(event, Event::Typed { .. })
+}
+
+/// What is typed next according to the timeline: by whom, and what.
+async fn next_typed(journal: &mut Follower) -> Result<(String, Option<String>, u64)> {
+    let Entry { who, event, .. } = journal.event(typed).await?;
+    let Event::Typed { text, bytes } = event else { unreachable!() };
+    Ok((who.map(|who| who.to_string()).unwrap_or_default(), text, bytes))
+}
+
+#[tokio::test]
+async fn only_who_has_the_pen_reaches_the_board() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut first = ada.type_at("rpi4").await?;
+    let mut second = ada.type_at("rpi4").await?;
+    second.type_in("nothing of this arrives").await?;
+    // Whatever was sent before the answer to this has been read.
+    assert_eq!(ada.pen(second.session(), PenAsk::Take).await?, PenState::InLine { position: 1 });
+    first.type_in("ls\r").await?;
+    assert_eq!(lab.board("rpi4").typed(3).await?, "ls\r");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_pen_is_asked_for_forced_and_handed_on() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let adas = ada.type_at("rpi4").await?;
+    let roots = root.look_at("rpi4", From::End).await?;
+    assert_eq!(root.pen(roots.session(), PenAsk::Take).await?, PenState::InLine { position: 1 });
+    let of = "ada".parse()?;
+    let asked = Event::PenAsked { session: roots.session(), of };
+    journal.event(|event| *event == asked).await?;
+    assert_eq!(root.pen(roots.session(), PenAsk::Take).await?, PenState::InLine { position: 1 });
+    let force = PenAsk::Force { reason: "it hangs".to_owned() };
+    assert_eq!(root.pen(roots.session(), force).await?, PenState::Yours);
+    let entry = journal.event(|event| matches!(event, Event::PenForced { .. })).await?;
+    assert_eq!(entry.who, Some("root".parse()?));
+    let (from, reason) = ("ada".parse()?, "it hangs".to_owned());
+    assert_eq!(entry.event, Event::PenForced { session: roots.session(), from, reason });
+    assert_eq!(root.pen(roots.session(), PenAsk::Drop).await?, PenState::NotYours);
+    let back = Event::PenTaken { session: adas.session() };
+    let entry = journal.event(|event| *event == back).await?;
+    assert_eq!(entry.who, Some("ada".parse()?), "who had it is the next in line");
+    adas.hang_up().await?;
+    journal.event(|event| matches!(event, Event::PenDropped { .. })).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_pen_is_for_who_holds_the_board() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, bob, guest) =
+        (lab.user("ada").await?, lab.user("bob").await?, lab.viewer("guest").await?);
+    let refused = ada.type_at("rpi4").await.err();
+    assert_eq!(refused, Some(Error::NotHeld { board: name("rpi4") }));
+    ada.reserve(board("rpi4")).await?;
+    let refused = bob.type_at("rpi4").await.err();
+    assert!(matches!(refused, Some(Error::HeldBy { .. })), "{refused:?}");
+    let refused = guest.type_at("rpi4").await.err();
+    assert!(matches!(refused, Some(Error::NotAllowed { .. })), "{refused:?}");
+    let look = bob.look_at("rpi4", From::End).await?;
+    for ask in [PenAsk::Take, PenAsk::Force { reason: "mine".to_owned() }] {
+        let refused = bob.pen(look.session(), ask).await.unwrap_err();
+        assert!(matches!(refused, Error::HeldBy { .. }), "{refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_typed_is_on_the_timeline_with_its_author_and_a_password_is_not() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let mut console = ada.type_at("rpi4").await?;
+    let board = lab.board("rpi4");
+
+    let echo = board.echo().await?;
+    console.type_in("uname").await?;
+    console.until("uname").await?;
+    console.type_in(" -a\r").await?;
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), Some("uname -a\\r".into()), 9));
+    drop(echo);
+
+    board.print("Password: ").await?;
+    console.until("Password: ").await?;
+    console.type_in("hunter2\r").await?;
+    board.typed(8).await?;
+    board.print("\r\nWelcome\r\n").await?;
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), None, 8));
+
+    let echo = board.echo().await?;
+    let mut roots = root.look_at("rpi4", From::End).await?;
+    root.pen(roots.session(), PenAsk::Force { reason: "my turn".to_owned() }).await?;
+    roots.type_in("id\r").await?;
+    assert_eq!(next_typed(&mut journal).await?, ("root".into(), Some("id\\r".into()), 3));
+    drop(echo);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_typed_stands_on_the_timeline_where_the_console_was() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let mut console = ada.type_at("rpi4").await?;
+    lab.board("rpi4").print("0123456789").await?;
+    console.until("9").await?;
+    ada.note(name("rpi4"), "ten bytes so far".to_owned()).await?;
+    let entry = journal.event(|event| matches!(event, Event::Noted { .. })).await?;
+    assert_eq!(entry.offset, Some(10));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_paste_arrives_whole_at_the_boards_own_pace() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 64; every = 1ms }");
+    let lab = Plan::new(paced).open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let paste: String = (0..4_000).map(|n| format!("{n}\n")).collect();
+    let mut console = ada.type_at("rpi4").await?;
+    console.type_in(&paste).await?;
+    let began = std::time::Instant::now();
+    drop(console);
+    let arrived = lab.board("rpi4").typed(paste.len()).await?;
+    assert!(arrived == paste);
+    let (least, took) = (paste.len() as u32 / 64 * 9 / 10, began.elapsed());
+    assert!(took > std::time::Duration::from_millis(1) * least, "{took:?} is too fast");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_before_leaving_arrives_though_the_board_talks_all_the_time() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let socket = lab.socket_of("ada", protocol::user::Role::User)?;
+    let talking = async {
+        loop {
+            lab.board("rpi4").print("blah\n").await?;
+            tokio::task::yield_now().await;
+        }
+    };
+    let coming_and_going = async {
+        for _ in 0..200 {
+            let what = protocol::wire::Follow::Console {
+                board: name("rpi4"),
+                from: From::End,
+                pen: protocol::console::Pen::Wanted,
+                stop_at_end: false,
+            };
+            let (mut flow, welcome) = protocol::client::follow(&socket, what).await?;
+            // Who was here before may not have been seen to leave yet.
+            soon(async {
+                while ada.pen(welcome.session, PenAsk::Take).await? != PenState::Yours {
+                    tokio::task::yield_now().await;
+                }
+                anyhow::Ok(())
+            })
+            .await??;
+            tokio::io::AsyncWriteExt::write_all(&mut flow, b"x").await?;
+        }
+        lab.board("rpi4").typed(200).await
+    };
+    tokio::select! {
+        never = talking => never,
+        typed = coming_and_going => typed.map(|typed| assert_eq!(typed, "x".repeat(200))),
+    }
+}

@@ -1,0 +1,132 @@
+//! The real daemon, which can be killed.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::address::Address;
+use protocol::client::Client;
+
+use crate::lab::{Ground, Plan};
+use crate::patience::{soon, until};
+use crate::programs;
+
+/// A daemon in a folder of its own. It is killed when this is dropped.
+pub struct Daemon {
+    ground: Ground,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts it, and waits until it answers.
+    ///
+    /// # Errors
+    /// The system's, or if it does not answer.
+    pub async fn start(plan: Plan) -> Result<Daemon> {
+        let ground = Ground::new(&plan).await?;
+        let child = spawn(&ground)?;
+        let daemon = Daemon { ground, child };
+        daemon.answers().await?;
+        Ok(daemon)
+    }
+
+    /// Its folder and its hardware.
+    pub fn ground(&mut self) -> &mut Ground {
+        &mut self.ground
+    }
+
+    /// Something in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.ground.path(name)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Address {
+        Address::Unix(self.path("labd.sock"))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its own user, who is an administrator.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn client(&self) -> Result<Client> {
+        Ok(soon(Client::connect(&self.address())).await??)
+    }
+
+    /// Kills it where it stands, and starts it again.
+    ///
+    /// # Errors
+    /// The system's, or if it does not answer.
+    pub async fn crash_and_restart(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        self.start_again().await
+    }
+
+    /// Tells it to end. How it ended.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn terminate(&mut self) -> Result<ExitStatus> {
+        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM)?;
+        let mut ended = None;
+        let child = &mut self.child;
+        until(|| {
+            ended = child.try_wait().ok().flatten();
+            ended.is_some()
+        })
+        .await
+        .context("labd does not end")?;
+        ended.context("it has ended")
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    /// The system's, or if it does not answer.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.ground.forget_lines();
+        self.child = spawn(&self.ground)?;
+        self.answers().await
+    }
+
+    async fn answers(&self) -> Result<()> {
+        soon(async {
+            while Client::connect(&self.address()).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .context("labd does not answer")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // If it has ended already, that is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(ground: &Ground) -> Result<Child> {
+    let child = Command::new(programs::path("labd")?)
+        .arg("--config")
+        .arg(ground.config())
+        .arg("--state")
+        .arg(ground.path("state"))
+        .arg("--socket")
+        .arg(ground.path("labd.sock"))
+        .env("LABD_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()?;
+    Ok(child)
+}

@@ -1,0 +1,116 @@
+//! Somebody at the lab's door.
+
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
+
+use anyhow::Result;
+use labd::lab::Lab;
+use labd::rpc::listen;
+use protocol::Error;
+use protocol::address::Address;
+use protocol::client::Client;
+use protocol::console::{From, Pen};
+use protocol::user::{Role, Who};
+use protocol::wire::{self, Follow, Purpose, Welcome};
+use tokio::io::BufReader;
+
+use crate::follower::{Follower, Stream};
+
+/// Somebody who calls the lab and follows what flows, as over a socket.
+pub struct Person {
+    lab: Weak<Lab>,
+    who: Who,
+    client: Client,
+}
+
+impl Deref for Person {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Person {
+    /// Comes to the lab.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn new(lab: &Arc<Lab>, name: &str, role: Role) -> Result<Person> {
+        let who = Who { name: name.parse()?, role };
+        let (stream, _) = dial(lab, &who, &Purpose::Call).await?;
+        let client = Client::over(stream, Address::Unix(name.into()));
+        Ok(Person { lab: Arc::downgrade(lab), who, client })
+    }
+
+    /// Follows something.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn follow(&self, what: Follow) -> Result<Follower, Error> {
+        let gone = || Error::Unreachable { address: "the lab".into(), why: "it is closed".into() };
+        let lab = self.lab.upgrade().ok_or_else(gone)?;
+        let (stream, welcome) = dial(&lab, &self.who, &Purpose::Follow(what)).await?;
+        Ok(Follower::new(stream, welcome))
+    }
+
+    /// Looks at a console.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn look_at(&self, board: &str, from: From) -> Result<Follower, Error> {
+        self.console(board, from, Pen::Unwanted).await
+    }
+
+    /// Looks at a console from now on, and wants to type.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn type_at(&self, board: &str) -> Result<Follower, Error> {
+        self.console(board, From::End, Pen::Wanted).await
+    }
+
+    async fn console(&self, board: &str, from: From, pen: Pen) -> Result<Follower, Error> {
+        let board = name(board)?;
+        self.follow(Follow::Console { board, from, pen, stop_at_end: false }).await
+    }
+
+    /// The timeline of a board, from its beginning on.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn journal(&self, board: &str) -> Result<Follower, Error> {
+        let board = Some(name(board)?);
+        self.follow(Follow::Journal { board, from: Some(1), tail: 0, stop_at_end: false }).await
+    }
+
+    /// Keeps a hold or a place, as long as what is returned is not dropped.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn keep(&self, number: u64) -> Result<Follower, Error> {
+        self.follow(Follow::Keep { number }).await
+    }
+}
+
+fn name<T: std::str::FromStr<Err: ToString>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error: T::Err| Error::Bad { why: error.to_string() })
+}
+
+/// Asks and is answered the first line, as on a socket.
+async fn dial(
+    lab: &Arc<Lab>,
+    who: &Who,
+    purpose: &Purpose,
+) -> Result<(BufReader<Box<dyn Stream>>, Welcome), Error> {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(listen::converse(lab.clone(), who.clone(), theirs));
+    let mut stream = BufReader::new(Box::new(ours) as Box<dyn Stream>);
+    let broke = |error: std::io::Error| Error::Unreachable {
+        address: "the lab".into(),
+        why: error.to_string(),
+    };
+    wire::ask(&mut stream, purpose).await.map_err(broke)?;
+    let welcome = wire::answer(&mut stream).await?;
+    Ok((stream, welcome))
+}
