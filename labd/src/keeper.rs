@@ -272,7 +272,7 @@ impl Shared {
             match job.next(told, seen, self.clock.now(), self.limits) {
                 Next::Tell(on) => {
                     let event = Event::PowerSent { to: Some(on).into() };
-                    self.try_to_write(self.write(None, event, Some(&job))).await;
+                    self.try_to_write(self.write(None, event, Some(&job))).await?;
                     match self.controller.speak(|| self.outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
                         Err(error) => trouble = Some(error),
@@ -290,7 +290,7 @@ impl Shared {
                 Next::Enter(step) => {
                     job = job.entering(step, self.clock.now());
                     (told, seen) = (false, Seen::Unclear);
-                    self.try_to_write(self.write_job(&job)).await;
+                    self.try_to_write(self.write_job(&job)).await?;
                 }
                 Next::Done => {
                     return self.write_end(Event::PowerDone { ask }).await;
@@ -335,7 +335,7 @@ impl Shared {
 
     /// Waits for the time of the next sweep, and looks.
     async fn watch(&self) {
-        while let Some(event) = self.unwritten() {
+        while let Some(event) = self.unwritten().filter(|_| !self.ledger.is_closed()) {
             sleep(LOOK.1).await;
             // If it fails it is remembered again; who asked was told the first time.
             let _ = self.write_end(event).await;
@@ -399,9 +399,19 @@ impl Shared {
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
     }
 
-    async fn try_to_write(&self, writing: impl Future<Output = Result<(), Error>>) {
-        if let Err(error) = writing.await {
-            tracing::error!(board = %self.board, %error, "a step is taken that is not on the timeline");
+    /// Writes a step down. If that fails the step is taken all the same; unless the lab is closed,
+    /// for then it is the next daemon's.
+    async fn try_to_write(
+        &self,
+        writing: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
+        match writing.await {
+            Err(error) if self.ledger.is_closed() => Err(error),
+            Err(error) => {
+                tracing::error!(board = %self.board, %error, "a step is taken that is not on the timeline");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

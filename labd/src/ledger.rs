@@ -300,6 +300,11 @@ impl Ledger {
         Some(recent.iter().skip(skip).take(most).cloned().collect())
     }
 
+    /// Whether it has been closed: nothing is written any more.
+    pub fn is_closed(&self) -> bool {
+        self.shared.queue.lock().closed
+    }
+
     /// Writes what is staged, and stops. Whatever is staged later is refused.
     pub fn close(&self) {
         self.shared.queue.lock().closed = true;
