@@ -1,0 +1,43 @@
+//! Somebody who waits; and the clients that a hold or a place may be tied to.
+
+use protocol::hold::Ask;
+use protocol::user::UserName;
+use protocol::{Span, Time};
+use serde::{Deserialize, Serialize};
+
+/// Somebody who waits; also what is written down of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Names the place.
+    pub number: u64,
+    /// Who.
+    pub who: UserName,
+    /// What they asked for.
+    pub ask: Ask,
+    /// Since when.
+    pub since: Time,
+    /// Its number, until something else of theirs is served: see [`queue::order`].
+    #[serde(default)]
+    pub(super) turn: u64,
+    #[serde(skip)]
+    pub(super) keepers: Keepers,
+}
+
+/// The clients that keep a hold or a place alive, if it is tied to any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Keepers {
+    pub(super) connected: u32,
+    /// Since when there is none.
+    pub(super) gone_since: Time,
+}
+
+impl Keepers {
+    pub(super) fn gives_up(self, grace: Option<Span>) -> Option<Time> {
+        let grace = grace.filter(|_| self.connected == 0)?;
+        Some(self.gone_since + grace)
+    }
+
+    pub(super) fn given_up(self, grace: Option<Span>, now: Time) -> bool {
+        self.gives_up(grace).is_some_and(|when| when <= now)
+    }
+}
