@@ -7,6 +7,7 @@
 pub mod cmd;
 pub mod exit;
 pub mod print;
+pub mod style;
 pub mod table;
 
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ use protocol::address::Address;
 use protocol::client::Client;
 
 use crate::cmd::Command;
-use crate::print::{Colour, Output};
+use crate::print::Output;
+use crate::style::Colour;
 
 /// Boards in a shared lab: hold them, switch them, type on their consoles.
 #[derive(Debug, Parser)]

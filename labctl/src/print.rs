@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::exit;
+use crate::style::{self, Colour, Style};
 use crate::table::Table;
 
 const SCHEMA: &str = "labctl/1";
@@ -32,45 +33,6 @@ struct Object<'a, T, L: ?Sized> {
     item: Option<&'a T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<&'a L>,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colour {
-    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// How a word stands out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// Good: free, on, open.
-    Good,
-    /// Worth a look: held, waiting.
-    Busy,
-    /// Wrong.
-    Bad,
-    /// Less important.
-    Faint,
-    /// The head of a table.
-    Head,
-}
-
-impl Style {
-    fn code(self) -> &'static str {
-        match self {
-            Style::Good => "32",
-            Style::Busy => "33",
-            Style::Bad => "31",
-            Style::Faint => "2",
-            Style::Head => "1",
-        }
-    }
 }
 
 /// Where a command prints to, and as what.
@@ -88,8 +50,8 @@ impl Output {
     pub fn new(json: bool, colour: Colour) -> Output {
         Output {
             json,
-            colour: colours(colour, &io::stdout()),
-            colour_errors: colours(colour, &io::stderr()),
+            colour: colour.suits(&io::stdout()),
+            colour_errors: colour.suits(&io::stderr()),
             width: io::stdout().is_terminal().then(terminal_width).flatten(),
             now: Zoned::now(),
         }
@@ -131,7 +93,7 @@ impl Output {
             let object = Object { schema: SCHEMA, kind, item: None::<&()>, items: Some(items) };
             return self.line(serde_json::to_string(&object)?);
         }
-        let text = table(self).render(self.width);
+        let text = table(self).render(self.width, self.colour);
         io::stdout().lock().write_all(text.as_bytes())
     }
 
@@ -205,11 +167,11 @@ impl Output {
 
     /// A word that stands out, if colours are used.
     pub fn paint(&self, word: impl fmt::Display, style: Style) -> String {
-        painted(self.colour, word, style)
+        style::paint(self.colour, word, style)
     }
 
     fn paint_error(&self, word: &str, style: Style) -> String {
-        painted(self.colour_errors, word, style)
+        style::paint(self.colour_errors, word, style)
     }
 
     /// An instant in the local time zone: `14:20`, `tomorrow 09:00`, `Mon 23 Nov 09:00`.
@@ -239,26 +201,6 @@ impl Output {
     /// What time it is, for countdowns.
     pub fn now(&self) -> Time {
         Time(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0))
-    }
-}
-
-fn painted(colour: bool, word: impl fmt::Display, style: Style) -> String {
-    if colour { format!("\x1b[{}m{word}\x1b[0m", style.code()) } else { word.to_string() }
-}
-
-/// NO_COLOR and TERM=dumb speak against colours, CLICOLOR_FORCE for them; else a terminal decides.
-fn colours(wish: Colour, stream: &impl IsTerminal) -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    match wish {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto if set("NO_COLOR") => false,
-        Colour::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0") => {
-            true
-        }
-        Colour::Auto => {
-            stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-        }
     }
 }
 

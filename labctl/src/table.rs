@@ -3,7 +3,7 @@
 use protocol::text::plain;
 use unicode_width::UnicodeWidthStr;
 
-use crate::print::{Output, Style};
+use crate::style::{Style, paint};
 
 /// A cell has at most so many characters.
 const LONGEST: usize = 1_000;
@@ -12,7 +12,6 @@ const LONGEST: usize = 1_000;
 pub struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
-    colour_head: Box<dyn Fn(&str) -> String>,
     /// Said in place of a table without rows.
     empty: String,
 }
@@ -20,20 +19,19 @@ pub struct Table {
 /// One cell: its text, and how it stands out.
 pub struct Cell {
     text: String,
-    painted: Option<String>,
+    style: Style,
 }
 
 impl Cell {
     /// A cell that stands out.
-    pub fn styled(output: &Output, text: impl ToString, style: Style) -> Cell {
-        let text = safe(text);
-        Cell { painted: Some(output.paint(&text, style)), text }
+    pub fn styled(text: impl ToString, style: Style) -> Cell {
+        Cell { text: safe(text), style }
     }
 }
 
 impl<T: ToString> From<T> for Cell {
     fn from(text: T) -> Cell {
-        Cell { text: safe(text), painted: None }
+        Cell::styled(text, Style::Plain)
     }
 }
 
@@ -44,10 +42,8 @@ fn safe(text: impl ToString) -> String {
 
 impl Table {
     /// A table with these columns; `empty` is what is said if it has no rows.
-    pub fn new(output: &Output, head: &[&'static str], empty: impl Into<String>) -> Table {
-        let bold = output.paint("\0", Style::Head);
-        let colour_head = Box::new(move |text: &str| bold.replace('\0', text));
-        Table { head: head.to_vec(), rows: Vec::new(), colour_head, empty: empty.into() }
+    pub fn new(head: &[&'static str], empty: impl Into<String>) -> Table {
+        Table { head: head.to_vec(), rows: Vec::new(), empty: empty.into() }
     }
 
     /// Adds a row: as many cells as there are columns.
@@ -56,7 +52,7 @@ impl Table {
     }
 
     /// The table as text, each line at most `width` wide.
-    pub fn render(&self, width: Option<usize>) -> String {
+    pub fn render(&self, width: Option<usize>, colour: bool) -> String {
         if self.rows.is_empty() {
             return format!("{}\n", self.empty);
         }
@@ -66,30 +62,24 @@ impl Table {
                 cells.chain([self.head[column].width()]).max().unwrap_or(0)
             })
             .collect();
-        let head: Vec<Cell> = self
-            .head
-            .iter()
-            .map(|text| Cell { text: (*text).to_owned(), painted: Some((self.colour_head)(text)) })
-            .collect();
+        let head = self.head.iter().map(|text| Cell::styled(text, Style::Head)).collect();
         let mut out = String::new();
         for row in [&head].into_iter().chain(&self.rows) {
-            push_row(&mut out, row, &widths, width);
+            push_row(&mut out, row, &widths, width, colour);
         }
         out
     }
 }
 
-fn push_row(out: &mut String, row: &[Cell], widths: &[usize], most: Option<usize>) {
+fn push_row(out: &mut String, row: &[Cell], widths: &[usize], most: Option<usize>, colour: bool) {
     let start = out.len();
     let mut used = 0;
     for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
         let is_last = index + 1 == row.len();
         let room = most.map_or(usize::MAX, |most| most.saturating_sub(used));
-        if is_last && cell.text.width() > room {
-            out.push_str(&cut(&cell.text, room));
-            break;
-        }
-        out.push_str(cell.painted.as_deref().unwrap_or(&cell.text));
+        let fits = !is_last || cell.text.width() <= room;
+        let text = if fits { cell.text.clone() } else { cut(&cell.text, room) };
+        out.push_str(&paint(colour, text, cell.style));
         if !is_last {
             let gap = width - cell.text.width() + 2;
             out.extend(std::iter::repeat_n(' ', gap));

@@ -5,7 +5,8 @@ use protocol::text::plain;
 
 use super::want;
 use crate::At;
-use crate::print::{Output, Style};
+use crate::print::Output;
+use crate::style::Style;
 
 /// Show everything about a board.
 #[derive(Debug, clap::Args)]

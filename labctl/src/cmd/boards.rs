@@ -7,7 +7,8 @@ use protocol::power::PowerState;
 use protocol::tags::TagExpr;
 
 use crate::At;
-use crate::print::{Output, Style};
+use crate::print::Output;
+use crate::style::Style;
 use crate::table::{Cell, Table};
 
 /// List the boards.
@@ -45,7 +46,7 @@ impl Boards {
 pub(super) fn table(out: &Output, boards: &[Board]) -> Table {
     let head =
         ["BOARD", "CLASS", "STATE", "POWER", "CONSOLE", "HELD BY", "UNTIL", "QUEUE", "LAST LINE"];
-    let mut table = Table::new(out, &head, "no board is like that; 'labctl boards' lists all");
+    let mut table = Table::new(&head, "no board is like that; 'labctl boards' lists all");
     for board in boards {
         let (who, until) = match &board.hold {
             Some(hold) => (hold.who.to_string(), out.time(hold.until)),
@@ -53,15 +54,15 @@ pub(super) fn table(out: &Output, boards: &[Board]) -> Table {
         };
         let queue = if board.waiting == 0 { "-".to_owned() } else { board.waiting.to_string() };
         let last = match &board.fault {
-            Some(fault) => Cell::styled(out, format!("! {fault}"), Style::Bad),
-            None => Cell::styled(out, &board.last_line, Style::Faint),
+            Some(fault) => Cell::styled(format!("! {fault}"), Style::Bad),
+            None => Cell::styled(&board.last_line, Style::Faint),
         };
         table.row([
             (&board.name).into(),
             (&board.class).into(),
-            state(out, board.state),
-            power(out, board.power),
-            console(out, board.console),
+            state(board.state),
+            power(board.power),
+            console(board.console),
             who.into(),
             until.into(),
             queue.into(),
@@ -71,30 +72,30 @@ pub(super) fn table(out: &Output, boards: &[Board]) -> Table {
     table
 }
 
-fn state(out: &Output, state: State) -> Cell {
+fn state(state: State) -> Cell {
     let style = match state {
         State::Free => Style::Good,
         State::Preparing | State::Held | State::Releasing => Style::Busy,
         State::Gone | State::Unknown => Style::Bad,
     };
-    Cell::styled(out, state, style)
+    Cell::styled(state, style)
 }
 
 /// A board's power.
-pub(super) fn power(out: &Output, power: PowerState) -> Cell {
+pub(super) fn power(power: PowerState) -> Cell {
     let style = match power {
         PowerState::On => Style::Good,
         PowerState::Off | PowerState::None => Style::Faint,
         PowerState::Unknown => Style::Bad,
     };
-    Cell::styled(out, power, style)
+    Cell::styled(power, style)
 }
 
-fn console(out: &Output, console: ConsoleState) -> Cell {
+fn console(console: ConsoleState) -> Cell {
     let style = match console {
         ConsoleState::Open => Style::Good,
         ConsoleState::None => Style::Faint,
         ConsoleState::Away | ConsoleState::Unknown => Style::Bad,
     };
-    Cell::styled(out, console, style)
+    Cell::styled(console, style)
 }

@@ -13,14 +13,14 @@ pub struct Classes {}
 impl Classes {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let classes = at.connect().await?.classes().await?;
-        out.list("classes", &classes, |out| table(out, &classes))?;
+        out.list("classes", &classes, |_| table(&classes))?;
         Ok(())
     }
 }
 
-fn table(out: &Output, classes: &[Class]) -> Table {
+fn table(classes: &[Class]) -> Table {
     let head = ["CLASS", "BOARDS", "FREE", "WAITING", "ATTRIBUTES"];
-    let mut table = Table::new(out, &head, "this lab has no classes");
+    let mut table = Table::new(&head, "this lab has no classes");
     for class in classes {
         let text = |value: &serde_json::Value| {
             value.as_str().map_or_else(|| value.to_string(), str::to_owned)

@@ -4,7 +4,8 @@ use protocol::Error;
 
 use crate::At;
 use crate::exit;
-use crate::print::{Output, Style};
+use crate::print::Output;
+use crate::style::Style;
 
 /// Look for what should be mended.
 #[derive(Debug, clap::Args)]

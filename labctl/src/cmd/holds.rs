@@ -28,11 +28,8 @@ impl Holds {
 }
 
 fn table(out: &Output, holds: &[Hold]) -> Table {
-    let mut table = Table::new(
-        out,
-        &["BOARD", "HELD BY", "SINCE", "UNTIL", "HOLD", "FOR"],
-        "nobody holds anything",
-    );
+    let mut table =
+        Table::new(&["BOARD", "HELD BY", "SINCE", "UNTIL", "HOLD", "FOR"], "nobody holds anything");
     for hold in holds {
         table.row([
             (&hold.board).into(),

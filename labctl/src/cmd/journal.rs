@@ -10,7 +10,8 @@ use tokio::io::AsyncReadExt;
 
 use super::want;
 use crate::At;
-use crate::print::{Output, Style};
+use crate::print::Output;
+use crate::style::Style;
 
 /// A sentence has at most so many characters.
 const LONGEST: usize = 1_000;

@@ -30,7 +30,7 @@ impl Queue {
 
 fn table(out: &Output, places: &[Place]) -> Table {
     let head = ["PLACE", "WHO", "WANTS", "SINCE", "NEXT IN LINE", "AT THE LATEST", "BECAUSE"];
-    let mut table = Table::new(out, &head, "nobody waits");
+    let mut table = Table::new(&head, "nobody waits");
     for place in places {
         let because = place
             .because
