@@ -34,6 +34,11 @@ pub trait Power {
         true
     }
 
+    /// What its user should know: that nobody has tried such a device yet.
+    fn caution(&self) -> Option<String> {
+        None
+    }
+
     /// Names the device behind the outlet. Outlets of one controller are spoken to one at a time.
     fn controller(&self) -> String;
 }
@@ -93,6 +98,10 @@ macro_rules! drivers {
 
             fn can_tell(&self) -> bool {
                 match self { $(Outlet::$name(driver) => driver.can_tell(),)* }
+            }
+
+            fn caution(&self) -> Option<String> {
+                match self { $(Outlet::$name(driver) => driver.caution(),)* }
             }
 
             fn controller(&self) -> String {

@@ -314,6 +314,14 @@ impl Shared {
         self.mark.touch();
     }
 
+    fn note_break(&self, who: UserName, sent: io::Result<()>) {
+        let event = match sent {
+            Ok(()) => Event::Break,
+            Err(error) => Event::Noted { text: format!("a BREAK could not be sent: {error}") },
+        };
+        self.note(Some(who), event);
+    }
+
     fn pen_dropped(&self, session: u64, who: &UserName, next: Option<u64>) {
         self.note(Some(who.clone()), Event::PenDropped { session });
         let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.who.clone())));
@@ -408,10 +416,11 @@ impl Task {
         let (mut pending, mut under): (Vec<u8>, Option<u64>) = (Vec::new(), None);
         let mut fence = self.line.fence.subscribe();
         let mut may_write = Instant::now();
+        let mut broken: Option<(UserName, Instant)> = None;
         loop {
             let paused = may_write > Instant::now();
             let piece = &pending[..pending.len().min(self.pace.bytes)];
-            let piece = if paused { &[][..] } else { piece };
+            let piece = if paused || broken.is_some() { &[][..] } else { piece };
             tokio::select! {
                 turn = turn(port.as_mut(), &mut buffer, piece) => match turn {
                     Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
@@ -422,14 +431,21 @@ impl Task {
                     }
                     Err(error) => return error.to_string(),
                 },
-                Some(Input { who, hold, what }) = self.typed.recv(), if pending.is_empty() => match what {
+                Some(Input { who, hold, what }) = self.typed.recv(), if pending.is_empty() && broken.is_none() => match what {
                     _ if self.line.is_over(hold) => {}
                     What::Bytes(bytes) => {
                         self.note_all(|journal, now| journal.type_in(who, &bytes, now));
                         (pending, under) = (bytes, hold);
                     }
-                    What::Break(span) => self.send_break(port.as_mut(), who, span).await,
+                    What::Break(span) => match port.set_break(true) {
+                        Ok(()) => broken = Some((who, Instant::now() + span.duration())),
+                        Err(error) => self.line.note_break(who, Err(error)),
+                    },
                 },
+                Some(who) = end_of(&broken) => {
+                    broken = None;
+                    self.line.note_break(who, port.set_break(false));
+                }
                 _ = fence.changed() => if self.line.is_over(under) { pending.clear() },
                 () = sleep_until(may_write), if paused && !pending.is_empty() => {}
                 () = self.journal.due() => self.note_all(Typed::settle),
@@ -451,28 +467,22 @@ impl Task {
         self.note_all(|journal, _| journal.printed(bytes));
     }
 
-    async fn send_break(&mut self, port: &mut dyn Port, who: UserName, span: Span) {
-        let sent = async {
-            port.set_break(true)?;
-            poll_fn(|context| Pin::new(&mut *port).poll_flush(context)).await?;
-            sleep(span.duration()).await;
-            port.set_break(false)?;
-            poll_fn(|context| Pin::new(&mut *port).poll_flush(context)).await
-        };
-        match sent.await {
-            Ok(()) => self.line.note(Some(who), Event::Break),
-            Err(error) => {
-                let text = format!("a BREAK could not be sent: {error}");
-                self.line.note(Some(who), Event::Noted { text });
-            }
-        }
-    }
-
     /// Lets the journal of what is typed see something, and writes down what it has finished.
     fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(UserName, Event)>) {
         for (who, event) in see(&mut self.journal, Instant::now()) {
             self.line.note(Some(who), event);
         }
+    }
+}
+
+/// Returns when a BREAK is to end, and whose it is; never, if there is none.
+async fn end_of(broken: &Option<(UserName, Instant)>) -> Option<UserName> {
+    match broken {
+        Some((who, end)) => {
+            sleep_until(*end).await;
+            Some(who.clone())
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -11,6 +11,7 @@ use protocol::user::Who;
 use super::Lab;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
+use crate::power::Power;
 use crate::rules::access::{self, Verb};
 
 /// The longest note.
@@ -59,6 +60,9 @@ impl Lab {
                 && let Some(fault) = keeper.detail().fault
             {
                 found.push(format!("{name}: its outlet: {fault}"));
+            }
+            if let Some(caution) = board.config.outlet.as_ref().and_then(Power::caution) {
+                found.push(format!("{name}: its outlet: {caution}"));
             }
         }
         Ok(found)

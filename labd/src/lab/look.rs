@@ -35,6 +35,12 @@ impl Lab {
         changed.into_iter().map(|board| row(board, &remembered.book)).collect()
     }
 
+    /// Every board, and whether something is wrong with it.
+    pub(super) fn faults(&self) -> Vec<(BoardName, bool)> {
+        let boards = self.boards_now();
+        boards.iter().map(|(name, board)| (name.clone(), fault(board).is_some())).collect()
+    }
+
     /// Everything about one board.
     ///
     /// # Errors
@@ -104,10 +110,6 @@ impl Lab {
 
 fn row(board: &Board, book: &Book) -> board::Board {
     let name = &board.config.name;
-    let outlet = board.keeper.as_ref().map(|keeper| keeper.detail());
-    let (console, console_fault) =
-        board.line.as_ref().map_or((ConsoleState::None, None), |line| line.state());
-    let power_fault = outlet.as_ref().and_then(|outlet| outlet.fault.clone());
     board::Board {
         name: name.clone(),
         class: board.config.class.clone(),
@@ -115,9 +117,16 @@ fn row(board: &Board, book: &Book) -> board::Board {
         state: book.state(name),
         hold: book.hold_of(name).cloned(),
         waiting: book.waiting_for(name),
-        power: outlet.map_or(PowerState::None, |outlet| outlet.state),
-        console,
+        power: board.keeper.as_ref().map_or(PowerState::None, |keeper| keeper.detail().state),
+        console: board.line.as_ref().map_or(ConsoleState::None, |line| line.state().0),
         last_line: board.line.as_ref().map(|line| line.last_line()).unwrap_or_default(),
-        fault: board.trouble.lock().clone().or(power_fault).or(console_fault),
+        fault: fault(board),
     }
+}
+
+/// What is wrong with a board: its last clean-up, its outlet, its console.
+fn fault(board: &Board) -> Option<String> {
+    let outlet = || board.keeper.as_ref().and_then(|keeper| keeper.detail().fault);
+    let console = || board.line.as_ref().and_then(|line| line.state().1);
+    board.trouble.lock().clone().or_else(outlet).or_else(console)
 }

@@ -105,7 +105,6 @@ impl Lab {
             .err()
             .map(|failed| format!("its setup script failed on release: {failed}"))
             .or_else(|| power.err().map(|error| format!("its power on release: {error}")));
-        self.book.lock().book.set_faulty(&hold.board, trouble.is_some());
         *board.trouble.lock() = trouble;
         let decision = self.decide_with(
             None,

@@ -25,8 +25,13 @@ impl Lab {
     /// [`Error::Setup`], [`Error::CannotRecord`].
     pub async fn reserve(self: &Arc<Self>, who: &Who, ask: Ask) -> Result<Placed, Error> {
         access::may(who, Verb::Hold)?;
+        let faulty =
+            if matches!(ask.want, Want::Board { .. }) { Vec::new() } else { self.faults() };
         let decision = self
-            .decide(Some(&who.name), |book, now| book.reserve(&who.name, ask, now))
+            .decide(Some(&who.name), |book, now| {
+                faulty.iter().for_each(|(board, faulty)| book.set_faulty(board, *faulty));
+                book.reserve(&who.name, ask, now)
+            })
             .map_err(|error| self.with_nearest(error))?;
         let (done, chores) = decision.settled().await?;
         match done.into_iter().next() {
@@ -77,13 +82,14 @@ impl Lab {
     /// Makes the caller's hold last until `span` from now, if that is later.
     ///
     /// # Errors
-    /// [`Error::NotHeld`], [`Error::HeldBy`], [`Error::OthersWait`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::NotHeld`], [`Error::HeldBy`], [`Error::OthersWait`], [`Error::CannotRecord`].
     pub async fn extend(
         self: &Arc<Self>,
         who: &Who,
         board: &BoardName,
         span: Span,
     ) -> Result<Hold, Error> {
+        access::may(who, Verb::Hold)?;
         self.find(board)?;
         let decision =
             self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
@@ -104,6 +110,7 @@ impl Lab {
         board: &BoardName,
         to: &UserName,
     ) -> Result<Hold, Error> {
+        access::may(who, Verb::Hold)?;
         self.find(board)?;
         let decision =
             self.decide(Some(&who.name), |book, now| book.give(board, &who.name, to, now))?;

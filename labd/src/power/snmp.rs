@@ -61,11 +61,6 @@ impl SnmpPower {
         Some(SnmpPower { agent: agent?, profile: profile?, index: index? })
     }
 
-    /// The profile's name, if nobody has said yet that it works.
-    pub fn unproven(&self) -> Option<&'static str> {
-        (self.profile.proof == Proof::Unproven).then_some(self.profile.name)
-    }
-
     /// What a fault means for this outlet, and what its reader can do.
     fn error(&self, fault: Fault) -> Error {
         let device = self.to_string();
@@ -142,6 +137,13 @@ impl Power for SnmpPower {
                     self.profile.name
                 ),
             },
+        })
+    }
+
+    fn caution(&self) -> Option<String> {
+        let name = self.profile.name;
+        (self.profile.proof == Proof::Unproven).then(|| {
+            format!("the profile '{name}' rests on one source: see for yourself that it switches, and say so")
         })
     }
 

@@ -77,13 +77,13 @@ impl service::Lab for Caller {
     }
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
-        if !identity::is_known(&to, &self.lab.config().access) {
-            return Err(Error::NoSuch {
-                what: "user".to_owned(),
-                name: to.to_string(),
-                near: None,
-            });
-        }
+        let known = identity::of_name(&to, &self.lab.config().access);
+        let known = known.ok_or_else(|| Error::NoSuch {
+            what: "user".to_owned(),
+            name: to.to_string(),
+            near: None,
+        })?;
+        access::may(&known, Verb::Hold)?;
         self.lab.give(&self.who, &board, &to).await
     }
 

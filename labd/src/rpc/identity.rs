@@ -17,19 +17,28 @@ pub fn of_peer(peer: &UCred, access: &Access) -> Option<Who> {
     let uid = Uid::from_raw(peer.uid());
     let user = User::from_uid(uid).ok().flatten();
     let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
-    let name: UserName = name.parse().ok()?;
-    if uid.is_root() || uid == Uid::effective() {
+    known(name.parse().ok()?, Some(uid), user, access)
+}
+
+/// Who somebody of that name is here; none if neither the system nor the configuration knows them, or
+/// they have no role.
+pub fn of_name(name: &UserName, access: &Access) -> Option<Who> {
+    let user = User::from_name(name.as_str()).ok().flatten();
+    let named = |principal: &Principal| *principal == Principal::User(name.to_string());
+    let is_configured =
+        [&access.admin, &access.user, &access.viewer].into_iter().flatten().any(named);
+    if user.is_none() && !is_configured {
+        return None;
+    }
+    known(name.clone(), user.as_ref().map(|user| user.uid), user, access)
+}
+
+fn known(name: UserName, uid: Option<Uid>, user: Option<User>, access: &Access) -> Option<Who> {
+    if uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective()) {
         return Some(Who { name, role: Role::Admin });
     }
     let groups = user.map(|user| groups(&user)).unwrap_or_default();
     role(&name, &groups, access).map(|role| Who { name, role })
-}
-
-/// Whether the system knows somebody of that name, or the configuration does.
-pub fn is_known(name: &UserName, access: &Access) -> bool {
-    let named = |principal: &Principal| *principal == Principal::User(name.to_string());
-    [&access.admin, &access.user, &access.viewer].into_iter().flatten().any(named)
-        || User::from_name(name.as_str()).is_ok_and(|user| user.is_some())
 }
 
 fn groups(user: &User) -> Vec<String> {

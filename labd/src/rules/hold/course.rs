@@ -43,8 +43,8 @@ impl Book {
         }
     }
 
-    /// What time does: drops what nobody keeps, warns, ends what is over, and serves boards that
-    /// have come or changed to those who wait for them.
+    /// What time does: drops what nobody keeps, warns, ends what is over, serves boards that have come
+    /// or changed to those who wait for them, and drops who waits for boards that have gone.
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
         let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.ask.grace, now);
         // First, so that no board goes to somebody whose place is given up.
@@ -58,11 +58,24 @@ impl Book {
             done.extend(self.tick_board(&board, now));
         }
         if mem::take(&mut self.unserved) {
+            done.extend(self.drop_hopeless());
             for board in self.boards_that(|slot| slot.stage == Stage::Free) {
                 done.extend(self.serve(&board, now));
             }
         }
         done
+    }
+
+    /// Nobody waits for boards that there are none of.
+    fn drop_hopeless(&mut self) -> Vec<Done> {
+        let hopeless: Vec<_> = self
+            .queue
+            .iter()
+            .filter(|waiting| self.boards_for(&waiting.ask.want).next().is_none())
+            .map(|waiting| (waiting.number, waiting.who.clone()))
+            .collect();
+        self.queue.retain(|waiting| !hopeless.iter().any(|(number, _)| *number == waiting.number));
+        hopeless.into_iter().map(|(place, who)| Done::Unqueued { place, who }).collect()
     }
 
     /// When [`Book::tick`] has something to do next.

@@ -31,6 +31,7 @@ impl Book {
             return Err(held_by(hold));
         }
         self.boards.remove(board);
+        self.unserved = true;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ pub struct Waiting {
     pub ask: Ask,
     /// Since when.
     pub since: Time,
-    /// Its number, until something else of theirs is served: see [`queue::order`].
+    /// Its number, until something else of theirs is served: see [`crate::rules::queue::order`].
     #[serde(default)]
     pub(super) turn: u64,
     #[serde(skip)]

@@ -412,6 +412,13 @@ impl Promises {
                 done.push(Done::Ending { hold });
             }
         }
+        for wish in self.wishes.clone() {
+            let hopeless = !self.boards.keys().any(|board| self.meets(board, &wish.ask.want));
+            if self.changed && hopeless {
+                self.wishes.retain(|other| other.number != wish.number);
+                done.push(Done::Unqueued { place: wish.number, who: wish.who });
+            }
+        }
         for board in self.boards.keys().cloned().collect::<Vec<_>>() {
             if self.changed && self.boards[&board].hold.is_none() {
                 done.extend(self.serve(&board));
