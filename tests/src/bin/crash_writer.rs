@@ -5,7 +5,7 @@
 //! disk. Ends after N entries of each writer.
 //!
 //! `crash-writer trace LOG FOLDER N`: runs the former under ptrace, and writes to LOG what it does to
-//! files and when it acknowledges what, one [`Op`] a line.
+//! files and when it acknowledges what, one [`lab_tests::op::Op`] a line.
 
 use std::io::{self, BufRead, Write as _};
 use std::path::Path;
