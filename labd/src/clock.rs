@@ -21,7 +21,14 @@ enum Kind {
     /// The machine's.
     Machine(Arc<Mutex<Anchor>>),
     /// One that stands still until a test moves it.
-    Hand(Arc<watch::Sender<Time>>),
+    Hand(Arc<watch::Sender<Hand>>),
+}
+
+/// A clock moved by hand: what it shows, and how far it was moved in all.
+#[derive(Debug, Clone, Copy)]
+struct Hand {
+    lab: Time,
+    moved: Time,
 }
 
 /// What the lab's clock showed at one instant of the machine's uptime.
@@ -47,7 +54,7 @@ impl Clock {
 
     /// A clock that shows `start` until [`Clock::advance`] moves it.
     pub fn by_hand(start: Time) -> Clock {
-        Clock(Kind::Hand(Arc::new(watch::channel(start).0)))
+        Clock(Kind::Hand(Arc::new(watch::channel(Hand { lab: start, moved: Time(0) }).0)))
     }
 
     /// What it shows.
@@ -57,14 +64,25 @@ impl Clock {
                 let anchor = *anchor.lock();
                 anchor.lab.shifted(uptime() as i64 - anchor.uptime as i64)
             }
-            Kind::Hand(now) => *now.borrow(),
+            Kind::Hand(hand) => hand.borrow().lab,
+        }
+    }
+
+    /// How long the machine has been running: for what must take so long and no longer, whatever is
+    /// done to the clock meanwhile.
+    pub fn steady(&self) -> Time {
+        match &self.0 {
+            Kind::Machine(_) => Time(uptime()),
+            Kind::Hand(hand) => hand.borrow().moved,
         }
     }
 
     /// Moves a clock that is moved by hand; a machine's is not impressed.
     pub fn advance(&self, span: Span) {
-        if let Kind::Hand(now) = &self.0 {
-            now.send_modify(|now| *now = *now + span);
+        if let Kind::Hand(hand) = &self.0 {
+            hand.send_modify(|hand| {
+                *hand = Hand { lab: hand.lab + span, moved: hand.moved + span }
+            });
         }
     }
 
@@ -76,10 +94,26 @@ impl Clock {
                     tokio::time::sleep(STRETCH.min(when.since(self.now()).duration())).await;
                 }
             }
-            Kind::Hand(now) => {
-                let mut now = now.subscribe();
+            Kind::Hand(hand) => {
+                let mut hand = hand.subscribe();
                 // The sender lives as long as `self`.
-                let _ = now.wait_for(|now| *now >= when).await;
+                let _ = hand.wait_for(|hand| hand.lab >= when).await;
+            }
+        }
+    }
+
+    /// Returns when [`Clock::steady`] shows `when` or later.
+    pub async fn until_steady(&self, when: Time) {
+        match &self.0 {
+            Kind::Machine(_) => {
+                while self.steady() < when {
+                    tokio::time::sleep(STRETCH.min(when.since(self.steady()).duration())).await;
+                }
+            }
+            Kind::Hand(hand) => {
+                let mut hand = hand.subscribe();
+                // The sender lives as long as `self`.
+                let _ = hand.wait_for(|hand| hand.moved >= when).await;
             }
         }
     }
@@ -102,7 +136,7 @@ impl Clock {
                 let mut anchor = anchor.lock();
                 anchor.lab = anchor.lab.shifted(ms);
             }
-            Kind::Hand(now) => now.send_modify(|now| *now = now.shifted(ms)),
+            Kind::Hand(hand) => hand.send_modify(|hand| hand.lab = hand.lab.shifted(ms)),
         }
     }
 
@@ -156,6 +190,16 @@ mod tests {
         assert!(!waiting.is_finished());
         clock.advance(Span(1));
         waiting.await.expect("the waiter returns");
+    }
+
+    #[tokio::test]
+    async fn what_takes_its_time_does_not_care_that_the_clock_is_set() {
+        let clock = Clock::by_hand(Time(1_000));
+        let end = clock.steady() + Span(500);
+        clock.shift(3_600_000);
+        assert_eq!((clock.now(), clock.steady()), (Time(3_601_000), Time(0)));
+        clock.advance(Span(500));
+        clock.until_steady(end).await;
     }
 
     #[test]

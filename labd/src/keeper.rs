@@ -36,6 +36,21 @@ pub fn job_key(board: &BoardName) -> String {
     format!("job/{board}")
 }
 
+/// The key under which it is written down how a board's outlet was last seen.
+pub fn seen_key(board: &BoardName) -> String {
+    format!("power/{board}")
+}
+
+/// What is known of a board's power from the daemon's last run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// The job that was in hand; it is finished first.
+    pub job: Option<Job>,
+    /// How the outlet was seen last. Nobody is shown that; but if it stands otherwise now, the
+    /// timeline says so.
+    pub seen: PowerState,
+}
+
 /// A board's keeper. Dropping the last handle ends its task after the job in hand.
 pub struct Keeper {
     shared: Arc<Shared>,
@@ -60,6 +75,8 @@ struct Shared {
 struct State {
     seen: PowerState,
     seen_at: Option<Time>,
+    /// As the timeline has it.
+    written: PowerState,
     fault: Option<String>,
     job: Option<Pending>,
     queue: VecDeque<Pending>,
@@ -100,16 +117,11 @@ pub struct Ground {
 }
 
 impl Keeper {
-    /// Starts the task that owns `outlet`. `unfinished` is the job that was in hand when the daemon
-    /// last ran; it is finished first.
-    pub fn start(
-        board: BoardName,
-        outlet: Outlet,
-        unfinished: Option<Job>,
-        ground: Ground,
-    ) -> Keeper {
+    /// Starts the task that owns `outlet`.
+    pub fn start(board: BoardName, outlet: Outlet, known: Known, ground: Ground) -> Keeper {
         let Ground { ledger, clock, mark, recording, controllers, limits, sweep } = ground;
-        let queue = unfinished
+        let queue = known
+            .job
             .map(|job| Pending {
                 ask: job.ask,
                 who: None,
@@ -129,7 +141,7 @@ impl Keeper {
             clock,
             mark,
             recording,
-            state: Mutex::new(State { queue, ..State::default() }),
+            state: Mutex::new(State { queue, written: known.seen, ..State::default() }),
             asked: Notify::new(),
         });
         let (alive, mut ended) = oneshot::channel();
@@ -260,7 +272,7 @@ impl Shared {
         who: Option<UserName>,
         from: Option<Job>,
     ) -> Result<(), Error> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut job = from.map_or(Job::new(ask, now), |job| job.entering(job.step, now));
         self.write(who, Event::PowerAsked { ask }, Some(&job)).await?;
         self.state.lock().unwritten = None;
@@ -269,7 +281,7 @@ impl Shared {
         let mut pause = LOOK.0;
         let mut trouble = None;
         loop {
-            match job.next(told, seen, self.clock.now(), self.limits) {
+            match job.next(told, seen, self.clock.steady(), self.limits) {
                 Next::Tell(on) => {
                     let event = Event::PowerSent { to: Some(on).into() };
                     self.try_to_write(self.write(None, event, Some(&job))).await?;
@@ -286,9 +298,9 @@ impl Shared {
                     pause = self.back_off(pause).await;
                     seen = self.look_for(&mut trouble).await;
                 }
-                Next::Rest(until) => self.clock.until(until).await,
+                Next::Rest(until) => self.clock.until_steady(until).await,
                 Next::Enter(step) => {
-                    job = job.entering(step, self.clock.now());
+                    job = job.entering(step, self.clock.steady());
                     (told, seen) = (false, Seen::Unclear);
                     self.try_to_write(self.write_job(&job)).await?;
                 }
@@ -367,17 +379,28 @@ impl Shared {
         self.state.lock().unwritten.clone()
     }
 
-    /// Asks the outlet, remembers the answer, and writes it down if it is another than before.
+    /// Asks the outlet, remembers the answer, and writes it down if the timeline has another. That an
+    /// outlet is between the two while it obeys goes without saying.
     async fn look(&self) -> Result<PowerState, power::Error> {
         let answer = self.controller.speak(|| self.outlet.get()).await;
         let seen = answer.as_ref().map_or(PowerState::Unknown, |on| (*on).into());
-        let changed = {
+        let (changed, news) = {
             let mut state = self.state.lock();
             state.seen_at = Some(self.clock.now());
-            std::mem::replace(&mut state.seen, seen) != seen
+            let changed = std::mem::replace(&mut state.seen, seen) != seen;
+            let obeys = seen == PowerState::Unknown && state.job.is_some();
+            let news = !obeys && std::mem::replace(&mut state.written, seen) != seen;
+            (changed, news)
         };
+        if news {
+            let write = Write::put(seen_key(&self.board), &seen);
+            drop(self.ledger.stage(self.draft(
+                None,
+                Event::PowerSeen { state: seen },
+                vec![write],
+            )));
+        }
         if changed {
-            drop(self.ledger.stage(self.draft(None, Event::PowerSeen { state: seen }, Vec::new())));
             self.mark.touch();
         }
         answer.map(PowerState::from)

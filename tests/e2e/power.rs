@@ -227,3 +227,24 @@ async fn what_an_earlier_holder_asked_for_and_was_not_begun_is_not_done_to_the_n
     assert!(lab.outlet("rpi4").is_on());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_restart_tells_which_power_has_changed_meanwhile_and_only_that() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4", "rpi5"]).await?;
+    lab.settled().await?;
+    lab.outlet("rpi5").switch_on_by_hand()?;
+    let lab = lab.restart().await?;
+    lab.settled().await?;
+    let ada = lab.user("ada").await?;
+    ada.outlet(name("rpi4")).await?;
+    ada.outlet(name("rpi5")).await?;
+    ada.note(name("rpi4"), "looked".to_owned()).await?;
+    ada.note(name("rpi5"), "looked".to_owned()).await?;
+    let noted = |event: &Event| matches!(event, Event::Noted { .. });
+    let seen = |entries: Vec<protocol::journal::Entry>| sentences(&entries);
+    let same = ada.journal("rpi4").await?.entries_until(noted).await?;
+    assert_eq!(seen(same), ["power was seen to be off"], "once, before the restart");
+    let other = ada.journal("rpi5").await?.entries_until(noted).await?;
+    assert_eq!(seen(other), ["power was seen to be off", "power was seen to be on"]);
+    Ok(())
+}

@@ -52,6 +52,14 @@ impl TestOutlet {
         orders.lines().map(str::to_owned).collect()
     }
 
+    /// Somebody switches it on by hand.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn switch_on_by_hand(&self) -> Result<()> {
+        Ok(fs::write(self.file("power"), "on\n")?)
+    }
+
     /// Its controller does not answer any more.
     ///
     /// # Errors

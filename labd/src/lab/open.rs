@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use protocol::board::BoardName;
 use protocol::hold::Ended;
 use protocol::journal::Event;
+use protocol::power::PowerState;
 use protocol::{Error, Span};
 use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
@@ -22,7 +23,7 @@ use crate::console::line::{self, Line};
 use crate::journal::recording::Recording;
 use crate::journal::{Changes, Mark};
 use crate::keeper::controller::Controllers;
-use crate::keeper::{self, Keeper};
+use crate::keeper::{self, Keeper, Known};
 use crate::ledger::Write;
 use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
@@ -140,11 +141,14 @@ impl Lab {
 
     fn raise_boards(&self) -> Result<(), Failure> {
         let jobs: HashMap<String, Job> = self.memory.scan("job/")?.into_iter().collect();
+        let seen: HashMap<String, PowerState> = self.memory.scan("power/")?.into_iter().collect();
         let config = self.config();
         let mut boards = BTreeMap::new();
         for board in &config.boards {
-            let job = jobs.get(board.name.as_str()).copied();
-            boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, job)?));
+            let name = board.name.as_str();
+            let seen = seen.get(name).copied().unwrap_or_default();
+            let known = Known { job: jobs.get(name).copied(), seen };
+            boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, known)?));
         }
         *self.boards.write() = Arc::new(boards);
         Ok(())
@@ -157,7 +161,7 @@ impl Lab {
         lab: &Config,
         config: &BoardConfig,
         before: Option<&Board>,
-        unfinished: Option<Job>,
+        known: Known,
     ) -> Result<Board, Failure> {
         let config = &unchanged(config, before.map(|board| &board.config));
         let name = &config.name;
@@ -168,14 +172,7 @@ impl Lab {
         };
         Ok(Board {
             line: self.raise_line(config, before, &mark, recording.as_ref()),
-            keeper: self.raise_keeper(
-                &lab.power,
-                config,
-                before,
-                &mark,
-                recording.as_ref(),
-                unfinished,
-            ),
+            keeper: self.raise_keeper(&lab.power, config, before, &mark, recording.as_ref(), known),
             chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
             trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
             config: config.clone(),
@@ -222,7 +219,7 @@ impl Lab {
         before: Option<&Board>,
         mark: &Arc<Mark>,
         recording: Option<&Arc<Recording>>,
-        unfinished: Option<Job>,
+        known: Known,
     ) -> Option<Arc<Keeper>> {
         let outlet = config.outlet.clone()?;
         let limits = Limits { dwell: power.dwell, obey: power.limit };
@@ -239,7 +236,7 @@ impl Lab {
             limits,
             sweep: power.sweep,
         };
-        Some(Arc::new(Keeper::start(config.name.clone(), outlet, unfinished, ground)))
+        Some(Arc::new(Keeper::start(config.name.clone(), outlet, known, ground)))
     }
 
     /// The first entry of this run. Holds of boards that are no longer in the configuration end with it.

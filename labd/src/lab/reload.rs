@@ -10,6 +10,7 @@ use protocol::user::Who;
 use super::open::terms;
 use super::{Lab, internal};
 use crate::config::Config;
+use crate::keeper::Known;
 use crate::rules::access::{self, Verb};
 
 impl Lab {
@@ -40,9 +41,8 @@ impl Lab {
         let mut boards = BTreeMap::new();
         for board in &config.boards {
             let old = before.get(&board.name).map(|board| &**board);
-            let new = self.raise(&config, board, old, None).map_err(|error| Error::Device {
-                device: board.name.to_string(),
-                why: error.to_string(),
+            let new = self.raise(&config, board, old, Known::default()).map_err(|error| {
+                Error::Device { device: board.name.to_string(), why: error.to_string() }
             })?;
             boards.insert(board.name.clone(), Arc::new(new));
         }

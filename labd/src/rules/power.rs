@@ -18,7 +18,7 @@ pub struct Job {
     pub ask: PowerAsk,
     /// How far it has come.
     pub step: Step,
-    /// When the present step began.
+    /// When the present step began, by a clock that nobody sets.
     pub since: Time,
 }
 
