@@ -1,6 +1,7 @@
 //! A console at a terminal: every key goes to the board but the escape.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
@@ -20,6 +21,8 @@ use crate::print::Output;
 
 /// Ctrl-T.
 const ESCAPE: u8 = 0x14;
+/// A timeline that broke off is followed again after so long.
+const AGAIN: Duration = Duration::from_millis(500);
 
 const HELP: &str = "\
 q or .  leave                  p  take the pen, or ask for it
@@ -102,7 +105,7 @@ struct Session<'a> {
 impl Session<'_> {
     async fn serve(&mut self, at: &At) -> anyhow::Result<()> {
         let mut keys = keys();
-        let mut notices = notices(at, self.console.board.clone());
+        let mut notices = notices(at, self.console.board.clone()).await?;
         let (mut hangup, mut terminate) =
             (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
         let mut buffer = vec![0; 16 * 1024];
@@ -275,25 +278,38 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
     keys
 }
 
-/// What others do to the board, and what happens to the hold, in words.
-fn notices(at: &At, board: BoardName) -> mpsc::Receiver<String> {
+/// What others do to the board, and what happens to the hold, in words; from now on, over breaks of the
+/// connection.
+async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Error> {
     let (sender, notices) = mpsc::channel(16);
-    let at = at.clone();
+    let address = at.address();
+    let follow = async move |from: Option<u64>| {
+        let board = Some(board.clone());
+        client::follow(&address, Follow::Journal { board, from, tail: 0, stop_at_end: false }).await
+    };
+    let (mut flow, welcome) = follow(None).await?;
     tokio::spawn(async move {
-        let what = Follow::Journal { board: Some(board), from: None, tail: 0, stop_at_end: false };
-        let Ok((mut flow, _)) = client::follow(&at.address(), what).await else { return };
-        while let Ok(Some(line)) = client::next_line(&mut flow).await {
-            let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
-            if is_worth_telling(&entry.event) {
-                let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
-                let event = text::plain(entry.event.to_string().as_bytes(), 200);
-                if sender.send(format!("{who}{event}")).await.is_err() {
+        let mut next = welcome.start;
+        while !sender.is_closed() {
+            while let Ok(Some(line)) = client::next_line(&mut flow).await {
+                let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
+                next = entry.seq + 1;
+                if is_worth_telling(&entry.event) && sender.send(words(entry)).await.is_err() {
                     return;
                 }
             }
+            tokio::time::sleep(AGAIN).await;
+            if let Ok((again, _)) = follow(Some(next)).await {
+                flow = again;
+            }
         }
     });
-    notices
+    Ok(notices)
+}
+
+fn words(entry: Entry) -> String {
+    let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
+    format!("{who}{}", text::plain(entry.event.to_string().as_bytes(), 200))
 }
 
 fn is_worth_telling(event: &Event) -> bool {
