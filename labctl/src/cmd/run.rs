@@ -94,6 +94,9 @@ impl Run {
         kept: Flow,
         out: &Output,
     ) -> anyhow::Result<ExitCode> {
+        // Before there is a command that would outlive an end without notice.
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let detail = lab.board(hold.board.clone()).await?;
         let mut child = match self.start(at, hold, &detail) {
             Ok(child) => child,
@@ -103,8 +106,6 @@ impl Run {
                 return Ok(ExitCode::from(if missing { 127 } else { 126 }));
             }
         };
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let over = hold_is_over(at, lab, hold, kept);
         tokio::pin!(over);
         loop {
