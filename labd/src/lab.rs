@@ -131,6 +131,10 @@ impl Lab {
     /// [`Error::NoSuch`], with the nearest name.
     fn find(&self, name: &BoardName) -> Result<Arc<Board>, Error> {
         let boards = self.boards_now();
+        if *self.ending.borrow() {
+            let (address, why) = ("the lab".to_owned(), "it is being closed".to_owned());
+            return Err(Error::Unreachable { address, why });
+        }
         boards.get(name).cloned().ok_or_else(|| {
             let names = boards.keys().map(BoardName::as_str);
             let near = crate::config::reader::nearest(name.as_str(), names);

@@ -9,8 +9,9 @@
 pub mod repair;
 pub mod snapshot;
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -261,6 +262,8 @@ fn disk(file: &Path) -> impl Fn(io::Error) -> Error {
 
 fn lock(folder: &Path) -> Result<Flock<File>, Error> {
     std::fs::create_dir_all(folder).map_err(disk(folder))?;
+    // What was typed and printed here is for those whom labd lets see it.
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(disk(folder))?;
     let path = folder.join("lock");
     let file = File::create(&path).map_err(disk(&path))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| Error::InUse(folder.to_owned()))

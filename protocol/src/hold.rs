@@ -77,6 +77,9 @@ impl fmt::Display for Want {
     }
 }
 
+/// So long a client may be away that waits.
+pub const WAITERS_GRACE: Span = Span::seconds(30);
+
 /// What to do when every board that would do is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,6 +89,9 @@ pub enum IfTaken {
     Refuse,
     /// Take a place in the queue.
     Queue,
+    /// Take a place in the queue that is given up when the client that keeps it has been gone for
+    /// [`WAITERS_GRACE`], whatever becomes of the hold that it waits for.
+    Wait,
 }
 
 /// A wish for a board.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab_tests::lab::{TestLab, board, held, name, queued, waits};
-use protocol::hold::{Ask, Ended};
+use protocol::hold::{Ask, Ended, IfTaken, Release, WAITERS_GRACE};
 use protocol::journal::Event;
 use protocol::{Error, Span};
 
@@ -110,5 +110,28 @@ async fn a_keeper_is_told_when_there_is_nothing_to_keep_any_more() -> Result<()>
     let mut keeper = ada.keep(hold.number).await?;
     ada.release(name("rpi4"), Default::default()).await?;
     assert_eq!(keeper.rest().await?, "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_and_is_gone_gets_no_board() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
+    ada.reserve(board("rpi4")).await?;
+    let waits_for = Ask { if_taken: IfTaken::Wait, ..board("rpi4") };
+    let place = waits(bob.reserve(waits_for).await?)?;
+    let mut journal = bob.journal("rpi4").await?;
+    bob.keep(place.number).await?.hang_up().await?;
+    lab.advance(WAITERS_GRACE);
+    let given_up = async {
+        while !ada.queue().await?.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    lab_tests::patience::soon(given_up).await??;
+    ada.release(name("rpi4"), Release::default()).await?;
+    journal.event(is_end).await?;
+    assert_eq!(ada.holds().await?, []);
     Ok(())
 }

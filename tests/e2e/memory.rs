@@ -69,3 +69,28 @@ async fn a_lab_that_is_verified_and_rebuilt_is_as_it_was() -> Result<()> {
     assert!(holds[0].until > hold.until);
     Ok(())
 }
+
+#[tokio::test]
+async fn an_import_brings_no_number_back() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    let release = || ada.release(name("rpi4"), Default::default());
+    ada.reserve(board("rpi4")).await?;
+    release().await?;
+    let lines = export(&lab).await?;
+    for _ in 0..3 {
+        ada.reserve(board("rpi4")).await?;
+        release().await?;
+    }
+    let newest = held(ada.reserve(board("rpi4")).await?)?;
+    release().await?;
+    root.import(lines).await?;
+    let after = held(ada.reserve(board("rpi4")).await?)?;
+    assert!(after.number > newest.number, "{after:?}");
+    ada.power(name("rpi4"), protocol::power::PowerAsk::On).await?;
+    release().await?;
+    let lab = lab.restart().await?;
+    let later = held(lab.user("ada").await?.reserve(board("rpi4")).await?)?;
+    assert!(later.number > after.number, "{later:?}");
+    Ok(())
+}

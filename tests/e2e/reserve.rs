@@ -117,3 +117,20 @@ async fn holds_and_their_ends_are_kept_over_a_restart() -> Result<()> {
     assert!(next.number > first.number, "a number is never used twice");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_hold_of_no_time_and_a_key_of_two_lines_are_refused() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    let nothing = Ask { span: Some(Span::default()), ..board("rpi4") };
+    assert!(matches!(ada.reserve(nothing).await, Err(Error::Bad { .. })));
+    for key in ["ssh-rsa AAA\ncommand=\"evil\" ssh-rsa BBB", "AAA", "ssh-rsa A$(B)", "", "ssh-rsa"]
+    {
+        let with = Ask { ssh_key: Some(key.to_owned()), ..board("rpi4") };
+        assert!(matches!(ada.reserve(with).await, Err(Error::Bad { .. })), "{key:?}");
+    }
+    let with =
+        Ask { ssh_key: Some("ssh-ed25519 AAAAC3Nz+/= ada@home".to_owned()), ..board("rpi4") };
+    ada.reserve(with).await?;
+    Ok(())
+}

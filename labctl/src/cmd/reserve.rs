@@ -44,10 +44,10 @@ impl Reserve {
         let ask = Ask {
             want: self.want.wanted(),
             span: self.span,
-            if_taken: if self.queue || self.wait.is_some() {
-                IfTaken::Queue
-            } else {
-                IfTaken::Refuse
+            if_taken: match self.wait {
+                Some(_) => IfTaken::Wait,
+                None if self.queue => IfTaken::Queue,
+                None => IfTaken::Refuse,
             },
             grace: None,
             note: self.note,
@@ -63,6 +63,8 @@ impl Reserve {
             }
             Placed::Queued { place } => {
                 let patience = self.wait.unwrap_or_default();
+                // The place is given up if this process is no more.
+                let _kept = keep(at, place.number).await?;
                 tell(out, &wait(&lab, place, patience, out).await?)
             }
         }

@@ -4,9 +4,12 @@
 //! is killed or its machine vanishes.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::Span;
 use protocol::board::BoardDetail;
 use protocol::client::{self, Client, Flow};
@@ -95,8 +98,9 @@ impl Run {
         out: &Output,
     ) -> anyhow::Result<ExitCode> {
         // Before there is a command that would outlive an end without notice.
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
         let detail = lab.board(hold.board.clone()).await?;
         let mut child = match self.start(at, hold, &detail) {
             Ok(child) => child,
@@ -116,8 +120,14 @@ impl Run {
                     end(&mut child).await;
                     return Ok(ExitCode::from(HOLD_OVER));
                 }
-                // A terminal has sent it to the command too.
-                _ = interrupt.recv() => {}
+                // A terminal has sent it to the command too; nobody else has.
+                _ = interrupt.recv() => if !std::io::stdin().is_terminal() {
+                    pass_on(&child, Signal::SIGINT);
+                },
+                _ = hangup.recv() => {
+                    end(&mut child).await;
+                    return Ok(ExitCode::from(128 + 1));
+                }
                 _ = terminate.recv() => {
                     end(&mut child).await;
                     return Ok(ExitCode::from(128 + 15));
@@ -186,14 +196,17 @@ async fn hold_is_over(at: &At, lab: &Client, hold: &Hold, mut kept: Flow) -> Str
 
 /// Tells a command to end, and ends it if it does not.
 async fn end(child: &mut Child) {
-    use nix::sys::signal::{Signal, kill};
-    use nix::unistd::Pid;
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // If it is gone already, so much the better.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
+    pass_on(child, Signal::SIGTERM);
     if tokio::time::timeout(LAST_WORDS.duration(), child.wait()).await.is_err() {
+        // If it is gone already, so much the better.
         let _ = child.kill().await;
+    }
+}
+
+fn pass_on(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        // A command that is gone needs no signal.
+        let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 

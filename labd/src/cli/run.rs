@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{Places, start_log};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::lab::Lab;
 use crate::rpc::listen;
 
@@ -47,7 +47,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
             .await
             .context("the lab does not open")?;
         let socket = places.socket();
-        let listener = bind(&socket, if super::is_system() { 0o660 } else { 0o600 })?;
+        let listener = bind(&socket, mode(&lab.config().access))?;
         open_to_group(&socket)?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
@@ -76,6 +76,16 @@ pub(super) fn bind(socket: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     let folder = socket.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     listen::bind(socket, mode).with_context(|| socket.display().to_string())
+}
+
+/// A user's own socket is theirs. The system's is for everybody if the configuration says who may do
+/// what; else whoever may open it is a user, so it is for the group `labd`.
+fn mode(access: &Access) -> u32 {
+    match (super::is_system(), *access == Access::default()) {
+        (false, _) => 0o600,
+        (true, true) => 0o660,
+        (true, false) => 0o666,
+    }
 }
 
 fn open_to_group(socket: &Path) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use protocol::journal::Event;
 use protocol::user::Who;
 
 use super::Lab;
+use super::open::NUMBERS;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
 use crate::power::Power;
@@ -123,7 +124,9 @@ impl Lab {
                 return Err(Error::Bad { why: why.to_owned() });
             }
             let text = format!("import of {} records", snapshot.records.len());
-            let writes: Vec<Write> = snapshot.writes();
+            let mut writes = snapshot.writes();
+            // Holds of before the import are over, and their numbers are never used again.
+            writes.push(Write::put(NUMBERS.to_owned(), &remembered.book.next_number()));
             let draft = self.entry(None, Some(&who.name), Event::Noted { text }, writes);
             self.ledger().stage_upon(remembered.generation, [draft])
         };

@@ -40,6 +40,9 @@ const FEW: usize = 16;
 /// Old history is looked for once in so many settlings.
 const PRUNE_EVERY: u32 = 600;
 
+/// Under this key stands which numbers an import must not bring back.
+pub(super) const NUMBERS: &str = "numbers";
+
 /// Why a lab does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -107,6 +110,7 @@ impl Lab {
 
     /// Ends the lab: everything that is staged is written, everything that follows is told.
     pub fn close(&self) {
+        // Whoever asks from now on is told so, see `Lab::find`.
         self.ending.send_replace(true);
         *self.boards.write() = Arc::default();
         self.sessions.lock().clear();
@@ -132,6 +136,9 @@ impl Lab {
         }
         for (_, waiting) in self.memory.scan::<Waiting>("place/")? {
             book.restore_waiting(waiting, now);
+        }
+        for (_, next) in self.memory.scan(NUMBERS)? {
+            book.raise_numbers(next);
         }
         let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =

@@ -15,6 +15,8 @@ use crate::rules::hold::Done;
 
 /// The longest that a call waits before it says how things stand.
 const LONGEST_WAIT: Span = Span::minutes(5);
+/// The longest ssh public key; RSA of 16,384 bits takes 2,800 letters.
+const LONGEST_KEY: usize = 8 * 1024;
 
 impl Lab {
     /// Holds a board for the caller, or gives them a place in the queue. A hold is theirs when its
@@ -25,6 +27,7 @@ impl Lab {
     /// [`Error::Setup`], [`Error::CannotRecord`].
     pub async fn reserve(self: &Arc<Self>, who: &Who, ask: Ask) -> Result<Placed, Error> {
         access::may(who, Verb::Hold)?;
+        check(&ask)?;
         let faulty =
             if matches!(ask.want, Want::Board { .. }) { Vec::new() } else { self.faults() };
         let decision = self
@@ -177,6 +180,30 @@ impl Lab {
         };
         let near = crate::config::reader::nearest(&name, names).map(str::to_owned);
         Error::NoSuch { what, name, near }
+    }
+}
+
+/// A hold lasts some time, and a key is one line: setup scripts append it to files.
+fn check(ask: &Ask) -> Result<(), Error> {
+    let bad = |why: &str| Err(Error::Bad { why: why.to_owned() });
+    if ask.span == Some(Span::default()) {
+        return bad("a hold of no time is none; say for how long, as in 30min");
+    }
+    let is_key = |key: &String| {
+        let mut words = key.split(' ');
+        let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || "+/=".contains(letter);
+        key.len() <= LONGEST_KEY
+            && !key.chars().any(char::is_control)
+            && ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start))
+            && !body.is_empty()
+            && body.chars().all(is_base64)
+    };
+    match &ask.ssh_key {
+        Some(key) if !is_key(key) => {
+            bad("that is not an ssh public key: one line, as in id_ed25519.pub")
+        }
+        _ => Ok(()),
     }
 }
 

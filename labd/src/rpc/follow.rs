@@ -40,6 +40,9 @@ pub async fn serve(
     match what {
         Follow::Console { .. } => console(lab, who, what, stream).await,
         Follow::Journal { board, from, tail, stop_at_end } => {
+            if let Some(Err(why)) = board.as_ref().map(|board| lab.detail(board)) {
+                return wire::refuse(&mut stream, &why).await;
+            }
             let cursor = match from {
                 Some(from) => Ok(Cursor::new(lab.ledger(), board, from)),
                 None => Cursor::tail(lab.ledger(), board, tail).await,

@@ -46,7 +46,7 @@ impl Book {
     /// What time does: drops what nobody keeps, warns, ends what is over, serves boards that have come
     /// or changed to those who wait for them, and drops who waits for boards that have gone.
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
-        let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.ask.grace, now);
+        let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.grace(), now);
         // First, so that no board goes to somebody whose place is given up.
         let mut done: Vec<_> = self
             .queue
@@ -85,7 +85,7 @@ impl Book {
         }
         let holds = self.boards.values().filter_map(|slot| slot.due(self.warning));
         let places =
-            self.queue.iter().filter_map(|waiting| waiting.keepers.gives_up(waiting.ask.grace));
+            self.queue.iter().filter_map(|waiting| waiting.keepers.gives_up(waiting.grace()));
         holds.chain(places).min()
     }
 

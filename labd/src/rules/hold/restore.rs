@@ -63,6 +63,7 @@ impl Book {
     /// Takes over what is not written down from the book as it was before it was read back: which
     /// clients are there, and which boards are faulty.
     pub fn take_over(&mut self, before: &Book) {
+        self.raise_numbers(before.next);
         for (board, slot) in &before.boards {
             if let Some(own) = self.boards.get_mut(board) {
                 own.faulty = slot.faulty;
@@ -78,6 +79,16 @@ impl Book {
                 own.keepers = waiting.keepers;
             }
         }
+    }
+
+    /// The next number that was never used.
+    pub fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// Numbers below `next` were used.
+    pub fn raise_numbers(&mut self, next: u64) {
+        self.next = self.next.max(next);
     }
 
     /// All times move by `ms`: the clock was set. Nothing ends earlier or later than it would have.

@@ -1,6 +1,6 @@
 //! Somebody who waits; and the clients that a hold or a place may be tied to.
 
-use protocol::hold::Ask;
+use protocol::hold::{Ask, IfTaken, WAITERS_GRACE};
 use protocol::user::UserName;
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,16 @@ pub(super) struct Keepers {
     pub(super) connected: u32,
     /// Since when there is none.
     pub(super) gone_since: Time,
+}
+
+impl Waiting {
+    /// How long the client that keeps the place may be away, if it is tied to one.
+    pub(super) fn grace(&self) -> Option<Span> {
+        match self.ask.if_taken {
+            IfTaken::Wait => Some(WAITERS_GRACE),
+            IfTaken::Queue | IfTaken::Refuse => self.ask.grace,
+        }
+    }
 }
 
 impl Keepers {
