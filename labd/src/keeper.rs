@@ -276,17 +276,25 @@ impl Shared {
         let mut job = from.map_or(Job::new(ask, now), |job| job.entering(job.step, now));
         self.write(who, Event::PowerAsked { ask }, Some(&job)).await?;
         self.state.lock().unwritten = None;
-        let mut told = false;
+        let (mut announced, mut told) = (false, false);
         let mut seen = Seen::Unclear;
         let mut pause = LOOK.0;
         let mut trouble = None;
         loop {
             match job.next(told, seen, self.clock.steady(), self.limits) {
                 Next::Tell(on) => {
-                    let event = Event::PowerSent { to: Some(on).into() };
-                    self.try_to_write(self.write(None, event, Some(&job))).await?;
+                    // Once for all tries, and not before there is one.
+                    if !announced && self.controller.is_open() {
+                        let event = Event::PowerSent { to: Some(on).into() };
+                        self.try_to_write(self.write(None, event, Some(&job))).await?;
+                        announced = true;
+                    }
                     match self.controller.speak(|| self.outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
+                        Err(error) if job.is_untouched() && is_final(&error) => {
+                            self.look_for(&mut None).await;
+                            return self.give_up(ask, &error).await;
+                        }
                         Err(error) => trouble = Some(error),
                     }
                     seen = self.look_for(&mut trouble).await;
@@ -301,7 +309,7 @@ impl Shared {
                 Next::Rest(until) => self.clock.until_steady(until).await,
                 Next::Enter(step) => {
                     job = job.entering(step, self.clock.steady());
-                    (told, seen) = (false, Seen::Unclear);
+                    (announced, told, seen) = (false, false, Seen::Unclear);
                     self.try_to_write(self.write_job(&job)).await?;
                 }
                 Next::Done => {
@@ -309,12 +317,15 @@ impl Shared {
                 }
                 Next::GiveUp => {
                     let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen));
-                    let why = trouble.to_string();
-                    self.write_end(Event::PowerFailed { ask, why }).await?;
-                    return Err(self.device(&trouble));
+                    return self.give_up(ask, &trouble).await;
                 }
             }
         }
+    }
+
+    async fn give_up(&self, ask: PowerAsk, trouble: &power::Error) -> Result<(), Error> {
+        self.write_end(Event::PowerFailed { ask, why: trouble.to_string() }).await?;
+        Err(self.device(trouble))
     }
 
     async fn back_off(&self, pause: Duration) -> Duration {
@@ -471,4 +482,9 @@ impl Shared {
         let why = "the board was taken out of the lab".to_owned();
         Error::Device { device: self.outlet.to_string(), why }
     }
+}
+
+/// Whether asking again would bring the same answer: a device that says no is not a device that is slow.
+fn is_final(error: &power::Error) -> bool {
+    matches!(error, power::Error::Refused { .. })
 }

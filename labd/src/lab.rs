@@ -58,6 +58,8 @@ pub struct Lab {
     /// Counts the decisions: who waits for one looks again.
     decisions: watch::Sender<u64>,
     changes: Changes,
+    /// Counts the configurations taken over: who may do what may have changed.
+    reloads: watch::Sender<u64>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
@@ -106,6 +108,11 @@ impl Lab {
     /// Its changes, for those who follow the board table.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// Moves when a configuration is taken over.
+    pub fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
     }
 
     /// True as soon as the lab ends.

@@ -11,8 +11,12 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::ledger::Write;
+
+/// sled lets go of a closed store within this time.
+const LET_GO: Duration = Duration::from_secs(5);
 
 /// Under this key stands the number of the last entry applied. It sorts before all records.
 const APPLIED: &[u8] = b"\0applied";
@@ -57,11 +61,9 @@ impl Store {
         let unusable = |why| Error::Unusable { folder: folder.to_owned(), why };
         remove_unfinished_snapshots(folder)?;
         let open = || {
-            let db = sled::Config::new()
-                .path(folder)
-                .cache_capacity(16 << 20)
-                .flush_every_ms(Some(500))
-                .open()?;
+            let config =
+                sled::Config::new().path(folder).cache_capacity(16 << 20).flush_every_ms(Some(500));
+            let db = open_when_let_go(&config)?;
             // Reading everything once finds damage now and not in the middle of somebody's work.
             db.iter().try_for_each(|record| record.map(drop))?;
             Ok::<_, sled::Error>((!db.is_empty() && !db.contains_key(APPLIED)?, db))
@@ -161,6 +163,22 @@ impl Store {
 
     fn unusable(&self, why: String) -> Error {
         Error::Unusable { folder: self.folder.clone(), why }
+    }
+}
+
+/// A store that was just closed in this process is let go of a moment later, by a thread of sled's. No
+/// other process has it: the memory around it is locked.
+fn open_when_let_go(config: &sled::Config) -> sled::Result<sled::Db> {
+    let began = Instant::now();
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("lock") && began.elapsed() < LET_GO =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
     }
 }
 

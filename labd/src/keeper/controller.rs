@@ -35,6 +35,8 @@ pub struct Controller {
 #[derive(Debug, Default)]
 struct Health {
     silences: u32,
+    /// How it failed the last time.
+    last: String,
     closed_until: Option<Instant>,
 }
 
@@ -72,14 +74,19 @@ impl Controller {
         answer
     }
 
+    /// Whether it is spoken to at present.
+    pub fn is_open(&self) -> bool {
+        self.check_open().is_ok()
+    }
+
     fn check_open(&self) -> Result<(), Error> {
         let health = self.health.lock();
         match health.closed_until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(left) if !left.is_zero() => {
+                let (silences, last) = (health.silences, &health.last);
+                let seconds = left.as_secs() + 1;
                 let why = format!(
-                    "it was silent {} times in a row and is tried again in {} s",
-                    health.silences,
-                    left.as_secs() + 1
+                    "it failed {silences} times in a row and is tried again in {seconds} s; the last time: {last}"
                 );
                 Err(Error::Unreachable { device: self.name.clone(), why })
             }
@@ -90,7 +97,8 @@ impl Controller {
     fn learn(&self, error: Option<&Error>) {
         let mut health = self.health.lock();
         match error {
-            Some(Error::Silent { .. } | Error::Unreachable { .. }) => {
+            Some(error @ (Error::Silent { .. } | Error::Unreachable { .. })) => {
+                health.last = error.to_string();
                 health.silences += 1;
                 if health.silences >= PATIENCE {
                     let pause =
@@ -125,7 +133,7 @@ mod tests {
             assert_eq!(controller.speak(async || Err::<(), _>(silent())).await, Err(silent()));
         }
         let refused = controller.speak(async || Ok(())).await.expect_err("the way is closed");
-        assert!(refused.to_string().contains("silent 3 times"), "{refused}");
+        assert!(refused.to_string().contains("failed 3 times"), "{refused}");
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(controller.speak(async || Ok(1)).await, Ok(1));
         assert_eq!(controller.speak(async || Ok(2)).await, Ok(2));

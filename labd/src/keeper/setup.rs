@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use protocol::hold::Hold;
 use serde_json::Value as Json;
@@ -21,6 +22,8 @@ use crate::config::Setup;
 
 /// What a script may print on its standard output.
 const MOST_OUTPUT: usize = 64 * 1024;
+/// What a script has printed when it ends has arrived within this time.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// So much of the end of what it printed is kept.
 const KEPT: usize = 4 * 1024;
 
@@ -88,8 +91,18 @@ pub async fn run(
                 let _ = stdin.write_all(&input).await;
             }
         };
-        tokio::join!(feed, drink(stdout, &mut printed), drink(stderr, &mut complaints));
-        child.wait().await
+        let outputs = async {
+            tokio::join!(feed, drink(stdout, &mut printed), drink(stderr, &mut complaints))
+        };
+        tokio::pin!(outputs);
+        tokio::select! {
+            _ = &mut outputs => child.wait().await,
+            status = child.wait() => {
+                // What it left running in the background may keep the pipes open: that is not waited for.
+                let _ = tokio::time::timeout(LAST_WORDS, outputs).await;
+                status
+            }
+        }
     };
     let ended = tokio::time::timeout(setup.limit.duration(), talk).await;
     if ended.is_err() {

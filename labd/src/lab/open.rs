@@ -91,6 +91,7 @@ impl Lab {
             boards: RwLock::default(),
             decisions: watch::Sender::new(0),
             changes: Changes::new(),
+            reloads: watch::Sender::new(0),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),

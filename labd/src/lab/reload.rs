@@ -74,6 +74,7 @@ impl Lab {
         // A board that is new, or has new tags, may be what somebody waits for.
         self.decisions.send_modify(|count| *count += 1);
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        self.reloads.send_modify(|count| *count += 1);
         Ok(changes)
     }
 }

@@ -66,7 +66,7 @@ impl Command {
 
     /// Runs a command to its end, and gives what it printed.
     async fn run(&self, words: &Words) -> Result<Vec<u8>, Error> {
-        let mut child = words.start().map_err(|error| Error::Unreachable {
+        let mut child = words.start().map_err(|error| Error::Refused {
             device: self.to_string(),
             why: format!("{} does not start: {error}", words.program),
         })?;

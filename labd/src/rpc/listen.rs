@@ -82,11 +82,21 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 }
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
-    let who =
-        stream.peer_cred().ok().and_then(|peer| identity::of_peer(&peer, &lab.config().access));
-    let outcome = match who {
-        Some(who) => converse(lab, who, stream).await,
-        None => refuse_stranger(stream).await,
+    let peer = stream.peer_cred().ok();
+    let who_now = || identity::of_peer(peer.as_ref()?, &lab.config().access);
+    let mut reloads = lab.reloads();
+    let who = who_now();
+    let changed = async { while reloads.changed().await.is_ok() && who_now() == who {} };
+    let conversation = async {
+        match who.clone() {
+            Some(who) => converse(lab.clone(), who, stream).await,
+            None => refuse_stranger(stream).await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = conversation => outcome,
+        // Whoever is somebody else to the lab now comes in anew, as who they are.
+        () = changed => Ok(()),
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended");

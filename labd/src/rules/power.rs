@@ -81,6 +81,15 @@ impl Job {
         Job { ask, step, since: now }
     }
 
+    /// Whether the board is still as it was before the job: nothing has been done to it that would
+    /// have to be made good.
+    pub fn is_untouched(&self) -> bool {
+        match self.ask {
+            PowerAsk::On | PowerAsk::Off => true,
+            PowerAsk::Cycle => self.step == Step::Off,
+        }
+    }
+
     /// The same job, one step on.
     pub fn entering(self, step: Step, now: Time) -> Job {
         Job { step, since: now, ..self }
