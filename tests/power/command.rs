@@ -84,7 +84,7 @@ async fn a_command_that_fails_is_quoted() -> Result<()> {
     assert!(error.contains("signal: 9"), "{error}");
     let missing = [("on", text("/nonexistent/pdu on")), ("off", text("/bin/true"))];
     let error = read(Command::read, missing)?.set(true).await.unwrap_err();
-    assert!(matches!(error, Error::Unreachable { .. }));
+    assert!(matches!(error, Error::Refused { .. }));
     assert!(error.to_string().contains("/nonexistent/pdu does not start: No such"), "{error}");
     Ok(())
 }
