@@ -72,8 +72,7 @@ pub enum Command {
     Admin(admin::Admin),
     /// Start a lab made of nothing, or find the one that runs
     Demo(demo::Demo),
-    /// Write the manual pages
-    #[command(hide = true)]
+    /// Write the manual pages to a folder
     Man(man::Man),
 }
 

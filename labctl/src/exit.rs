@@ -69,7 +69,17 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
     let help = match error.downcast_ref::<Error>()? {
         Error::NoSuch { what, .. } if what == "board" => "labctl boards".to_owned(),
         Error::NoSuch { what, .. } if what.contains("class") => "labctl classes".to_owned(),
-        Error::NoSuch { what, .. } if what == "place" => "labctl queue".to_owned(),
+        Error::NoSuch { what, .. } if what.contains("place") => {
+            "see your holds with 'labctl holds --mine', and who waits with 'labctl queue'"
+                .to_owned()
+        }
+        Error::NoSuch { what, .. } if what == "user" => {
+            "name somebody whom the system knows, and who may hold boards in this lab".to_owned()
+        }
+        Error::Unreachable { why, .. } if why.contains("denied") => {
+            "ask the lab's administrator to let you in: 'access' in labd.conf, or the group labd"
+                .to_owned()
+        }
         Error::HeldBy { board, .. } => format!(
             "wait for it with 'labctl reserve {board} --wait', or look on with 'labctl console {board} --read-only'"
         ),

@@ -1,6 +1,10 @@
 //! `labd demo`: a lab made of nothing, for whoever wants to look around.
 
+use std::collections::hash_map::RandomState;
+use std::fs::DirBuilder;
+use std::hash::BuildHasher;
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,9 +77,16 @@ struct State {
 impl State {
     fn new(given: Option<PathBuf>) -> anyhow::Result<State> {
         let is_given = given.is_some();
-        let own = || std::env::temp_dir().join(format!("labd-demo-{}", std::process::id()));
-        let folder = given.unwrap_or_else(own);
-        std::fs::create_dir_all(&folder)?;
+        let folder = match given {
+            Some(folder) => folder,
+            None => {
+                // Made here and now, for nobody else: what lies there already is not ours.
+                let random = RandomState::new().hash_one(std::process::id());
+                let own = std::env::temp_dir().join(format!("labd-demo-{random:016x}"));
+                DirBuilder::new().mode(0o700).create(&own)?;
+                own
+            }
+        };
         Ok(State { folder, is_given })
     }
 }

@@ -252,6 +252,16 @@ impl Lab {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut drafts = vec![self.entry(None, None, Event::Started { version }, Vec::new())];
         let configured = self.boards_now();
+        for (name, _) in self.memory.scan::<Job>("job/")? {
+            // Who has the board when it comes back did not ask for this.
+            if let Ok(board) = name.parse::<BoardName>()
+                && !configured.contains_key(&board)
+            {
+                let write = Write::Delete(keeper::job_key(&board));
+                let text = "what was being done to its power is left undone".to_owned();
+                drafts.push(self.entry(Some(&board), None, Event::Noted { text }, vec![write]));
+            }
+        }
         for (name, record) in self.memory.scan::<Record>("board/")? {
             let Ok(board) = name.parse::<BoardName>() else { continue };
             let hold = match record.stage {
