@@ -219,6 +219,12 @@ impl Ledger {
         Commit(commit)
     }
 
+    /// Done when all that is staged by now is on disk; none if it is already.
+    pub fn unwritten(&self) -> Option<Commit> {
+        let is_written = self.shared.queue.lock().last == *self.shared.committed.borrow();
+        (!is_written).then(|| self.stage_all([]))
+    }
+
     /// Counts failed commits. If it has changed since a decision was remembered, that decision and
     /// all upon it are void, and what is remembered must be read back from the store.
     pub fn generation(&self) -> u64 {

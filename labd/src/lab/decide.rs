@@ -80,6 +80,26 @@ impl Lab {
         Ok(remembered)
     }
 
+    /// What `look` sees, when all that it may have seen is on disk. If that fails it looks again.
+    ///
+    /// # Errors
+    /// What it sees; [`Error::CannotRecord`] if the lab is closed.
+    pub async fn told<T>(&self, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        loop {
+            let seen = look()?;
+            match self.ledger().unwritten() {
+                None => return Ok(seen),
+                Some(commit) => match commit.await {
+                    Ok(_) => return Ok(seen),
+                    Err(error) if self.ledger().is_closed() => {
+                        return Err(Error::CannotRecord { why: error.to_string() });
+                    }
+                    Err(_) => drop(self.remembered()?),
+                },
+            }
+        }
+    }
+
     /// Asks the book, and stages what it answers.
     ///
     /// # Errors

@@ -57,10 +57,15 @@ impl Lab {
         let look = async {
             loop {
                 decisions.mark_unchanged();
-                if let Some((hold, State::Held)) =
-                    self.book.lock().book.placed(&who.name, number)?
-                {
-                    return Ok(Placed::Held { hold: hold.clone() });
+                let prepared = || {
+                    let remembered = self.book.lock();
+                    let placed = remembered.book.placed(&who.name, number)?;
+                    Ok(placed
+                        .filter(|(_, state)| *state == State::Held)
+                        .map(|(hold, _)| hold.clone()))
+                };
+                if let Some(hold) = self.told(prepared).await? {
+                    return Ok(Placed::Held { hold });
                 }
                 if decisions.changed().await.is_err() {
                     return Err(internal("the lab is gone"));

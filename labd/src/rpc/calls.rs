@@ -37,23 +37,28 @@ impl service::Lab for Caller {
     }
 
     async fn boards(self, _: Context, filter: Filter) -> Result<Vec<Board>, Error> {
-        Ok(self.seen()?.rows(&self.who, &filter))
+        let lab = self.seen()?;
+        lab.told(|| Ok(lab.rows(&self.who, &filter))).await
     }
 
     async fn board(self, _: Context, name: BoardName) -> Result<BoardDetail, Error> {
-        self.seen()?.detail(&name)
+        let lab = self.seen()?;
+        lab.told(|| lab.detail(&name)).await
     }
 
     async fn classes(self, _: Context) -> Result<Vec<Class>, Error> {
-        Ok(self.seen()?.classes())
+        let lab = self.seen()?;
+        lab.told(|| Ok(lab.classes())).await
     }
 
     async fn holds(self, _: Context) -> Result<Vec<Hold>, Error> {
-        Ok(self.seen()?.holds())
+        let lab = self.seen()?;
+        lab.told(|| Ok(lab.holds())).await
     }
 
     async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
-        Ok(self.seen()?.queue())
+        let lab = self.seen()?;
+        lab.told(|| Ok(lab.queue())).await
     }
 
     async fn reserve(self, _: Context, ask: Ask) -> Result<Placed, Error> {

@@ -231,7 +231,8 @@ async fn boards(
     let tell = async {
         let mut changes = lab.changes().subscribe();
         let mut seen = *changes.borrow_and_update();
-        let rows = lab.rows(&who, &Filter::default());
+        let all = || Ok(lab.rows(&who, &Filter::default()));
+        let rows = lab.told(all).await.map_err(io::Error::other)?;
         let mut shown: BTreeSet<BoardName> = rows.iter().map(|row| row.name.clone()).collect();
         let mut lines = Vec::new();
         rows.iter().try_for_each(|row| push_line(&mut lines, row))?;
@@ -244,7 +245,9 @@ async fn boards(
             }
             lines.clear();
             let since = std::mem::replace(&mut seen, newest(&mut changes));
-            lab.rows_since(since).iter().try_for_each(|row| push_line(&mut lines, row))?;
+            let changed = || Ok(lab.rows_since(since));
+            let rows = lab.told(changed).await.map_err(io::Error::other)?;
+            rows.iter().try_for_each(|row| push_line(&mut lines, row))?;
             let names: BTreeSet<BoardName> = lab.names().into_iter().collect();
             for gone in shown.difference(&names) {
                 push_line(&mut lines, &Board::gone(gone.clone()))?;
