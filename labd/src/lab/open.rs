@@ -18,7 +18,7 @@ use tokio::time::{Duration, sleep};
 use super::decide::{board_key, place_key};
 use super::{Board, Lab, Remembered};
 use crate::clock::Clock;
-use crate::config::{BoardConfig, Config, OnRelease, PowerSettings};
+use crate::config::{BoardConfig, Config, History, OnRelease, PowerSettings};
 use crate::console::line::{self, Line};
 use crate::journal::recording::Recording;
 use crate::journal::{Changes, Mark};
@@ -37,8 +37,6 @@ const GLANCE: Span = Span::seconds(1);
 const SETTLE: Duration = Duration::from_secs(1);
 /// More recordings than this are synced as one file system.
 const FEW: usize = 16;
-/// Old history is looked for once in so many settlings.
-const PRUNE_EVERY: u32 = 600;
 
 /// Under this key stands which numbers an import must not bring back.
 pub(super) const NUMBERS: &str = "numbers";
@@ -113,8 +111,12 @@ impl Lab {
     pub fn close(&self) {
         // Whoever asks from now on is told so, see `Lab::find`.
         self.ending.send_replace(true);
+        let recordings = self.recordings();
         *self.boards.write() = Arc::default();
         self.sessions.lock().clear();
+        if let Err(error) = self.write(&recordings) {
+            tracing::error!(%error, "a recording did not reach the disk");
+        }
         drop(self.ledger().stage(self.entry(None, None, Event::Stopped, Vec::new())));
         self.memory.close();
     }
@@ -322,13 +324,15 @@ impl Lab {
         Ok(())
     }
 
-    fn write_recordings(&self, prune: bool) -> io::Result<()> {
-        let boards = self.boards_now();
-        let recordings: Vec<_> =
-            boards.values().filter_map(|board| board.recording.as_ref()).collect();
+    fn recordings(&self) -> Vec<Arc<Recording>> {
+        self.boards_now().values().filter_map(|board| board.recording.clone()).collect()
+    }
+
+    /// Brings recordings to the disk, and deletes what is over their limits.
+    fn write(&self, recordings: &[Arc<Recording>]) -> io::Result<()> {
         let now = self.clock.now();
         let (mut files, mut outcome) = (Vec::new(), Ok(()));
-        for recording in &recordings {
+        for recording in recordings {
             match recording.settle(now) {
                 Ok(file) => files.extend(file),
                 // The others' bytes are to reach the disk all the same.
@@ -340,12 +344,8 @@ impl Lab {
         } else {
             files.iter().try_for_each(|file| file.sync_data())?;
         }
-        if prune {
-            let history = self.config().history.clone();
-            recordings
-                .into_iter()
-                .try_for_each(|recording| recording.prune(history.size, history.age, now))?;
-        }
+        let History { size, age } = self.config().history.clone();
+        recordings.iter().try_for_each(|recording| recording.prune(size, age, now))?;
         outcome
     }
 }
@@ -405,19 +405,16 @@ async fn keep_time(lab: Arc<Lab>) {
 /// The task that brings recordings to the disk.
 async fn settle_recordings(lab: Arc<Lab>) {
     let mut ending = lab.ending.subscribe();
-    for round in 1_u32.. {
-        let over = tokio::select! {
-            () = sleep(SETTLE) => false,
-            () = ended(&mut ending) => true,
-        };
-        let prune = round % PRUNE_EVERY == 0;
+    loop {
+        tokio::select! {
+            () = sleep(SETTLE) => {}
+            // The end of the lab writes what is left.
+            () = ended(&mut ending) => return,
+        }
         let writer = lab.clone();
-        let written = tokio::task::spawn_blocking(move || writer.write_recordings(prune)).await;
+        let written = tokio::task::spawn_blocking(move || writer.write(&writer.recordings())).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "a recording did not reach the disk");
-        }
-        if over {
-            return;
         }
     }
 }
