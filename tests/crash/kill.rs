@@ -311,8 +311,6 @@ impl Book {
     /// Compares what a restarted lab has with what was acknowledged.
     async fn check(&mut self, den: &Den, client: &Client) -> Result<()> {
         let (holds, queue) = (client.holds().await?, client.queue().await?);
-        let boards: BTreeSet<_> = holds.iter().map(|hold| hold.board.as_str()).collect();
-        ensure!(boards.len() == holds.len(), "a board is held twice: {holds:?}");
         for (n, known) in self.known.iter_mut().enumerate() {
             let (name, class) = (format!("b{n}"), Want::Class { name: format!("c{n}") });
             let hold = holds.iter().find(|hold| hold.board.as_str() == name);
@@ -328,6 +326,7 @@ impl Book {
     fn check_journal(&self) -> Result<()> {
         let mut marks = BTreeSet::new();
         let (mut fences, mut powered) = (BTreeMap::new(), 0);
+        let mut held = BTreeMap::new();
         for (seq, entry) in (1..).zip(&self.seen) {
             ensure!(entry.seq == seq, "entry {seq} is missing");
             marks.extend(mark(entry));
@@ -335,6 +334,16 @@ impl Book {
                 Event::Reserved { number, .. } => {
                     let before = fences.insert(entry.board.clone(), *number).unwrap_or(0);
                     ensure!(before < *number, "{:?}: {number} after {before}", entry.board);
+                    let held = held.insert(entry.board.clone(), *number);
+                    ensure!(
+                        held.is_none(),
+                        "{:?} is held twice: {held:?} and {number}",
+                        entry.board
+                    );
+                }
+                Event::Ended { number, .. } => {
+                    let held = held.remove(&entry.board);
+                    ensure!(held == Some(*number), "{number} ended, {held:?} was held");
                 }
                 Event::PowerDone { ask: PowerAsk::Cycle } => powered += 1,
                 _ => {}
