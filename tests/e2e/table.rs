@@ -1,9 +1,10 @@
 //! The board table: all of it first, then whatever changes.
 
 use anyhow::Result;
-use lab_tests::lab::{TestLab, board, boards, name, queued};
+use lab_tests::lab::{TestLab, board, boards, class, name, queued, waits};
 use protocol::board::{Filter, State};
 use protocol::console::ConsoleState;
+use protocol::hold::Release;
 use protocol::power::{PowerAsk, PowerState};
 use protocol::wire::Follow;
 
@@ -28,6 +29,26 @@ async fn the_table_is_sent_whole_and_then_row_by_row_as_it_changes() -> Result<(
     table.row_when(|row| row.name == name("rpi4") && row.last_line == "hello").await?;
     lab.board("rpi4").unplug().await;
     table.row_when(|row| row.name == name("rpi4") && row.console == ConsoleState::Away).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_takes_one_of_a_class_no_longer_waits_for_the_others() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4", "rpi5"]).await?;
+    let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
+    ada.reserve(board("rpi4")).await?;
+    ada.reserve(board("rpi5")).await?;
+    let mut table = ada.follow(Follow::Boards).await?;
+    while table.row().await?.is_some() {}
+    waits(bob.reserve(queued(class("rpi"))).await?)?;
+    let (mut four, mut five) = (false, false);
+    while !(four && five) {
+        let row = table.row_when(|row| row.waiting == 1).await?;
+        four |= row.name == name("rpi4");
+        five |= row.name == name("rpi5");
+    }
+    ada.release(name("rpi5"), Release::default()).await?;
+    table.row_when(|row| row.name == name("rpi4") && row.waiting == 0).await?;
     Ok(())
 }
 

@@ -211,10 +211,20 @@ impl Line {
         }
     }
 
-    /// Ends every session that was opened under a hold older than `newest`; what they typed and the
-    /// board has not taken yet goes nowhere.
-    pub fn cut(&self, newest: u64) {
+    /// Lets nothing through to the board that was typed under a hold older than `newest`: neither what
+    /// is typed from now on nor what the board has not taken yet.
+    pub fn bar(&self, newest: u64) {
         self.shared.fence.send_modify(|fence| *fence = newest.max(*fence));
+    }
+
+    /// Takes a [`Line::bar`] back as far as the hold of that number: it has not ended after all.
+    pub fn readmit(&self, number: u64) {
+        self.shared.fence.send_modify(|fence| *fence = number.min(*fence));
+    }
+
+    /// Ends every session that was opened under a hold older than `newest`.
+    pub fn cut(&self, newest: u64) {
+        self.bar(newest);
         for session in self.shared.desk.lock().older_than(newest) {
             if let Some(end) = self.shared.endings.lock().remove(&session) {
                 // A session that is gone needs no telling.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use futures::FutureExt;
 use parking_lot::MutexGuard;
 use protocol::board::BoardName;
-use protocol::hold::Hold;
+use protocol::hold::{Hold, Want};
 use protocol::journal::Event;
 use protocol::user::UserName;
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
-use super::{Lab, Remembered, internal};
+use super::{Board, Lab, Remembered, internal};
+use crate::config::BoardConfig;
+use crate::console::line::Line;
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
 use crate::rules::hold::{Book, Done, Stage};
@@ -125,6 +127,8 @@ impl Lab {
         if let Some(first) = drafts.first_mut() {
             first.writes.extend(besides(&mut remembered));
         }
+        // An end counts from here, however slow the disk is: only what it says is told later.
+        self.ended(&done).for_each(|(line, number)| line.bar(number + 1));
         let commit = self.ledger().stage_upon(remembered.generation, drafts);
         drop(remembered);
         let task = tokio::spawn(self.clone().settle(commit, done.clone()));
@@ -134,7 +138,13 @@ impl Lab {
     async fn settle(self: Arc<Self>, commit: Commit, done: Vec<Done>) -> Result<Vec<Chore>, Error> {
         if let Err(error) = commit.await {
             // Who looks now must not see what was just refused.
-            drop(self.remembered()?);
+            let remembered = self.remembered()?;
+            for (line, number) in self.ended(&done) {
+                let lasts = |hold: &Hold| hold.number == number;
+                if remembered.book.hold_of(line.board()).is_some_and(lasts) {
+                    line.readmit(number);
+                }
+            }
             return Err(Error::CannotRecord { why: error.to_string() });
         }
         let chores = done.iter().filter_map(|done| self.follow_up(done)).collect();
@@ -144,11 +154,23 @@ impl Lab {
         Ok(chores)
     }
 
+    /// The lines of the boards whose holds end, each with the number of the hold.
+    fn ended(&self, done: &[Done]) -> impl Iterator<Item = (Arc<Line>, u64)> {
+        done.iter().filter_map(|done| match done {
+            Done::Ended { hold, .. } => {
+                Some((self.find(&hold.board).ok()?.line.clone()?, hold.number))
+            }
+            _ => None,
+        })
+    }
+
     /// Wakes who follows the board, cuts what is over, and begins what is to be done.
     fn follow_up(self: &Arc<Self>, done: &Done) -> Option<Chore> {
         match done {
-            Done::Reserved { hold, .. } => {
+            Done::Reserved { hold, place } => {
                 self.touch(&hold.board);
+                // They no longer wait for the others that would have done.
+                place.iter().for_each(|place| self.touch_all(&place.ask.want));
                 self.begin_chore(&hold.board)
             }
             Done::Ended { hold, how } => {
@@ -167,8 +189,8 @@ impl Lab {
                 self.touch(board);
                 None
             }
-            Done::Queued { .. } | Done::Unqueued { .. } => {
-                self.boards_now().values().for_each(|board| board.mark.touch());
+            Done::Queued { want, .. } | Done::Unqueued { want, .. } => {
+                self.touch_all(want);
                 None
             }
         }
@@ -192,6 +214,15 @@ impl Lab {
         if let Ok(board) = self.find(board) {
             board.mark.touch();
         }
+    }
+
+    /// Touches every board that would do.
+    fn touch_all(&self, want: &Want) {
+        let would_do = |board: &&Arc<Board>| {
+            let BoardConfig { name, class, tags, .. } = &board.config;
+            want.is_met_by(name, class, tags)
+        };
+        self.boards_now().values().filter(would_do).for_each(|board| board.mark.touch());
     }
 
     /// The entries of what was decided, each with the records it writes.
@@ -240,7 +271,7 @@ impl Lab {
                 let event = Event::Queued { place: *place, want: want.clone() };
                 self.entry(None, Some(who), event, write.into_iter().collect())
             }
-            Done::Unqueued { place, who } => {
+            Done::Unqueued { place, who, .. } => {
                 let write = Write::Delete(place_key(*place));
                 self.entry(None, Some(who), Event::Unqueued { place: *place }, vec![write])
             }

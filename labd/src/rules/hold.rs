@@ -114,11 +114,8 @@ impl Book {
     /// [`Error::NoSuch`] if there is no such place of theirs.
     pub fn unqueue(&mut self, who: &UserName, number: u64) -> Result<Vec<Done>, Error> {
         let waits = |waiting: &Waiting| waiting.number == number && waiting.who == *who;
-        if !self.queue.iter().any(waits) {
-            return Err(no_place(number));
-        }
-        self.queue.retain(|waiting| !waits(waiting));
-        Ok(vec![Done::Unqueued { place: number, who: who.clone() }])
+        let index = self.queue.iter().position(waits).ok_or_else(|| no_place(number))?;
+        Ok(vec![self.queue.remove(index).given_up()])
     }
 
     /// Makes the hold of `who` last until `span` from `now`, if that is later. It is cut to the

@@ -48,11 +48,7 @@ impl Book {
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
         let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.grace(), now);
         // First, so that no board goes to somebody whose place is given up.
-        let mut done: Vec<_> = self
-            .queue
-            .extract_if(.., gone)
-            .map(|waiting| Done::Unqueued { place: waiting.number, who: waiting.who })
-            .collect();
+        let mut done: Vec<_> = self.queue.extract_if(.., gone).map(Waiting::given_up).collect();
         let warning = self.warning;
         for board in self.boards_that(|slot| slot.due(warning).is_some_and(|due| due <= now)) {
             done.extend(self.tick_board(&board, now));
@@ -68,14 +64,11 @@ impl Book {
 
     /// Nobody waits for boards that there are none of.
     fn drop_hopeless(&mut self) -> Vec<Done> {
-        let hopeless: Vec<_> = self
-            .queue
-            .iter()
-            .filter(|waiting| self.boards_for(&waiting.ask.want).next().is_none())
-            .map(|waiting| (waiting.number, waiting.who.clone()))
-            .collect();
-        self.queue.retain(|waiting| !hopeless.iter().any(|(number, _)| *number == waiting.number));
-        hopeless.into_iter().map(|(place, who)| Done::Unqueued { place, who }).collect()
+        let (hopeless, queue) = mem::take(&mut self.queue)
+            .into_iter()
+            .partition::<Vec<_>, _>(|waiting| self.boards_for(&waiting.ask.want).next().is_none());
+        self.queue = queue;
+        hopeless.into_iter().map(Waiting::given_up).collect()
     }
 
     /// When [`Book::tick`] has something to do next.

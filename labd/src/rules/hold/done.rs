@@ -36,6 +36,8 @@ pub enum Done {
         place: u64,
         /// Whose.
         who: UserName,
+        /// For what.
+        want: Want,
     },
     /// A hold lasts longer.
     Extended {

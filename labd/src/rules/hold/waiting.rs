@@ -5,6 +5,8 @@ use protocol::user::UserName;
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
 
+use super::Done;
+
 /// Somebody who waits; also what is written down of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -32,6 +34,11 @@ pub(super) struct Keepers {
 }
 
 impl Waiting {
+    /// That it is given up.
+    pub(super) fn given_up(self) -> Done {
+        Done::Unqueued { place: self.number, who: self.who, want: self.ask.want }
+    }
+
     /// How long the client that keeps the place may be away, if it is tied to one.
     pub(super) fn grace(&self) -> Option<Span> {
         match self.ask.if_taken {

@@ -293,12 +293,11 @@ impl Promises {
     }
 
     pub(super) fn unqueue(&mut self, who: &UserName, number: u64) -> Answer {
-        let before = self.wishes.len();
-        self.wishes.retain(|wish| (wish.number, &wish.who) != (number, who));
-        if self.wishes.len() == before {
-            return Err(no_place(number));
-        }
-        Ok(vec![Done::Unqueued { place: number, who: who.clone() }])
+        let theirs = |wish: &Wish| (wish.number, &wish.who) == (number, who);
+        let wish = self.wishes.iter().find(|wish| theirs(wish)).cloned();
+        self.wishes.retain(|wish| !theirs(wish));
+        let want = wish.ok_or_else(|| no_place(number))?.ask.want;
+        Ok(vec![Done::Unqueued { place: number, who: who.clone(), want }])
     }
 
     pub(super) fn extend(&mut self, board: &BoardName, who: &UserName, span: Span) -> Answer {
@@ -396,7 +395,11 @@ impl Promises {
             let given_up = self.given_up(wish.number, None, wish.ask.grace, wish.lonely_since);
             if given_up.is_some_and(|when| when <= self.now.0) {
                 self.wishes.retain(|other| other.number != wish.number);
-                done.push(Done::Unqueued { place: wish.number, who: wish.who });
+                done.push(Done::Unqueued {
+                    place: wish.number,
+                    who: wish.who,
+                    want: wish.ask.want,
+                });
             }
         }
         for board in self.boards.keys().cloned().collect::<Vec<_>>() {
@@ -416,7 +419,11 @@ impl Promises {
             let hopeless = !self.boards.keys().any(|board| self.meets(board, &wish.ask.want));
             if self.changed && hopeless {
                 self.wishes.retain(|other| other.number != wish.number);
-                done.push(Done::Unqueued { place: wish.number, who: wish.who });
+                done.push(Done::Unqueued {
+                    place: wish.number,
+                    who: wish.who,
+                    want: wish.ask.want,
+                });
             }
         }
         for board in self.boards.keys().cloned().collect::<Vec<_>>() {
