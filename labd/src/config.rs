@@ -138,13 +138,15 @@ pub struct PowerSettings {
     pub sweep: Span,
 }
 
-/// `history { size = 1gb; age = 365d }`: what is over either is deleted, a segment at a time.
+/// `history { size = 1gb; age = 365d; events = 5y }`: what is over is deleted, a segment at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     /// Bytes kept per console.
     pub size: u64,
     /// How long they are kept.
     pub age: Span,
+    /// How long the ledger's entries are kept; none for ever.
+    pub events: Option<Span>,
 }
 
 /// One board.

@@ -6,10 +6,12 @@
 //!
 //! - [`segment`]: the files, and what is done about a damaged one
 //! - [`record`]: what an entry is on disk
+//! - [`retired`]: where it begins, once what is old was let go
 
 mod chain;
 pub mod record;
 pub mod repair;
+mod retired;
 pub mod segment;
 
 use std::collections::VecDeque;
@@ -22,6 +24,7 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use protocol::Time;
 use protocol::board::BoardName;
 use protocol::journal::{Entry, Event};
 use protocol::user::UserName;
@@ -254,23 +257,34 @@ impl Ledger {
             .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
     }
 
-    /// The same for threads that may wait for the disk.
+    /// The same for threads that may wait for the disk, and must not miss any.
     ///
     /// # Errors
-    /// The disk's, or damage.
+    /// The disk's, or damage; [`segment::Error::Retired`].
     pub fn read_waiting(
         &self,
         from: u64,
         most: usize,
     ) -> Result<Vec<Arc<Committed>>, segment::Error> {
-        match self.recent(from, most) {
-            Some(entries) => Ok(entries),
-            None => chain::read(
-                &self.shared.folder,
-                from.max(1)..=*self.shared.committed.borrow(),
-                most,
-            ),
+        if let Some(entries) = self.recent(from, most) {
+            return Ok(entries);
         }
+        let folder = &self.shared.folder;
+        let first = chain::first(folder)?;
+        if from < first {
+            return Err(segment::Error::Retired { folder: folder.clone(), from, first });
+        }
+        chain::read(folder, from..=*self.shared.committed.borrow(), most)
+    }
+
+    /// Lets go of what is older than `age`, as far as nobody needs it who has a snapshot behind entry
+    /// `covered`: whole segments, the oldest first. Returns the number of the last entry that is gone
+    /// with them, if there are any. For a thread that may wait.
+    ///
+    /// # Errors
+    /// The disk's, or damage. Then what is left is whole.
+    pub fn retire(&self, covered: u64, age: Time) -> Result<Option<u64>, segment::Error> {
+        chain::retire(&self.shared.folder, covered, age)
     }
 
     /// The newest `most` entries on disk that `is_wanted` wants, oldest first.

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
+use protocol::Time;
 use protocol::journal::Event;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -241,6 +242,15 @@ impl Memory {
         replay(&self.ledger, &fresh, *self.ledger.committed().borrow())?;
         *shelf = Some(fresh);
         Ok(aside)
+    }
+
+    /// Lets go of ledger entries older than `age` that no rebuild needs. Returns the number of the
+    /// last that is gone, if any are. For a thread that may wait.
+    ///
+    /// # Errors
+    /// [`Error`]. Then what is left is whole.
+    pub fn retire(&self, age: Time) -> Result<Option<u64>, Error> {
+        Ok(self.ledger.retire(snapshot::covered(&self.folder)?, age)?)
     }
 
     /// Writes what is staged and stops.

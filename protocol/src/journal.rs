@@ -207,6 +207,11 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// The ledger let go of its oldest entries, as the configuration says.
+    Forgotten {
+        /// The number of the last that is gone.
+        last: u64,
+    },
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
@@ -281,6 +286,7 @@ impl fmt::Display for Event {
             }
             Event::Break => write!(f, "sent a BREAK"),
             Event::Noted { text } => write!(f, "noted: {text}"),
+            Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
             Event::Unknown => write!(f, "something that this version does not know"),
         }
     }

@@ -95,8 +95,9 @@ fn summary(config: &Config) -> String {
         line(&mut out, "power", format!("dwell {dwell}, limit {limit}, sweep {sweep}"));
     }
     if config.history != nothing.history {
-        let History { size, age } = &config.history;
-        line(&mut out, "history", format!("{size} bytes, {age}"));
+        let History { size, age, events } = &config.history;
+        let events = events.map_or("for ever".to_owned(), |span| span.to_string());
+        line(&mut out, "history", format!("{size} bytes, {age}; events {events}"));
     }
     for (name, attributes) in &config.classes {
         line(&mut out, "class", format!("{name} {}", json(attributes)));

@@ -163,7 +163,8 @@ impl History {
         section(top, "history", faults, |table| {
             let Bytes(size) = table.or("size", Bytes(1 << 30));
             let Lasting(age) = table.or("age", Lasting(Span::hours(365 * 24)));
-            History { size, age }
+            let events = table.optional("events").map(|Lasting(span)| span);
+            History { size, age, events }
         })
     }
 }

@@ -11,7 +11,7 @@ use protocol::board::BoardName;
 use protocol::hold::Ended;
 use protocol::journal::Event;
 use protocol::power::PowerState;
-use protocol::{Error, Span};
+use protocol::{Error, Span, Time};
 use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 
@@ -35,6 +35,8 @@ const BREATH: Duration = Duration::from_millis(10);
 const GLANCE: Span = Span::seconds(1);
 /// Recordings go to the disk this often.
 const SETTLE: Duration = Duration::from_secs(1);
+/// Whether the ledger keeps more than it need is looked at this often.
+const FORGET: Duration = Duration::from_secs(3_600);
 /// More recordings than this are synced as one file system.
 const FEW: usize = 16;
 
@@ -103,6 +105,7 @@ impl Lab {
         lab.clone().resume();
         tokio::spawn(keep_time(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
+        tokio::spawn(forget_events(lab.clone()));
         lab.opened.send_replace(true);
         Ok(lab)
     }
@@ -328,6 +331,17 @@ impl Lab {
         self.boards_now().values().filter_map(|board| board.recording.clone()).collect()
     }
 
+    fn forget_before(&self, age: Time) {
+        match self.memory.retire(age) {
+            Ok(None) => {}
+            Ok(Some(last)) => {
+                let event = Event::Forgotten { last };
+                drop(self.ledger().stage(self.entry(None, None, event, Vec::new())));
+            }
+            Err(error) => tracing::error!(%error, "the ledger keeps what it need not keep"),
+        }
+    }
+
     /// Brings recordings to the disk, and deletes what is over their limits.
     fn write(&self, recordings: &[Arc<Recording>]) -> io::Result<()> {
         let now = self.clock.now();
@@ -344,7 +358,7 @@ impl Lab {
         } else {
             files.iter().try_for_each(|file| file.sync_data())?;
         }
-        let History { size, age } = self.config().history.clone();
+        let History { size, age, .. } = self.config().history.clone();
         recordings.iter().try_for_each(|recording| recording.prune(size, age, now))?;
         outcome
     }
@@ -415,6 +429,25 @@ async fn settle_recordings(lab: Arc<Lab>) {
         let written = tokio::task::spawn_blocking(move || writer.write(&writer.recordings())).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "a recording did not reach the disk");
+        }
+    }
+}
+
+/// The task that lets go of what the ledger need not keep any longer.
+async fn forget_events(lab: Arc<Lab>) {
+    let mut ending = lab.ending.subscribe();
+    let mut reloads = lab.reloads.subscribe();
+    loop {
+        if let Some(age) = lab.config().history.events {
+            let forgetter = lab.clone();
+            let forget = move || forgetter.forget_before(forgetter.clock.now() - age);
+            // If it panics, that has been printed, and it is tried again.
+            let _ = tokio::task::spawn_blocking(forget).await;
+        }
+        tokio::select! {
+            () = sleep(FORGET) => {}
+            _ = reloads.changed() => {}
+            () = ended(&mut ending) => return,
         }
     }
 }

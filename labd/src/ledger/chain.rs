@@ -7,9 +7,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use protocol::Time;
 use protocol::journal::Entry;
 
 use super::record::Record;
+use super::retired::Beginning;
 use super::segment::{self, Damage, Error, GENESIS, HEADER, Hash, Walk};
 use super::{Committed, Found, Opening};
 use crate::clock::Anchor;
@@ -31,7 +33,16 @@ pub(super) fn disk(file: &Path) -> impl Fn(io::Error) -> Error {
     move |source| Error::Disk { file: file.to_owned(), source }
 }
 
-/// The segments in order, each with the number of its first entry.
+/// Where the chain begins, and its segments in order, each with the number of its first entry.
+fn chain(folder: &Path) -> Result<(Beginning, Vec<(u64, PathBuf)>), Error> {
+    let beginning = Beginning::read(folder)?;
+    let mut segments = segments(folder)?;
+    // A crash may have left some that were retired.
+    segments.retain(|(first, _)| *first >= beginning.first);
+    Ok((beginning, segments))
+}
+
+/// All segments in order, each with the number of its first entry.
 fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(folder).map_err(disk(folder))? {
@@ -45,25 +56,37 @@ fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     Ok(found)
 }
 
-/// Each segment with the entries that should be in it, up to entry `last`.
-fn spans(folder: &Path, last: u64) -> Result<Vec<(RangeInclusive<u64>, PathBuf)>, Error> {
-    let segments = segments(folder)?;
+/// The segments with the entries that should be in each.
+type Spans = Vec<(RangeInclusive<u64>, PathBuf)>;
+
+/// Where the chain begins, and its segments up to entry `last`.
+fn spans(folder: &Path, last: u64) -> Result<(Beginning, Spans), Error> {
+    let (beginning, segments) = chain(folder)?;
     let ends: Vec<u64> =
         segments.iter().skip(1).map(|(next, _)| (next - 1).min(last)).chain([last]).collect();
     let spans = segments.into_iter().zip(ends).map(|((first, path), end)| (first..=end, path));
     let spans: Vec<_> = spans.filter(|(span, _)| !span.is_empty()).collect();
     if let Some((span, path)) = spans.first() {
-        check_beginning(*span.start(), path)?;
+        check_beginning(&beginning, *span.start(), path)?;
     }
-    Ok(spans)
+    Ok((beginning, spans))
 }
 
-/// No segment is ever retired, so the oldest begins with the first entry there was.
-fn check_beginning(first: u64, path: &Path) -> Result<(), Damage> {
-    if first == 1 {
-        return Ok(());
+/// The oldest segment begins with the first entry that is kept. One without a whole header is for
+/// whoever reads it.
+fn check_beginning(beginning: &Beginning, first: u64, path: &Path) -> Result<(), Error> {
+    let last = beginning.first - 1;
+    if first != beginning.first {
+        return Err(damage(path, 0, last, "the entries before it are missing").into());
     }
-    Err(damage(path, 0, 0, "the entries before it are missing"))
+    let mut header = [0; HEADER];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut header, 0));
+    match segment::parse_header(&header).filter(|_| read.is_ok()) {
+        Some((_, before)) if before != beginning.before => {
+            Err(damage(path, 0, last, "it does not follow the entries that were let go").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder whose name outlasts a power cut, and those above it.
@@ -88,23 +111,25 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
 pub(super) fn open(opening: &Opening<'_>) -> Result<(Tail, Found), Error> {
     let folder = opening.folder;
     make_folder(folder)?;
-    let segments = segments(folder)?;
+    let (beginning, segments) = chain(folder)?;
+    let Beginning { first, before } = beginning;
     let Some((newest, older)) = segments.split_last() else {
-        check_known(opening, 0, None)?;
-        let tail = Tail::begin(folder, 1, GENESIS, opening.full)?;
-        return Ok((tail, Found { last: 0, cut: 0, anchor: None }));
+        check_known(opening, first - 1, None)?;
+        let tail = Tail::begin(folder, first, before, opening.full)?;
+        return Ok((tail, Found { last: first - 1, cut: 0, anchor: None }));
     };
-    check_beginning(segments[0].0, &segments[0].1)?;
+    check_beginning(&beginning, segments[0].0, &segments[0].1)?;
+    delete_before(folder, first)?;
     let newest_length = std::fs::metadata(&newest.1).map_err(disk(&newest.1))?.len();
     let is_begun_only = newest_length <= HEADER as u64;
     let mut before = None;
     for ((first, path), (next, _)) in older.iter().zip(&segments[1..]) {
         // What was going on last stands in the segment before one that has just been begun.
         if *next > opening.trusted + 1 || (is_begun_only && *next == newest.0) {
-            before = Some(check_whole(path, *first, *next - 1, before.as_ref())?);
+            before = Some(check_whole(&beginning, path, *first, *next - 1, before.as_ref())?);
         }
     }
-    resume(opening, newest, before)
+    resume(opening, &beginning, newest, before)
 }
 
 /// Refuses an end before the last entry that is known to have been there.
@@ -132,9 +157,15 @@ impl Whole {
 }
 
 /// Reads a segment that is not the last: it must be whole.
-fn check_whole(path: &Path, first: u64, last: u64, before: Option<&Whole>) -> Result<Whole, Error> {
+fn check_whole(
+    beginning: &Beginning,
+    path: &Path,
+    first: u64,
+    last: u64,
+    before: Option<&Whole>,
+) -> Result<Whole, Error> {
     let bytes = std::fs::read(path).map_err(disk(path))?;
-    let mut walk = begin(&bytes, path, first, before.map(|whole| whole.before))?;
+    let mut walk = begin(&bytes, path, first, link(beginning, first, before))?;
     let mut seq = first - 1;
     let mut newest = None;
     while let Some(entry) = walk.next() {
@@ -149,13 +180,19 @@ fn check_whole(path: &Path, first: u64, last: u64, before: Option<&Whole>) -> Re
     }
 }
 
+/// The hash before entry `first`, if it is known.
+fn link(beginning: &Beginning, first: u64, before: Option<&Whole>) -> Option<Hash> {
+    let begins = || (first == beginning.first).then_some(beginning.before);
+    before.map(|whole| whole.before).or_else(begins)
+}
+
+/// Goes behind the header of a segment; `before` is the hash that must stand there, if it is known.
 fn begin<'a>(
     bytes: &'a [u8],
     path: &Path,
     first: u64,
     before: Option<Hash>,
 ) -> Result<Walk<'a>, Damage> {
-    let before = before.or((first == 1).then_some(GENESIS));
     match segment::parse_header(bytes) {
         Some((number, hash)) if number == first && before.is_none_or(|before| before == hash) => {
             Ok(Walk::new(bytes, hash))
@@ -174,6 +211,7 @@ fn damage(path: &Path, at: usize, last: u64, what: &str) -> Damage {
 /// Reads the newest segment; cuts off a batch that a crash left unfinished.
 fn resume(
     opening: &Opening<'_>,
+    beginning: &Beginning,
     (first, path): &(u64, PathBuf),
     before: Option<Whole>,
 ) -> Result<(Tail, Found), Error> {
@@ -181,7 +219,7 @@ fn resume(
     if bytes.len() <= HEADER && segment::parse_header(&bytes).is_none() {
         return begin_again(opening, *first, path, before);
     }
-    let mut walk = begin(&bytes, path, *first, before.as_ref().map(|whole| whole.before))?;
+    let mut walk = begin(&bytes, path, *first, link(beginning, *first, before.as_ref()))?;
     let mut last = first - 1;
     let mut whole = (last, walk.before, None);
     let mut newest_json = None;
@@ -285,18 +323,19 @@ impl Tail {
     }
 }
 
-/// Reads the entries of `range`, at most `most`.
+/// Reads the entries of `range` that are kept, at most `most`.
 pub(super) fn read(
     folder: &Path,
     range: RangeInclusive<u64>,
     most: usize,
 ) -> Result<Vec<Arc<Committed>>, Error> {
     let mut entries = Vec::new();
-    for (span, path) in spans(folder, *range.end())? {
+    let (beginning, spans) = spans(folder, *range.end())?;
+    for (span, path) in spans {
         if span.end() < range.start() || entries.len() >= most {
             continue;
         }
-        walk(&path, span, *range.start(), |entry| {
+        walk(&beginning, &path, span, *range.start(), |entry| {
             entries.push(entry);
             entries.len() < most
         })?;
@@ -312,9 +351,10 @@ pub(super) fn newest(
     is_wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Vec<Arc<Committed>>, Error> {
     let mut found = Vec::new();
-    for (span, path) in spans(folder, last)?.into_iter().rev() {
+    let (beginning, spans) = spans(folder, last)?;
+    for (span, path) in spans.into_iter().rev() {
         let mut here = Vec::new();
-        walk(&path, span, 0, |entry| {
+        walk(&beginning, &path, span, 0, |entry| {
             if is_wanted(&entry.entry) {
                 here.push(entry);
             }
@@ -332,13 +372,14 @@ pub(super) fn newest(
 /// Shows the entries of one segment from number `from` on to `see`, until it has seen enough. All
 /// of `span` must be in it.
 fn walk(
+    beginning: &Beginning,
     path: &Path,
     span: RangeInclusive<u64>,
     from: u64,
     mut see: impl FnMut(Arc<Committed>) -> bool,
 ) -> Result<(), Error> {
     let bytes = std::fs::read(path).map_err(disk(path))?;
-    let mut walk = begin(&bytes, path, *span.start(), None)?;
+    let mut walk = begin(&bytes, path, *span.start(), link(beginning, *span.start(), None))?;
     for seq in span {
         let json = next(&mut walk, path, seq, bytes.len())?;
         if seq >= from {
@@ -360,9 +401,10 @@ fn next<'a>(walk: &mut Walk<'a>, path: &Path, seq: u64, end: usize) -> Result<&'
 
 /// Compares every hash up to entry `last`. Returns how many entries there are.
 pub(super) fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
-    let mut before = None;
+    let (beginning, spans) = spans(folder, last)?;
+    let mut before = Some(beginning.before);
     let mut entries = 0;
-    for (span, path) in spans(folder, last)? {
+    for (span, path) in spans {
         let bytes = std::fs::read(&path).map_err(disk(&path))?;
         let mut walk = begin(&bytes, &path, *span.start(), before)?;
         for seq in span {
@@ -374,10 +416,48 @@ pub(super) fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
         }
         before = Some(walk.before);
     }
-    if entries < last {
-        return Err(Error::Shortened { folder: folder.to_owned(), last: entries, known: last });
+    let end = beginning.first - 1 + entries;
+    if end < last {
+        return Err(Error::Shortened { folder: folder.to_owned(), last: end, known: last });
     }
     Ok(entries)
+}
+
+/// The number of the first entry that is kept.
+pub(super) fn first(folder: &Path) -> Result<u64, Error> {
+    Ok(Beginning::read(folder)?.first)
+}
+
+/// Lets go of the segments all of whose entries are older than `age` and have a number up to
+/// `covered`. Returns the number of the last entry that is gone with them, if there are any.
+pub(super) fn retire(folder: &Path, covered: u64, age: Time) -> Result<Option<u64>, Error> {
+    let (was, segments) = chain(folder)?;
+    let mut beginning = was;
+    // A segment is over when the next one begins.
+    for (first, path) in segments.iter().skip(1).take_while(|(first, _)| *first <= covered + 1) {
+        let bytes = std::fs::read(path).map_err(disk(path))?;
+        let mut walk = begin(&bytes, path, *first, None)?;
+        let before = walk.before;
+        let Some(Ok(json)) = walk.next() else { break };
+        if parse(json, path, *first - 1)?.entry.at > age {
+            break;
+        }
+        beginning = Beginning { first: *first, before };
+    }
+    if beginning == was {
+        return Ok(None);
+    }
+    beginning.write(folder)?;
+    delete_before(folder, beginning.first)?;
+    Ok(Some(beginning.first - 1))
+}
+
+/// Deletes the segments that begin before entry `first`, which begins one.
+fn delete_before(folder: &Path, first: u64) -> Result<(), Error> {
+    for (_, path) in segments(folder)?.iter().filter(|(begins, _)| *begins < first) {
+        std::fs::remove_file(path).map_err(disk(path))?;
+    }
+    Ok(())
 }
 
 /// How far the chain is whole.
@@ -395,9 +475,10 @@ pub(super) struct Extent {
 
 /// Reads the chain up to its first damage.
 pub(super) fn extent(folder: &Path) -> Result<Extent, Error> {
-    let segments = segments(folder)?;
-    let mut extent = Extent { last: 0, damage: None, whole: 0, later: Vec::new() };
-    let mut before = None;
+    let (beginning, segments) = chain(folder)?;
+    let last = beginning.first - 1;
+    let mut extent = Extent { last, damage: None, whole: 0, later: Vec::new() };
+    let mut before = Some(beginning.before);
     for (index, (first, path)) in segments.iter().enumerate() {
         let bytes = std::fs::read(path).map_err(disk(path))?;
         let is_missing_some = extent.last + 1 != *first;

@@ -78,6 +78,20 @@ pub enum Error {
         /// The last entry that is known to have been there.
         known: u64,
     },
+    /// What is to be replayed was let go.
+    #[error(
+        "entry {from} is no longer in the ledger in {folder}, which begins with entry {first}, and no snapshot that \
+         is whole holds what it wrote. Nothing was changed. Restore the folder above it from a backup",
+        folder = .folder.display()
+    )]
+    Retired {
+        /// The ledger's folder.
+        folder: PathBuf,
+        /// The entry.
+        from: u64,
+        /// The first that is kept.
+        first: u64,
+    },
     /// No thread can be had.
     #[error("no thread can be had: {0}")]
     Thread(io::Error),

@@ -183,16 +183,43 @@ pub(super) fn newest(folder: &Path) -> Result<Option<Snapshot>, Error> {
         return Ok(None);
     }
     for path in files(&folder).map_err(disk(&folder))?.into_iter().rev() {
-        let bytes = fs::read(&path).map_err(disk(&path))?;
-        let text = String::from_utf8_lossy(&bytes);
-        match Snapshot::parse(&text.lines().collect::<Vec<_>>()) {
-            Ok(snapshot) => return Ok(Some(snapshot)),
-            Err(why) => {
-                tracing::error!(why, file = %path.display(), "a snapshot is damaged; the one before it is used");
-            }
+        if let Some(snapshot) = read(&path)? {
+            return Ok(Some(snapshot));
         }
     }
     Ok(None)
+}
+
+/// The number of the entry behind which all snapshots are that are to be kept, each of them whole; 0
+/// if there is one too few.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn covered(folder: &Path) -> Result<u64, Error> {
+    let folder = folder_in(folder);
+    if !folder.exists() {
+        return Ok(0);
+    }
+    let files = files(&folder).map_err(disk(&folder))?;
+    if files.len() < KEPT {
+        return Ok(0);
+    }
+    let mut covered = u64::MAX;
+    for path in files {
+        covered = covered.min(read(&path)?.map_or(0, |snapshot| snapshot.seq));
+    }
+    Ok(covered)
+}
+
+/// A snapshot, if it is as it was written.
+fn read(path: &Path) -> Result<Option<Snapshot>, Error> {
+    let bytes = fs::read(path).map_err(disk(path))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = Snapshot::parse(&text.lines().collect::<Vec<_>>());
+    if let Err(why) = &parsed {
+        tracing::error!(why, file = %path.display(), "a snapshot is damaged");
+    }
+    Ok(parsed.ok())
 }
 
 /// The snapshots of states behind an entry later than `last`, whether they are whole or not.

@@ -205,3 +205,94 @@ async fn a_record_that_is_not_understood_costs_no_other() {
     assert_eq!(memory.scan::<u64>("record/").expect("it reads").len(), before);
     memory.close();
 }
+
+/// The segments of the ledger, oldest first.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder.join("ledger")).expect("a folder");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "ledger"));
+    files.sort();
+    files
+}
+
+/// A memory whose oldest entries were let go; those segments as they were, and what was in it.
+async fn retired() -> (TempDir, Vec<(PathBuf, Vec<u8>)>, Snapshot) {
+    let (dir, state) = written().await;
+    let before = segments(dir.path());
+    let before = before.into_iter().map(|path| (path.clone(), fs::read(&path).expect("it reads")));
+    let before: Vec<_> = before.collect();
+    let memory = open(dir.path()).expect("it opens");
+    assert_eq!(memory.retire(Time(1_699_999_999_999)).expect("it reads"), None, "none is so old");
+    let last = memory.retire(Time(1_700_000_000_000)).expect("it reads").expect("some are gone");
+    assert!((15..=40).contains(&last), "{last} is behind a snapshot");
+    assert_eq!(memory.retire(Time(1_700_000_000_000)).expect("it reads"), None, "once is enough");
+    let said = memory.verify().await;
+    assert!(said[0].contains(&format!("{} entries, every hash", 75 - last)), "{said:?}");
+    assert!(said[1].contains("every record is what"), "{said:?}");
+    let kept = memory.ledger().read(1, 1).await.expect("it reads");
+    assert_eq!(kept[0].entry.seq, last + 1, "who reads from the start begins with what is kept");
+    memory.close();
+    let left = segments(dir.path());
+    let gone: Vec<_> = before.into_iter().filter(|(path, _)| !left.contains(path)).collect();
+    assert!(!gone.is_empty() && left.len() > 1, "{left:?}");
+    (dir, gone, state)
+}
+
+async fn state_of(dir: &TempDir) -> Snapshot {
+    let memory = open(dir.path()).expect("it opens");
+    let state = memory.snapshot().await.expect("it is exported");
+    memory.close();
+    state
+}
+
+#[tokio::test]
+async fn a_memory_does_without_the_segments_that_were_let_go() {
+    let (dir, gone, state) = retired().await;
+    assert_eq!(state_of(&dir).await, state);
+    fs::remove_dir_all(dir.path().join("store")).expect("removed");
+    assert_eq!(state_of(&dir).await, state);
+    // A crash may come after it is written down, and before all of them are deleted.
+    for (path, bytes) in &gone {
+        fs::write(path, bytes).expect("written");
+    }
+    assert_eq!(state_of(&dir).await, state);
+    assert!(gone.iter().all(|(path, _)| !path.exists()));
+    // One that is gone and was not let go is still missed.
+    let next = segments(dir.path()).remove(0);
+    fs::rename(&next, dir.path().join("elsewhere")).expect("moved");
+    let error = open(dir.path()).err().expect("it is refused").to_string();
+    assert!(error.contains("the entries before it are missing"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_is_made_up_for_entries_that_no_snapshot_holds() {
+    let (dir, _, _) = retired().await;
+    let store = dir.path().join("store");
+    fs::remove_dir_all(dir.path().join("snapshots")).expect("removed");
+    state_of(&dir).await; // the store has them all
+    fs::remove_dir_all(&store).expect("removed");
+    let error = open(dir.path()).err().expect("it is refused").to_string();
+    assert!(error.contains("entry 1 is no longer in the ledger"), "{error}");
+}
+
+#[tokio::test]
+async fn where_the_ledger_begins_is_believed_only_as_it_was_written() {
+    let (dir, _, state) = retired().await;
+    let file = dir.path().join("ledger/retired");
+    let whole = fs::read(&file).expect("it reads");
+    for at in 0..whole.len() {
+        for broken in [whole[..at].to_vec(), {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            flipped
+        }] {
+            fs::write(&file, &broken).expect("written");
+            assert!(open(dir.path()).is_err(), "{}", broken.escape_ascii());
+        }
+    }
+    fs::remove_file(&file).expect("removed");
+    let error = open(dir.path()).err().expect("it is refused").to_string();
+    assert!(error.contains("the entries before it are missing"), "{error}");
+    fs::write(&file, &whole).expect("written");
+    assert_eq!(state_of(&dir).await, state);
+}

@@ -2,35 +2,47 @@
 //! and the configuration what they may do.
 
 use std::ffi::CString;
+use std::sync::Arc;
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use protocol::user::{Role, UserName, Who};
 use tokio::net::unix::UCred;
 
-use crate::config::{Access, Principal};
+use crate::config::{Access, Config, Principal};
 
 /// Who the peer is; none if they have no role here.
 ///
 /// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
 /// access, whoever may open the socket is a user.
-pub fn of_peer(peer: &UCred, access: &Access) -> Option<Who> {
-    let uid = Uid::from_raw(peer.uid());
-    let user = User::from_uid(uid).ok().flatten();
-    let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
-    known(name.parse().ok()?, Some(uid), user, access)
+pub async fn of_peer(peer: UCred, config: Arc<Config>) -> Option<Who> {
+    ask_system(move || {
+        let uid = Uid::from_raw(peer.uid());
+        let user = User::from_uid(uid).ok().flatten();
+        let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
+        known(name.parse().ok()?, Some(uid), user, &config.access)
+    })
+    .await
 }
 
 /// Who somebody of that name is here; none if neither the system nor the configuration knows them, or
 /// they have no role.
-pub fn of_name(name: &UserName, access: &Access) -> Option<Who> {
-    let user = User::from_name(name.as_str()).ok().flatten();
-    let named = |principal: &Principal| *principal == Principal::User(name.to_string());
-    let is_configured =
-        [&access.admin, &access.user, &access.viewer].into_iter().flatten().any(named);
-    if user.is_none() && !is_configured {
-        return None;
-    }
-    known(name.clone(), user.as_ref().map(|user| user.uid), user, access)
+pub async fn of_name(name: UserName, config: Arc<Config>) -> Option<Who> {
+    ask_system(move || {
+        let Access { admin, user: users, viewer } = &config.access;
+        let user = User::from_name(name.as_str()).ok().flatten();
+        let named = |principal: &Principal| *principal == Principal::User(name.to_string());
+        let is_configured = [admin, users, viewer].into_iter().flatten().any(named);
+        if user.is_none() && !is_configured {
+            return None;
+        }
+        known(name, user.as_ref().map(|user| user.uid), user, &config.access)
+    })
+    .await
+}
+
+/// The system may have to ask a directory server: no thread that serves others waits for that.
+async fn ask_system(ask: impl FnOnce() -> Option<Who> + Send + 'static) -> Option<Who> {
+    tokio::task::spawn_blocking(ask).await.ok().flatten()
 }
 
 fn known(name: UserName, uid: Option<Uid>, user: Option<User>, access: &Access) -> Option<Who> {

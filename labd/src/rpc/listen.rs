@@ -83,10 +83,10 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     let peer = stream.peer_cred().ok();
-    let who_now = || identity::of_peer(peer.as_ref()?, &lab.config().access);
+    let who_now = async || identity::of_peer(peer?, lab.config()).await;
     let mut reloads = lab.reloads();
-    let who = who_now();
-    let changed = async { while reloads.changed().await.is_ok() && who_now() == who {} };
+    let who = who_now().await;
+    let changed = async { while reloads.changed().await.is_ok() && who_now().await == who {} };
     let conversation = async {
         match who.clone() {
             Some(who) => converse(lab.clone(), who, stream).await,

@@ -168,6 +168,7 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
             Event::Typed { text: Some("ls\\r".into()), bytes: 3 },
             r#"{"kind":"typed","text":"ls\\r","bytes":3}"#,
         ),
+        (Event::Forgotten { last: 9 }, r#"{"kind":"forgotten","last":9}"#),
         (Event::ClockStepped { by_ms: -5 }, r#"{"kind":"clock-stepped","by_ms":-5}"#),
     ] {
         assert_wire(&entry(event), &around(bytes));
