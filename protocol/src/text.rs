@@ -197,6 +197,19 @@ fn skip_sequence(letters: &mut std::str::Chars<'_>) {
     }
 }
 
+/// What a line says: a Linux kernel's lines without the time in front, `[    1.234567] `, which
+/// leaves little room in a column and means nothing beside other boards'.
+pub fn saying(line: &str) -> &str {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let message = || {
+        let (time, rest) = line.strip_prefix('[')?.split_once(']')?;
+        let (seconds, micros) = time.trim_start().split_once('.')?;
+        let message = rest.trim_start();
+        (digits(seconds) && digits(micros) && !message.is_empty()).then_some(message)
+    };
+    message().unwrap_or(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +264,20 @@ mod tests {
             sanitiser.feed(&[*byte], &mut out);
         }
         assert_eq!(out, shown(bytes));
+    }
+
+    #[test]
+    fn the_time_before_a_kernels_line_goes_and_nothing_else() {
+        assert_eq!(
+            saying("[    1.234567] Kernel panic - not syncing"),
+            "Kernel panic - not syncing"
+        );
+        assert_eq!(saying("[12345.6] x"), "x");
+        for line in
+            ["[  OK  ] Started", "[    1.234567]", "[1.2.3] x", "[.5] x", "", "[1.5 x", "login:"]
+        {
+            assert_eq!(saying(line), line);
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(super) fn table(out: &Output, boards: &[Board]) -> Table {
         let queue = if board.waiting == 0 { "-".to_owned() } else { board.waiting.to_string() };
         let last = match &board.fault {
             Some(fault) => Cell::styled(format!("! {fault}"), Style::Bad),
-            None => Cell::styled(&board.last_line, Style::Faint),
+            None => Cell::styled(protocol::text::saying(&board.last_line), Style::Faint),
         };
         table.row([
             (&board.name).into(),

@@ -1,6 +1,7 @@
 //! The board table.
 
 use protocol::board::Board;
+use protocol::text::saying;
 use protocol::{Span, Time};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -193,6 +194,6 @@ fn countdown(until: Time, now: Time) -> Piece<'static> {
 fn last_line(board: &Board) -> Piece<'_> {
     match &board.fault {
         Some(fault) => Piece::styled(format!("! {}", clean(fault)), style::BAD),
-        None => Piece::styled(clean(&board.last_line), style::QUIET),
+        None => Piece::styled(clean(saying(&board.last_line)), style::QUIET),
     }
 }
