@@ -81,6 +81,18 @@ pub enum Error {
         /// The least role that may.
         needs: Role,
     },
+    /// The token with which the caller came does not open it.
+    #[error("this token does not open {what}; come with another, or without one")]
+    OutOfScope {
+        /// `rpi4-1`, `the verb power`.
+        what: String,
+    },
+    /// What the caller came with is not good, or no longer.
+    #[error("{why}")]
+    NotKnown {
+        /// Why not, and what to do.
+        why: String,
+    },
     /// The board lacks what is asked for.
     #[error("{board} has no {what}")]
     Lacks {

@@ -52,6 +52,13 @@ pub enum Want {
         /// The expression.
         expr: TagExpr,
     },
+    /// Of those that would do, any of these: the ones that are open to whoever asks.
+    Among {
+        /// What is wanted.
+        want: Box<Want>,
+        /// These.
+        boards: Vec<BoardName>,
+    },
 }
 
 impl Want {
@@ -63,6 +70,9 @@ impl Want {
             Want::Tags { expr } => {
                 expr.is_met_by(&|tag| tag == class || tags.iter().any(|has| has == tag))
             }
+            Want::Among { want, boards } => {
+                boards.contains(board) && want.is_met_by(board, class, tags)
+            }
         }
     }
 }
@@ -73,6 +83,7 @@ impl fmt::Display for Want {
             Want::Board { name } => write!(f, "{name}"),
             Want::Class { name } => write!(f, "any {name}"),
             Want::Tags { expr } => write!(f, "any with {expr}"),
+            Want::Among { want, .. } => write!(f, "{want}"),
         }
     }
 }

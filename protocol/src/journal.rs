@@ -8,7 +8,7 @@ use crate::board::BoardName;
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
 use crate::time::Time;
-use crate::user::UserName;
+use crate::user::{UserName, Verb};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Entry {
     /// Who did it; nobody, if the lab did it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<UserName>,
+    /// Where they came from and with what, see [`crate::user::Who::via`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// To which board; none, if to the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<BoardName>,
@@ -207,6 +210,38 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// An account was changed.
+    Account {
+        /// Whose.
+        name: UserName,
+        /// How, as a sentence without its subject.
+        what: String,
+    },
+    /// A token was made, or revoked.
+    Token {
+        /// Which.
+        id: String,
+        /// Whose.
+        of: UserName,
+        /// How, as a sentence without its subject.
+        what: String,
+    },
+    /// An ssh key was added, or removed.
+    Key {
+        /// Which.
+        fingerprint: String,
+        /// Whose.
+        of: UserName,
+        /// How, as a sentence without its subject.
+        what: String,
+    },
+    /// Somebody was not allowed what they asked for.
+    Denied {
+        /// What.
+        verb: Verb,
+        /// Why not.
+        why: String,
+    },
     /// The ledger let go of its oldest entries, as the configuration says.
     Forgotten {
         /// The number of the last that is gone.
@@ -286,6 +321,10 @@ impl fmt::Display for Event {
             }
             Event::Break => write!(f, "sent a BREAK"),
             Event::Noted { text } => write!(f, "noted: {text}"),
+            Event::Account { name, what } => write!(f, "{what} {name}"),
+            Event::Token { id, of, what } => write!(f, "{what} token {id} of {of}"),
+            Event::Key { fingerprint, of, what } => write!(f, "{what} key {fingerprint} of {of}"),
+            Event::Denied { verb, why } => write!(f, "may not {verb}: {why}"),
             Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
             Event::Unknown => write!(f, "something that this version does not know"),
         }

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | [`service`] | every call, on one screen |
-//! | [`board`], [`hold`], [`power`], [`console`], [`journal`], [`user`] | the plain data they carry |
+//! | [`board`], [`hold`], [`power`], [`console`], [`journal`], [`user`], [`account`] | the plain data they carry |
 //! | [`time`] | instants and spans, in milliseconds |
 //! | [`tags`] | the small language that chooses boards by their tags |
 //! | [`text`] | what a board printed, made safe for a terminal |
@@ -16,6 +16,7 @@
 //! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
 //! reused or given a new meaning: `tests/wire` pins the bytes.
 
+pub mod account;
 pub mod address;
 pub mod board;
 pub mod client;

@@ -1,73 +1,172 @@
-//! Who may do what.
+//! Who may do what: the one function that says so, for every door.
 //!
-//! Deny by default: what is not named here is not allowed. Whether a board is free is
-//! [`super::hold`]'s to say.
+//! Deny by default: a verb is allowed to a role, and everything else that is asked must also be so.
+//! Whether a board is free is [`super::hold`]'s to say, who somebody is [`super::people`]'s.
+
+use std::fmt::{self, Arguments};
 
 use protocol::Error;
+use protocol::account::May;
 use protocol::board::BoardName;
 use protocol::hold::Hold;
-use protocol::user::{Role, Who};
+use protocol::user::{Role, Verb, Who};
 
-/// What can be asked of the lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Look at boards, consoles, journals.
-    See,
-    /// Hold a board, wait for one.
-    Hold,
-    /// Switch a board, type on its console.
-    Use,
-    /// End somebody else's hold, reload, repair.
-    Administer,
+#[cfg(test)]
+mod tests;
+
+/// A board, as far as it matters for who may do something with it.
+#[derive(Debug, Clone, Copy)]
+pub struct On<'a> {
+    /// Its name.
+    pub board: &'a BoardName,
+    /// Its class.
+    pub class: &'a str,
+    /// Whose it is; everybody's if there are none.
+    pub groups: &'a [String],
+    /// The hold that lasts.
+    pub hold: Option<&'a Hold>,
 }
 
-impl Verb {
-    fn needs(self) -> Role {
-        match self {
-            Verb::See => Role::Viewer,
-            Verb::Hold | Verb::Use => Role::User,
-            Verb::Administer => Role::Admin,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Verb::See => "look at this lab",
-            Verb::Hold => "hold boards",
-            Verb::Use => "use boards",
-            Verb::Administer => "administer this lab",
-        }
+/// The least role that may.
+pub fn needs(verb: Verb) -> Role {
+    match verb {
+        Verb::See => Role::Viewer,
+        Verb::Hold | Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash => Role::Machine,
+        Verb::Share => Role::User,
+        Verb::Moderate => Role::Moderator,
+        Verb::Administer => Role::Admin,
     }
 }
 
-/// Whether the caller's role allows it.
+/// Who must hold the board.
+enum Holder {
+    /// Nobody in particular.
+    Anybody,
+    /// Whoever asks, unless they administer the lab.
+    OrAdmin,
+    /// Whoever asks: what is opened ends with the hold.
+    Only,
+}
+
+fn holder(verb: Verb) -> Holder {
+    match verb {
+        Verb::See | Verb::Hold | Verb::Share | Verb::Moderate | Verb::Administer => Holder::Anybody,
+        Verb::Type | Verb::Power | Verb::Flash => Holder::OrAdmin,
+        Verb::Tunnel => Holder::Only,
+    }
+}
+
+/// Whether `who` may do it in this lab at all.
 ///
 /// # Errors
-/// [`Error::NotAllowed`], naming the role it takes.
+/// [`Error::NotAllowed`], [`Error::OutOfScope`].
 pub fn may(who: &Who, verb: Verb) -> Result<(), Error> {
-    if who.role >= verb.needs() {
-        return Ok(());
-    }
-    Err(Error::NotAllowed {
-        who: who.name.clone(),
-        verb: verb.words().to_owned(),
-        needs: verb.needs(),
-    })
+    judge(who, verb, None, |_| {}).map(drop)
 }
 
-/// Whether the caller may use a board: its holder may, and an administrator. Returns the number of
-/// the hold under which they do, if it is theirs.
+/// Whether `who` may do it with a board. Returns the number of the hold under which they do, if it
+/// takes one and it is theirs.
 ///
 /// # Errors
-/// [`Error::NotAllowed`], [`Error::HeldBy`], [`Error::NotHeld`].
-pub fn may_use(who: &Who, board: &BoardName, hold: Option<&Hold>) -> Result<Option<u64>, Error> {
-    may(who, Verb::Use)?;
-    match hold {
-        Some(hold) if hold.who == who.name => Ok(Some(hold.number)),
-        _ if who.role == Role::Admin => Ok(None),
-        Some(hold) => {
-            Err(Error::HeldBy { board: board.clone(), who: hold.who.clone(), until: hold.until })
+/// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::HeldBy`], [`Error::NotHeld`];
+/// [`Error::NoSuch`] for a board of groups that they are not in.
+pub fn may_on(who: &Who, verb: Verb, on: On<'_>) -> Result<Option<u64>, Error> {
+    judge(who, verb, Some(on), |_| {})
+}
+
+/// Whether a board is there at all for `who`.
+pub fn sees(who: &Who, on: On<'_>) -> bool {
+    who.scope.has_board(on.board, on.class) && is_theirs(who, on.groups)
+}
+
+/// The same as [`may`] and [`may_on`], with what was looked at.
+pub fn explain(who: &Who, verb: Verb, on: Option<On<'_>>) -> May {
+    let mut because = Vec::new();
+    let outcome = judge(who, verb, on, |looked_at| because.push(looked_at.to_string()));
+    because.extend(outcome.as_ref().err().map(ToString::to_string));
+    May { allowed: outcome.is_ok(), because }
+}
+
+fn is_theirs(who: &Who, groups: &[String]) -> bool {
+    groups.is_empty()
+        || who.role >= Role::Moderator
+        || groups.iter().any(|group| who.groups.contains(group))
+}
+
+/// Looks at one thing after the other; `told` hears of each that is as it must be.
+fn judge(
+    who: &Who,
+    verb: Verb,
+    on: Option<On<'_>>,
+    mut told: impl FnMut(Arguments<'_>),
+) -> Result<Option<u64>, Error> {
+    let (name, role, needs) = (&who.name, who.role, needs(verb));
+    if role < needs {
+        return Err(Error::NotAllowed {
+            who: name.clone(),
+            verb: Deed(verb, on.map(|on| on.board)).to_string(),
+            needs,
+        });
+    }
+    told(format_args!("{name} has the role '{role}', and to {verb} takes '{needs}'"));
+    if !who.scope.has_verb(verb) {
+        return Err(Error::OutOfScope { what: format!("the verb {verb}") });
+    }
+    let Some(on) = on else { return Ok(None) };
+    if !who.scope.has_board(on.board, on.class) {
+        return Err(Error::OutOfScope { what: on.board.to_string() });
+    }
+    if !who.scope.is_open() {
+        told(format_args!("the token with which {name} came opens it"));
+    }
+    if !is_theirs(who, on.groups) {
+        // It is not there for them, and nobody says that it is there for others.
+        let (what, name) = ("board".to_owned(), on.board.to_string());
+        return Err(Error::NoSuch { what, name, near: None });
+    }
+    match on.groups {
+        [] => told(format_args!("{} is everybody's", on.board)),
+        groups => told(format_args!("{} is for {}", on.board, groups.join(", "))),
+    }
+    let theirs = on.hold.filter(|hold| hold.who == *name);
+    match (holder(verb), theirs, on.hold) {
+        (Holder::Anybody, _, _) => Ok(None),
+        (_, Some(hold), _) => {
+            told(format_args!("{name} holds {}", on.board));
+            Ok(Some(hold.number))
         }
-        None => Err(Error::NotHeld { board: board.clone() }),
+        (Holder::OrAdmin, None, _) if role == Role::Admin => {
+            told(format_args!("an administrator may without holding it"));
+            Ok(None)
+        }
+        (_, None, Some(hold)) => {
+            let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);
+            Err(Error::HeldBy { board, who, until })
+        }
+        (_, None, None) => Err(Error::NotHeld { board: on.board.clone() }),
+    }
+}
+
+/// A verb as it stands behind 'may not'.
+struct Deed<'a>(Verb, Option<&'a BoardName>);
+
+impl fmt::Display for Deed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Deed(verb, board) = self;
+        match (verb, board) {
+            (Verb::See, None) => write!(f, "look at this lab"),
+            (Verb::See, Some(board)) => write!(f, "look at {board}"),
+            (Verb::Hold, None) => write!(f, "hold boards"),
+            (Verb::Hold, Some(board)) => write!(f, "hold {board}"),
+            (Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash, None) => {
+                write!(f, "use boards")
+            }
+            (Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash, Some(board)) => {
+                write!(f, "use {board}")
+            }
+            (Verb::Share, _) => write!(f, "hand over what is theirs"),
+            (Verb::Moderate, _) => write!(f, "end what is somebody else's"),
+            (Verb::Administer, _) => write!(f, "administer this lab"),
+        }
     }
 }

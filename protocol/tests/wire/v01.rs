@@ -185,7 +185,7 @@ fn consoles_and_pens() {
     assert_wire(&Pen::Wanted, r#""wanted""#);
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
-    assert_wire(&Who { name: ada(), role: Role::Admin }, r#"{"name":"ada","role":"admin"}"#);
+    assert_wire(&Who::new(ada(), Role::Admin), r#"{"name":"ada","role":"admin"}"#);
 }
 
 /// A method is known by its name and its arguments by theirs.
