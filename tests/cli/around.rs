@@ -177,6 +177,34 @@ async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Re
 }
 
 #[tokio::test]
+async fn labd_says_at_its_start_what_its_machine_lacks_and_opens_all_the_same() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    let (config, socket) = (scene.lab.path("own.conf"), scene.lab.path("own.sock"));
+    fs::write(&config, "setup_script = /nowhere/board-setup\n")?;
+    let mut labd = Command::new(programs::path("labd")?)
+        .arg("--config")
+        .arg(&config)
+        .arg("--state")
+        .arg(scene.lab.path("own"))
+        .arg("--socket")
+        .arg(&socket)
+        .env_remove("LABD_LOG")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    until(|| socket.exists()).await?;
+    kill(Pid::from_raw(labd.id().context("it runs")?.try_into()?), Signal::SIGTERM)?;
+    let log = soon(labd.wait_with_output()).await??.stderr;
+    let log = String::from_utf8_lossy(&log).into_owned();
+    let warned = log.lines().find(|line| line.contains("WARN")).unwrap_or_default();
+    let place = format!("at={}:1:16", config.display());
+    assert!(warned.contains("/nowhere/board-setup does not exist"), "{log}");
+    assert!(warned.contains(&place), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn labd_demo_prints_its_boards_and_ends_when_it_is_told_to() -> Result<()> {
     let scene = Scene::with_boards(&[]).await?;
     let socket = scene.lab.path("own.sock");

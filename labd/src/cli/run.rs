@@ -41,6 +41,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
             lines.concat()
         )
     })?;
+    config.log_warnings();
     runtime()?.block_on(async {
         let mut orders = Orders::listen()?;
         let lab = Lab::open(config, Some(file), &places.state(), Clock::machine())

@@ -145,6 +145,11 @@ impl<'a> Table<'a> {
         self.faults.add(at, message.into());
     }
 
+    /// A warning at a key's value: what it names is not on this machine.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.faults.warn(self.place_of(key), message.into());
+    }
+
     /// Ends the section: what was not asked for is not known.
     pub fn finish(self) {
         for (key, _) in self.unknown() {

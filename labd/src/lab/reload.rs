@@ -33,6 +33,7 @@ impl Lab {
             .map_err(|faults| Error::Config {
                 faults: faults.iter().map(ToString::to_string).collect(),
             })?;
+        config.log_warnings();
         self.take_over(who, config).await
     }
 
