@@ -68,6 +68,11 @@ impl Faults {
         self.push(at, message, Line::Hidden, Weight::Fault);
     }
 
+    /// Takes back what was noted at a place in words that begin so: another fault is its cause.
+    pub fn withdraw(&self, at: &Place, beginning: &str) {
+        self.0.lock().retain(|fault| fault.at != *at || !fault.message.starts_with(beginning));
+    }
+
     fn push(&self, at: &Place, message: String, line: Line, weight: Weight) {
         self.0.lock().push(Fault { at: at.clone(), message, line, weight });
     }
