@@ -35,8 +35,8 @@ use crate::power::Outlet;
 pub struct Config {
     /// Run when a board is reserved and released.
     pub setup: Option<Setup>,
-    /// Who may do what.
-    pub access: Access,
+    /// Who may do what; none if nothing is said of it, and whoever may open the socket is a user.
+    pub access: Option<Access>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -121,7 +121,7 @@ pub struct Setup {
     pub limit: Span,
 }
 
-/// `access { admin = [root, "@labadmin"]; user = "@lab"; viewer = "*" }`
+/// `access { admin = [root, "@labadmin"]; user = "@lab"; viewer = "*" }`; who is not named has no role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// May do everything.

@@ -129,12 +129,12 @@ fn summary(config: &Config) -> String {
     if let Some(setup) = &config.setup {
         line(&mut out, "setup", format!("{} within {}", setup.script.display(), setup.limit));
     }
-    for (what, who) in [
-        ("admin", &config.access.admin),
-        ("user", &config.access.user),
-        ("viewer", &config.access.viewer),
-    ] {
-        who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
+    if let Some(access) = &config.access {
+        line(&mut out, "access", "by name");
+        let roles = [("admin", &access.admin), ("user", &access.user), ("viewer", &access.viewer)];
+        for (what, who) in roles {
+            who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
+        }
     }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);

@@ -127,12 +127,13 @@ impl Setting for Principal {
 }
 
 impl Access {
-    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Access {
-        section(top, "access", faults, |table| Access {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Option<Access> {
+        top.value("access")?;
+        Some(section(top, "access", faults, |table| Access {
             admin: principals(table, "admin"),
             user: principals(table, "user"),
             viewer: principals(table, "viewer"),
-        })
+        }))
     }
 }
 

@@ -82,7 +82,7 @@ impl service::Lab for Caller {
     }
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
-        let known = identity::of_name(&to, &self.lab.config().access);
+        let known = identity::of_name(&to, self.lab.config().access.as_ref());
         let known = known.ok_or_else(|| Error::NoSuch {
             what: "user".to_owned(),
             name: to.to_string(),

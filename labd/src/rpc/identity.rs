@@ -13,7 +13,7 @@ use crate::config::{Access, Principal};
 ///
 /// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
 /// access, whoever may open the socket is a user.
-pub fn of_peer(peer: &UCred, access: &Access) -> Option<Who> {
+pub fn of_peer(peer: &UCred, access: Option<&Access>) -> Option<Who> {
     let uid = Uid::from_raw(peer.uid());
     let user = User::from_uid(uid).ok().flatten();
     let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
@@ -22,18 +22,23 @@ pub fn of_peer(peer: &UCred, access: &Access) -> Option<Who> {
 
 /// Who somebody of that name is here; none if neither the system nor the configuration knows them, or
 /// they have no role.
-pub fn of_name(name: &UserName, access: &Access) -> Option<Who> {
+pub fn of_name(name: &UserName, access: Option<&Access>) -> Option<Who> {
     let user = User::from_name(name.as_str()).ok().flatten();
     let named = |principal: &Principal| *principal == Principal::User(name.to_string());
-    let is_configured =
-        [&access.admin, &access.user, &access.viewer].into_iter().flatten().any(named);
+    let lists = access.into_iter().flat_map(|it| [&it.admin, &it.user, &it.viewer]);
+    let is_configured = lists.flatten().any(named);
     if user.is_none() && !is_configured {
         return None;
     }
     known(name.clone(), user.as_ref().map(|user| user.uid), user, access)
 }
 
-fn known(name: UserName, uid: Option<Uid>, user: Option<User>, access: &Access) -> Option<Who> {
+fn known(
+    name: UserName,
+    uid: Option<Uid>,
+    user: Option<User>,
+    access: Option<&Access>,
+) -> Option<Who> {
     if uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective()) {
         return Some(Who { name, role: Role::Admin });
     }
@@ -52,10 +57,8 @@ fn group_name(gid: Gid) -> Option<String> {
 }
 
 /// The highest role that the configuration gives to a user or one of their groups.
-fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
-    if *access == Access::default() {
-        return Some(Role::User);
-    }
+fn role(name: &UserName, groups: &[String], access: Option<&Access>) -> Option<Role> {
+    let Some(access) = access else { return Some(Role::User) };
     let includes = |principal: &Principal| match principal {
         Principal::User(user) => user == name.as_str(),
         Principal::Group(group) => groups.contains(group),
@@ -70,7 +73,7 @@ fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
 mod tests {
     use super::*;
 
-    fn role_of(name: &str, groups: &[&str], access: &Access) -> Option<Role> {
+    fn role_of(name: &str, groups: &[&str], access: Option<&Access>) -> Option<Role> {
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         role(&name.parse().expect("a name"), &groups, access)
     }
@@ -82,10 +85,16 @@ mod tests {
             user: vec![Principal::Group("lab".to_owned())],
             viewer: vec![Principal::User("guest".to_owned())],
         };
-        assert_eq!(role_of("ada", &["lab", "ops"], &access), Some(Role::Admin));
-        assert_eq!(role_of("bob", &["lab"], &access), Some(Role::User));
-        assert_eq!(role_of("guest", &[], &access), Some(Role::Viewer));
-        assert_eq!(role_of("eve", &["users"], &access), None);
-        assert_eq!(role_of("eve", &[], &Access::default()), Some(Role::User));
+        let access = Some(&access);
+        assert_eq!(role_of("ada", &["lab", "ops"], access), Some(Role::Admin));
+        assert_eq!(role_of("bob", &["lab"], access), Some(Role::User));
+        assert_eq!(role_of("guest", &[], access), Some(Role::Viewer));
+        assert_eq!(role_of("eve", &["users"], access), None);
+    }
+
+    #[test]
+    fn a_section_that_names_nobody_is_for_nobody_and_none_is_for_everybody() {
+        assert_eq!(role_of("eve", &["users"], Some(&Access::default())), None);
+        assert_eq!(role_of("eve", &["users"], None), Some(Role::User));
     }
 }

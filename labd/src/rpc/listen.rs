@@ -83,7 +83,7 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     let peer = stream.peer_cred().ok();
-    let who_now = || identity::of_peer(peer.as_ref()?, &lab.config().access);
+    let who_now = || identity::of_peer(peer.as_ref()?, lab.config().access.as_ref());
     let mut reloads = lab.reloads();
     let who = who_now();
     let changed = async { while reloads.changed().await.is_ok() && who_now() == who {} };
