@@ -9,7 +9,9 @@ Exit status:
   1 failed                   7 not in time              12 client and labd do not fit together
   2 wrong usage              8 no labd answers
   3 no such thing            9 board or lab at fault
-  5 not allowed             'labctl run' ends as its command does; 124 to 128 as env(1) and timeout(1)";
+  5 not allowed
+
+'labctl run' ends as its command does; 124 to 127 as timeout(1), 128 + n by a signal.";
 
 /// Wrong usage.
 pub const USAGE: u8 = 2;

@@ -15,6 +15,12 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
+const COMMANDS: [&str; 20] = [
+    "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
+    "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
+    "man",
+];
+
 #[tokio::test]
 async fn colours_are_used_when_they_are_wanted() -> Result<()> {
     let scene = Scene::with_boards(&["rpi4"]).await?;
@@ -108,15 +114,49 @@ async fn the_shell_completes_the_names_of_the_boards_that_there_are() -> Result<
 }
 
 #[tokio::test]
+async fn a_page_of_help_has_a_commands_own_options_first_and_fits() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    for command in COMMANDS {
+        let page = scene.says(&[command, "--help"]).await?.out;
+        let (own, common) =
+            page.split_once("\nOptions of every command:\n").context("it has them")?;
+        assert!(!own.contains("--lab ") && !own.contains("--help"), "{page}");
+        let options: Vec<_> = common.lines().filter_map(|line| line.split("--").nth(1)).collect();
+        let names = options.iter().map(|option| option.split(' ').next().unwrap_or_default());
+        assert_eq!(names.take(4).collect::<Vec<_>>(), ["lab", "json", "color", "help"], "{page}");
+        assert!(!page.contains("ossible values"), "the text has them: {page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
+        assert_eq!(scene.says(&[command, "-h"]).await?.out, page, "there is one page of help");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lab_is_named_by_the_option_or_else_by_the_environment() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let lab = |value: &str| -> Result<Command> {
+        let mut command = scene.labctl(&["boards"])?;
+        command.env("LAB", value);
+        Ok(command)
+    };
+    let wrong = said(lab("nowhere")?).await?;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.starts_with("error: LAB: 'nowhere' is not the address"), "{wrong:?}");
+    let unsaid = said(lab("")?).await?;
+    assert_ne!(unsaid.code, Some(2), "as if it were not set: {unsaid:?}");
+    let mut named = lab("unix:/nowhere")?;
+    named.args(["--lab", &scene.ada.to_string()]);
+    assert_eq!(said(named).await?.code, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn every_command_has_a_manual_page_with_the_text_of_its_help() -> Result<()> {
     let scene = Scene::with_boards(&["rpi4"]).await?;
     let folder = scene.lab.path("man");
     let said = scene.says(&["man", &folder.display().to_string()]).await?;
     assert_eq!(said.code, Some(0), "{said:?}");
-    for command in [
-        "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
-        "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
-    ] {
+    for command in COMMANDS {
         let page = fs::read_to_string(folder.join(format!("labctl-{command}.1")))?;
         assert!(page.contains(".SH DESCRIPTION"), "{command}: {page}");
     }

@@ -23,7 +23,7 @@ pub struct Reserve {
     #[command(flatten)]
     want: Want,
     /// For how long: 30min, 2h, 1d; the board's default if not said
-    #[arg(short, long = "for", value_name = "SPAN")]
+    #[arg(short = 'f', long = "for", value_name = "SPAN")]
     span: Option<Span>,
     /// Wait for it if it is taken; no longer than SPAN, if one is given
     #[arg(short, long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "52w")]

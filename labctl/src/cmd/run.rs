@@ -29,17 +29,19 @@ const HOLD_OVER: u8 = 124;
 /// A command that is told to end is given this long.
 const LAST_WORDS: Span = Span::seconds(10);
 
+const ABOUT: &str = "\
+The command finds LAB_BOARD, LAB_CLASS, LAB_HOLD, LAB_UNTIL (in milliseconds since 1970), LAB, and \
+what is known of the board as LAB_ATTRIBUTES (JSON) and LAB_ATTR_IP, LAB_ATTR_ARCH, … in its \
+environment.";
+
 /// Hold a board, run a command with it, and give it back whatever happens.
-///
-/// The command finds LAB_BOARD, LAB_CLASS, LAB_HOLD, LAB_UNTIL (in milliseconds since 1970), LAB, and
-/// what is known of the board as LAB_ATTRIBUTES (JSON) and LAB_ATTR_IP, LAB_ATTR_ARCH, … in its
-/// environment.
 #[derive(Debug, clap::Args)]
+#[command(after_help = ABOUT)]
 pub struct Run {
     #[command(flatten)]
     want: Want,
     /// For how long at most; the board's default if not said
-    #[arg(short, long = "for", value_name = "SPAN")]
+    #[arg(short = 'f', long = "for", value_name = "SPAN")]
     span: Option<Span>,
     /// Wait for a board no longer than this
     #[arg(short, long, value_name = "SPAN", default_value = "52w")]
