@@ -199,13 +199,17 @@ async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Re
     let socket = folder.join("labd/demo.sock");
     let labd = process(&socket).await?;
     let second = said(demo()?).await;
-    let mut boards = scene.labctl(&["boards"])?;
-    boards.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
-    let boards = said(boards).await;
+    let at_the_demo = async |command: &str| {
+        let mut labctl = scene.labctl(&[command])?;
+        labctl.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
+        said(labctl).await
+    };
+    let boards = at_the_demo("boards").await;
+    let reload = at_the_demo("reload").await;
     let same = process(&socket).await;
     kill(labd, Signal::SIGTERM)?;
     until(|| !socket.exists()).await?;
-    let (second, boards) = (second?, boards?);
+    let (second, boards, reload) = (second?, boards?, reload?);
     assert_eq!(same?, labd, "no second one was started");
     for said in [&first, &second] {
         assert_eq!(said.code, Some(0), "{said:?}");
@@ -213,6 +217,7 @@ async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Re
         assert!(said.err.contains("labctl reserve imx8-1"), "{said:?}");
     }
     assert!(boards.out.contains("imx8-1"), "labctl looks there by itself: {boards:?}");
+    assert!(reload.err.contains("help: for a lab of your own, write a labd.conf"), "{reload:?}");
     Ok(())
 }
 

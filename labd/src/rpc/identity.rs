@@ -15,9 +15,14 @@ use crate::config::{Access, Principal};
 /// access, whoever may open the socket is a user.
 pub fn of_peer(peer: &UCred, access: Option<&Access>) -> Option<Who> {
     let uid = Uid::from_raw(peer.uid());
+    known(name_of(peer)?, Some(uid), User::from_uid(uid).ok().flatten(), access)
+}
+
+/// What the system calls the peer; by their number, if it has no name for them.
+pub fn name_of(peer: &UCred) -> Option<UserName> {
+    let uid = Uid::from_raw(peer.uid());
     let user = User::from_uid(uid).ok().flatten();
-    let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
-    known(name.parse().ok()?, Some(uid), user, access)
+    user.map_or_else(|| format!("uid{uid}"), |user| user.name).parse().ok()
 }
 
 /// Who somebody of that name is here; none if neither the system nor the configuration knows them, or

@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use protocol::Span;
 use protocol::user::Who;
 use protocol::wire::{self, Purpose, Welcome};
+use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::calls::Caller;
 use super::{follow, identity};
 use crate::lab::Lab;
+use crate::rules::access::{self, Verb};
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -90,7 +92,7 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     let conversation = async {
         match who.clone() {
             Some(who) => converse(lab.clone(), who, stream).await,
-            None => refuse_stranger(stream).await,
+            None => refuse_stranger(peer.as_ref(), stream).await,
         }
     };
     let outcome = tokio::select! {
@@ -103,13 +105,15 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     }
 }
 
-async fn refuse_stranger(stream: UnixStream) -> io::Result<()> {
+async fn refuse_stranger(peer: Option<&UCred>, stream: UnixStream) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     // Heard out first: who is still talking when the door closes does not read why.
     let _ = tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await;
-    let why =
-        "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
-    wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
+    let why = match peer.and_then(identity::name_of) {
+        Some(name) => access::refusal(name, Verb::See),
+        None => Error::Bad { why: "the system does not say who you are".to_owned() },
+    };
+    wire::refuse(&mut stream, &why).await
 }
 
 /// Serves one connection of somebody who is known.
@@ -127,7 +131,7 @@ pub async fn converse(
         Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
         Err(_) => {
             let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
-            return wire::refuse(&mut stream, &protocol::Error::Bad { why }).await;
+            return wire::refuse(&mut stream, &Error::Bad { why }).await;
         }
     };
     match purpose {
