@@ -10,6 +10,7 @@ use protocol::user::Who;
 
 use super::Lab;
 use super::open::NUMBERS;
+use crate::config::Setup;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
 use crate::power::Power;
@@ -42,12 +43,7 @@ impl Lab {
     pub fn doctor(&self, who: &Who) -> Result<Vec<String>, Error> {
         access::may(who, Verb::See)?;
         let mut found = Vec::new();
-        if let Some(setup) = &self.config().setup
-            && !setup.script.exists()
-        {
-            let script = setup.script.display();
-            found.push(format!("setup_script {script} does not exist: every reserve will fail; create it or take the line out of labd.conf"));
-        }
+        found.extend(self.config().setup.as_ref().and_then(Setup::missing));
         for (name, board) in self.boards_now().iter() {
             if let Some(fault) = board.trouble.lock().as_ref() {
                 found.push(format!("{name}: {fault}; see 'labctl journal {name}'"));

@@ -24,7 +24,7 @@ impl Lab {
         access::may(who, Verb::Administer)?;
         let Some(file) = self.config_file.clone() else {
             return Err(Error::Bad {
-                why: "this lab has no configuration file to read again".to_owned(),
+                why: "a demo has no configuration file to read again".to_owned(),
             });
         };
         let config = tokio::task::spawn_blocking(move || Config::load(&file))
@@ -33,6 +33,7 @@ impl Lab {
             .map_err(|faults| Error::Config {
                 faults: faults.iter().map(ToString::to_string).collect(),
             })?;
+        config.log_warnings();
         self.take_over(who, config).await
     }
 

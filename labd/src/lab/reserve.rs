@@ -81,8 +81,9 @@ impl Lab {
     /// Gives up a place in the queue.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn unqueue(self: &Arc<Self>, who: &Who, number: u64) -> Result<(), Error> {
+        access::may(who, Verb::Hold)?;
         self.decide(Some(&who.name), |book, _| book.unqueue(&who.name, number))?.settled().await?;
         Ok(())
     }

@@ -17,6 +17,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::{Error, Power};
+use crate::config::program;
 use crate::config::reader::{Setting, Table};
 use crate::config::ucl::{Node, Value};
 
@@ -54,8 +55,13 @@ const GRACE: Duration = Duration::from_millis(200);
 impl Command {
     /// Reads the settings. `None` if there is a fault among them.
     pub fn read(table: &mut Table<'_>) -> Option<Command> {
-        let (on, off) = (table.required("on"), table.required("off"));
+        let (on, off): (Option<Words>, _) = (table.required("on"), table.required("off"));
         let status = table.optional("status");
+        for (key, words) in [("on", &on), ("off", &off), ("status", &status)] {
+            if let Some(why) = words.as_ref().and_then(|words| program::missing(&words.program)) {
+                table.warn(key, why);
+            }
+        }
         let controller = table.optional("controller");
         let limit: Span = table.or("limit", Span::seconds(10));
         if limit == Span(0) {
@@ -139,7 +145,7 @@ impl Setting for Words {
         };
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or(None)?;
-        Ok(Words { program, arguments: words.collect() })
+        Ok(Words { program: program::resolved(program, &value.at), arguments: words.collect() })
     }
 }
 

@@ -82,12 +82,7 @@ impl service::Lab for Caller {
     }
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
-        let known = identity::of_name(to.clone(), self.lab.config()).await;
-        let known = known.ok_or_else(|| Error::NoSuch {
-            what: "user".to_owned(),
-            name: to.to_string(),
-            near: None,
-        })?;
+        let known = identity::of_name(to.clone(), self.lab.config()).await?;
         access::may(&known, Verb::Hold)?;
         self.lab.give(&self.who, &board, &to).await
     }

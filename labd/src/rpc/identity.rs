@@ -5,47 +5,69 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-use protocol::user::{Role, UserName, Who};
+use protocol::Error;
+use protocol::user::{BadName, Role, UserName, Who};
 use tokio::net::unix::UCred;
 
 use crate::config::{Access, Config, Principal};
+use crate::rules::access::{self, Verb};
 
-/// Who the peer is; none if they have no role here.
+/// Who the peer is.
 ///
 /// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
 /// access, whoever may open the socket is a user.
-pub async fn of_peer(peer: UCred, config: Arc<Config>) -> Option<Who> {
+///
+/// # Errors
+/// [`Error::NotAllowed`] for somebody who has no role here.
+pub async fn of_peer(peer: UCred, config: Arc<Config>) -> Result<Who, Error> {
     ask_system(move || {
         let uid = Uid::from_raw(peer.uid());
         let user = User::from_uid(uid).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
-        known(name.parse().ok()?, Some(uid), user, &config.access)
+        let bad = |bad: BadName| Error::Bad { why: bad.to_string() };
+        let name: UserName = name.parse().map_err(bad)?;
+        let known = known(name.clone(), Some(uid), user, config.access.as_ref());
+        known.ok_or_else(|| access::refusal(name, Verb::See))
     })
     .await
 }
 
-/// Who somebody of that name is here; none if neither the system nor the configuration knows them, or
-/// they have no role.
-pub async fn of_name(name: UserName, config: Arc<Config>) -> Option<Who> {
+/// Who somebody of that name is here.
+///
+/// # Errors
+/// [`Error::NoSuch`] if neither the system nor the configuration knows them, or they have no role.
+pub async fn of_name(name: UserName, config: Arc<Config>) -> Result<Who, Error> {
     ask_system(move || {
-        let Access { admin, user: users, viewer } = &config.access;
+        let access = config.access.as_ref();
         let user = User::from_name(name.as_str()).ok().flatten();
         let named = |principal: &Principal| *principal == Principal::User(name.to_string());
-        let is_configured = [admin, users, viewer].into_iter().flatten().any(named);
-        if user.is_none() && !is_configured {
-            return None;
-        }
-        known(name, user.as_ref().map(|user| user.uid), user, &config.access)
+        let lists = access.into_iter().flat_map(|it| [&it.admin, &it.user, &it.viewer]);
+        let is_known = user.is_some() || lists.flatten().any(named);
+        let uid = user.as_ref().map(|user| user.uid);
+        let known = || known(name.clone(), uid, user, access);
+        is_known.then(known).flatten().ok_or_else(|| Error::NoSuch {
+            what: "user".to_owned(),
+            name: name.to_string(),
+            near: None,
+        })
     })
     .await
 }
 
 /// The system may have to ask a directory server: no thread that serves others waits for that.
-async fn ask_system(ask: impl FnOnce() -> Option<Who> + Send + 'static) -> Option<Who> {
-    tokio::task::spawn_blocking(ask).await.ok().flatten()
+async fn ask_system(
+    ask: impl FnOnce() -> Result<Who, Error> + Send + 'static,
+) -> Result<Who, Error> {
+    let asked = tokio::task::spawn_blocking(ask).await;
+    asked.unwrap_or_else(|_| Err(Error::Bad { why: "the system does not say who you are".into() }))
 }
 
-fn known(name: UserName, uid: Option<Uid>, user: Option<User>, access: &Access) -> Option<Who> {
+fn known(
+    name: UserName,
+    uid: Option<Uid>,
+    user: Option<User>,
+    access: Option<&Access>,
+) -> Option<Who> {
     if uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective()) {
         return Some(Who { name, role: Role::Admin });
     }
@@ -64,10 +86,8 @@ fn group_name(gid: Gid) -> Option<String> {
 }
 
 /// The highest role that the configuration gives to a user or one of their groups.
-fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
-    if *access == Access::default() {
-        return Some(Role::User);
-    }
+fn role(name: &UserName, groups: &[String], access: Option<&Access>) -> Option<Role> {
+    let Some(access) = access else { return Some(Role::User) };
     let includes = |principal: &Principal| match principal {
         Principal::User(user) => user == name.as_str(),
         Principal::Group(group) => groups.contains(group),
@@ -82,7 +102,7 @@ fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
 mod tests {
     use super::*;
 
-    fn role_of(name: &str, groups: &[&str], access: &Access) -> Option<Role> {
+    fn role_of(name: &str, groups: &[&str], access: Option<&Access>) -> Option<Role> {
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         role(&name.parse().expect("a name"), &groups, access)
     }
@@ -94,10 +114,16 @@ mod tests {
             user: vec![Principal::Group("lab".to_owned())],
             viewer: vec![Principal::User("guest".to_owned())],
         };
-        assert_eq!(role_of("ada", &["lab", "ops"], &access), Some(Role::Admin));
-        assert_eq!(role_of("bob", &["lab"], &access), Some(Role::User));
-        assert_eq!(role_of("guest", &[], &access), Some(Role::Viewer));
-        assert_eq!(role_of("eve", &["users"], &access), None);
-        assert_eq!(role_of("eve", &[], &Access::default()), Some(Role::User));
+        let access = Some(&access);
+        assert_eq!(role_of("ada", &["lab", "ops"], access), Some(Role::Admin));
+        assert_eq!(role_of("bob", &["lab"], access), Some(Role::User));
+        assert_eq!(role_of("guest", &[], access), Some(Role::Viewer));
+        assert_eq!(role_of("eve", &["users"], access), None);
+    }
+
+    #[test]
+    fn a_section_that_names_nobody_is_for_nobody_and_none_is_for_everybody() {
+        assert_eq!(role_of("eve", &["users"], Some(&Access::default())), None);
+        assert_eq!(role_of("eve", &["users"], None), Some(Role::User));
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use protocol::Span;
 use protocol::user::Who;
 use protocol::wire::{self, Purpose, Welcome};
+use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -83,14 +83,17 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     let peer = stream.peer_cred().ok();
-    let who_now = async || identity::of_peer(peer?, lab.config()).await;
+    let who_now = async || match peer {
+        Some(peer) => identity::of_peer(peer, lab.config()).await,
+        None => Err(Error::Bad { why: "the system does not say who you are".to_owned() }),
+    };
     let mut reloads = lab.reloads();
     let who = who_now().await;
     let changed = async { while reloads.changed().await.is_ok() && who_now().await == who {} };
     let conversation = async {
         match who.clone() {
-            Some(who) => converse(lab.clone(), who, stream).await,
-            None => refuse_stranger(stream).await,
+            Ok(who) => converse(lab.clone(), who, stream).await,
+            Err(why) => refuse_stranger(stream, &why).await,
         }
     };
     let outcome = tokio::select! {
@@ -103,13 +106,11 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     }
 }
 
-async fn refuse_stranger(stream: UnixStream) -> io::Result<()> {
+async fn refuse_stranger(stream: UnixStream, why: &Error) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     // Heard out first: who is still talking when the door closes does not read why.
     let _ = tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await;
-    let why =
-        "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
-    wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
+    wire::refuse(&mut stream, why).await
 }
 
 /// Serves one connection of somebody who is known.
@@ -127,7 +128,7 @@ pub async fn converse(
         Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
         Err(_) => {
             let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
-            return wire::refuse(&mut stream, &protocol::Error::Bad { why }).await;
+            return wire::refuse(&mut stream, &Error::Bad { why }).await;
         }
     };
     match purpose {

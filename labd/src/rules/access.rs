@@ -6,7 +6,7 @@
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::hold::Hold;
-use protocol::user::{Role, Who};
+use protocol::user::{Role, UserName, Who};
 
 /// What can be asked of the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +48,12 @@ pub fn may(who: &Who, verb: Verb) -> Result<(), Error> {
     if who.role >= verb.needs() {
         return Ok(());
     }
-    Err(Error::NotAllowed {
-        who: who.name.clone(),
-        verb: verb.words().to_owned(),
-        needs: verb.needs(),
-    })
+    Err(refusal(who.name.clone(), verb))
+}
+
+/// What somebody is told who may not, or who has no role at all.
+pub fn refusal(who: UserName, verb: Verb) -> Error {
+    Error::NotAllowed { who, verb: verb.words().to_owned(), needs: verb.needs() }
 }
 
 /// Whether the caller may use a board: its holder may, and an administrator. Returns the number of

@@ -93,7 +93,11 @@ impl Book {
             return Err(self.taken(&would_do));
         }
         if self.queue.iter().filter(|waiting| waiting.who == *who).count() >= MOST_PLACES {
-            return Err(Error::Bad { why: format!("{who} waits {MOST_PLACES} times already") });
+            return Err(Error::Bad {
+                why: format!(
+                    "{who} waits {MOST_PLACES} times already; give a place up with 'labctl queue --leave PLACE'"
+                ),
+            });
         }
         let place = self.number();
         let done = Done::Queued { place, who: who.clone(), want: ask.want.clone() };
