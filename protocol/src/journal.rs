@@ -17,7 +17,7 @@ pub struct Entry {
     pub seq: u64,
     /// When, by the lab's clock.
     pub at: Time,
-    /// Who did it; nobody, if the lab did it by itself.
+    /// Who did it, or asked for it; nobody, if the lab did it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<UserName>,
     /// To which board; none, if to the lab.
@@ -212,6 +212,11 @@ pub enum Event {
         /// The number of the last that is gone.
         last: u64,
     },
+    /// Somebody asked for what another's job does already, and waits for that.
+    PowerJoined {
+        /// For what.
+        ask: PowerAsk,
+    },
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
@@ -230,8 +235,8 @@ impl Event {
     }
 }
 
-/// What happened, as a sentence whose subject is the entry's `who`, or the board itself. An instant
-/// belongs after it, see [`Event::until`]. Texts are as they were given: whoever prints the sentence
+/// What happened, as a sentence that follows the entry's `who` and a colon, or the board's name. An
+/// instant belongs after it, see [`Event::until`]. Texts are as they were given: whoever prints the sentence
 /// on a terminal takes control characters out.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -263,6 +268,7 @@ impl fmt::Display for Event {
                 write!(f, "the setup script failed to {verb}: {why}")
             }
             Event::PowerAsked { ask } => write!(f, "asked for power {ask}"),
+            Event::PowerJoined { ask } => write!(f, "also asked for power {ask}"),
             Event::PowerSent { to } => write!(f, "the outlet was told to be {to}"),
             Event::PowerStep { to: PowerState::Off } => {
                 write!(f, "the cycle goes on: power stays off for a while")

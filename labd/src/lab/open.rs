@@ -160,7 +160,7 @@ impl Lab {
         for board in &config.boards {
             let name = board.name.as_str();
             let seen = seen.get(name).copied().unwrap_or_default();
-            let known = Known { job: jobs.get(name).copied(), seen };
+            let known = Known { job: jobs.get(name).cloned(), seen };
             boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, known)?));
         }
         *self.boards.write() = Arc::new(boards);
