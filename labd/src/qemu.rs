@@ -29,7 +29,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::config::program;
+use crate::config::executable;
 use crate::config::reader::Table;
 
 pub(crate) use monitor::{LIMIT, Monitor};
@@ -75,8 +75,9 @@ impl Machine {
             table.fault("command", fault);
             return None;
         }
-        command[0] = program::resolved(std::mem::take(&mut command[0]), table.place_of("command"));
-        if let Some(why) = program::missing(&command[0]) {
+        command[0] =
+            executable::resolved(std::mem::take(&mut command[0]), table.place_of("command"));
+        if let Some(why) = executable::missing(&command[0]) {
             table.warn("command", why);
         }
         let folder = folder.unwrap_or_else(|| default_folder(&command));

@@ -9,7 +9,7 @@ use protocol::user::UserName;
 use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::ucl::{Node, Value};
-use super::{Access, History, PowerSettings, Principal, Setup, program};
+use super::{Access, History, PowerSettings, Principal, Setup, executable};
 
 /// Reads the section `key`, or one without entries if there is none. What `read` leaves over is a
 /// fault.
@@ -107,7 +107,7 @@ impl Setup {
 
     /// Why the script cannot be run on this machine, and what to do; none if it can.
     pub fn missing(&self) -> Option<String> {
-        let why = program::missing(&self.script.to_string_lossy())?;
+        let why = executable::missing(&self.script.to_string_lossy())?;
         Some(format!("setup_script: {why}; until then every reserve fails"))
     }
 }

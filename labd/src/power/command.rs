@@ -16,7 +16,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::{Error, Power};
-use crate::config::program;
+use crate::config::executable;
 use crate::config::reader::{Setting, Table};
 use crate::config::ucl::{Node, Value};
 use crate::program::{self, Group, Remains};
@@ -58,7 +58,8 @@ impl Command {
         let (on, off): (Option<Words>, _) = (table.required("on"), table.required("off"));
         let status = table.optional("status");
         for (key, words) in [("on", &on), ("off", &off), ("status", &status)] {
-            if let Some(why) = words.as_ref().and_then(|words| program::missing(&words.program)) {
+            if let Some(why) = words.as_ref().and_then(|words| executable::missing(&words.program))
+            {
                 table.warn(key, why);
             }
         }
@@ -146,7 +147,7 @@ impl Setting for Words {
         };
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or(None)?;
-        Ok(Words { program: program::resolved(program, &value.at), arguments: words.collect() })
+        Ok(Words { program: executable::resolved(program, &value.at), arguments: words.collect() })
     }
 }
 
