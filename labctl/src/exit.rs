@@ -1,6 +1,11 @@
 //! How labctl ends, and what it says of an error: what went wrong, and what to do next.
 
+use std::fmt;
+use std::io;
+use std::path::Path;
+
 use protocol::Error;
+use protocol::user::Role;
 
 /// For the end of `--help`.
 pub const HELP: &str = "\
@@ -9,8 +14,12 @@ Exit status:
   1 failed                   7 not in time              12 client and labd do not fit together
   2 wrong usage              8 no labd answers
   3 no such thing            9 board or lab at fault
-  5 not allowed             'labctl run' ends as its command does; 124 to 128 as env(1) and timeout(1)";
+  5 not allowed
 
+'labctl run' ends as its command does; 124 to 127 as timeout(1), 128 + n by a signal.";
+
+/// What to do if a file cannot be written.
+pub const WRITABLE: &str = "name one in a folder that is there, and that you may write to";
 /// Wrong usage.
 pub const USAGE: u8 = 2;
 /// Held by another.
@@ -36,10 +45,30 @@ impl Failure {
         Failure { what: what.into(), code: USAGE, help: Some(help.into()) }
     }
 
+    /// A file that cannot be read or written.
+    pub fn file(path: &Path, error: &io::Error, help: impl Into<String>) -> Failure {
+        Failure { what: format!("{}: {error}", path.display()), code: 1, help: Some(help.into()) }
+    }
+
     /// Something did not happen in time.
     pub fn not_in_time(what: impl Into<String>, help: impl Into<String>) -> Failure {
         Failure { what: what.into(), code: NOT_IN_TIME, help: Some(help.into()) }
     }
+}
+
+/// The next step, of a command that knows better than [`help`].
+#[derive(Debug)]
+struct NextStep(String);
+
+impl fmt::Display for NextStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An error of the lab's with another next step than is usual.
+pub fn with_help(error: Error, help: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(error).context(NextStep(help.into()))
 }
 
 /// The exit code of an error.
@@ -51,7 +80,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         None | Some(Error::Config { .. } | Error::Internal { .. } | Error::Unknown) => 1,
         Some(Error::Bad { .. }) => USAGE,
         Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
-        Some(Error::NotAllowed { .. }) => 5,
+        Some(Error::NotAllowed { .. } | Error::OutOfScope { .. } | Error::NotKnown { .. }) => 5,
         Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. }) => 8,
@@ -66,9 +95,17 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.help.clone();
     }
+    if let Some(NextStep(help)) = error.downcast_ref() {
+        return Some(help.clone());
+    }
     let help = match error.downcast_ref::<Error>()? {
-        Error::NoSuch { what, .. } if what == "board" => "labctl boards".to_owned(),
-        Error::NoSuch { what, .. } if what.contains("class") => "labctl classes".to_owned(),
+        Error::NoSuch { what, .. } if what == "board" => "see them with 'labctl boards'".to_owned(),
+        Error::NoSuch { what, .. } if what.contains("class") => {
+            "see them with 'labctl classes'".to_owned()
+        }
+        Error::NoSuch { what, .. } if what.starts_with("board with") => {
+            "see the tags of a board with 'labctl board BOARD'".to_owned()
+        }
         Error::NoSuch { what, .. } if what.contains("place") => {
             "see your holds with 'labctl holds --mine', and who waits with 'labctl queue'"
                 .to_owned()
@@ -84,13 +121,26 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
             "wait for it with 'labctl reserve {board} --wait', or look on with 'labctl console {board} --read-only'"
         ),
         Error::AllTaken { .. } => "add --wait to wait for the first that is free".to_owned(),
-        Error::NotHeld { board } => format!("labctl reserve {board}"),
+        Error::NotHeld { board } => {
+            format!("nobody does: hold it with 'labctl reserve {board}'")
+        }
         Error::HoldOver { board, .. } => {
             format!("see 'labctl journal {board}', and hold it again with 'labctl reserve {board}'")
         }
         Error::OthersWait { .. } => "see who waits with 'labctl queue'".to_owned(),
+        // To somebody without any role the doctor would say the same.
+        Error::NotAllowed { needs: Role::Viewer, .. } => {
+            "ask the lab's administrator to add you to 'access' in labd.conf".to_owned()
+        }
         Error::NotAllowed { .. } => {
             "see who you are to this lab with 'labctl doctor', or ask its administrator".to_owned()
+        }
+        Error::OutOfScope { .. } => {
+            "see what it opens with 'labctl token list'; make another with 'labctl token new'"
+                .to_owned()
+        }
+        Error::NotKnown { .. } => {
+            "ask whoever gave it to you for another: 'labctl token new'".to_owned()
         }
         Error::Device { .. } => "see 'labctl doctor' and the board's 'labctl journal'".to_owned(),
         Error::Setup { board, .. } => {

@@ -12,41 +12,64 @@ pub mod table;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use clap_complete::env::CompleteEnv;
 use protocol::Error;
 use protocol::address::Address;
 use protocol::client::Client;
 
 use crate::cmd::Command;
+use crate::exit::Failure;
 use crate::print::Output;
 use crate::style::Colour;
 
 /// Boards in a shared lab: hold them, switch them, type on their consoles.
 #[derive(Debug, Parser)]
 #[command(name = "labctl", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub struct Cli {
     #[command(flatten)]
     at: At,
     /// Print JSON: one object, with the members described in the book
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
-    /// When to use colours: NO_COLOR and CLICOLOR_FORCE are respected
-    #[arg(long, global = true, value_enum, default_value_t)]
+    /// auto, always or never; auto respects NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_enum, default_value_t, hide_default_value = true)]
+    #[arg(value_name = "WHEN", hide_possible_values = true, help_heading = EVERYWHERE)]
     color: Colour,
+    /// Print help
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = EVERYWHERE)]
+    help: Option<bool>,
+    /// Print version
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
 
+/// Above the options that go with every command, below a command's own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Which lab.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct At {
-    /// Where the lab is; your own daemon if there is one, else the system's
-    #[arg(long, global = true, env = "LAB", value_name = "unix:PATH")]
+    /// Which lab: as LAB says in the environment, your own daemon's, or else the system's
+    #[arg(long, global = true, value_name = "unix:PATH", help_heading = EVERYWHERE)]
     lab: Option<Address>,
 }
 
 impl At {
+    /// With what the environment says, where the command line says nothing. clap could, but would print
+    /// it as a part of the usage.
+    fn or_environment(self) -> anyhow::Result<At> {
+        let said = std::env::var("LAB").unwrap_or_default();
+        if self.lab.is_some() || said.is_empty() {
+            return Ok(self);
+        }
+        let wrong = |error| Failure::usage(format!("LAB: {error}"), "export LAB=unix:PATH");
+        Ok(At { lab: Some(said.parse().map_err(wrong)?) })
+    }
+
     /// The lab's address.
     pub fn address(&self) -> Address {
         self.lab.clone().unwrap_or_else(Address::usual)
@@ -79,7 +102,10 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(cli.command.run(&cli.at, &mut output));
+            let outcome = runtime.block_on(async {
+                let at = cli.at.or_environment()?;
+                cli.command.run(&at, &mut output).await
+            });
             // A thread may still wait for a key that is never pressed.
             runtime.shutdown_background();
             outcome

@@ -156,11 +156,10 @@ impl Output {
                 let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
                 format!("{cause}{}", lines.concat())
             }
-            _ => {
+            Some(cause) => safe(&cause.to_string()),
+            None => {
                 let whole = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-                let safe: Vec<_> =
-                    whole.lines().map(|line| plain(line.as_bytes(), 1_000)).collect();
-                safe.join("\n")
+                safe(&whole)
             }
         }
     }
@@ -202,6 +201,11 @@ impl Output {
     pub fn now(&self) -> Time {
         Time(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0))
     }
+}
+
+/// Text that does nothing to a terminal, line by line.
+fn safe(text: &str) -> String {
+    text.lines().map(|line| plain(line.as_bytes(), 1_000)).collect::<Vec<_>>().join("\n")
 }
 
 fn terminal_width() -> Option<usize> {

@@ -1,13 +1,14 @@
 //! `labd.conf`: UCL in, [`Config`] out, or every fault at once.
 //!
 //! Asked by `main` at the start, by `lab` when it is told to reload, and by `labd check`. What a
-//! driver's options mean is that driver's; whether a device answers is `labd doctor`'s.
+//! driver's options mean is that driver's; whether a device answers is `labctl doctor`'s.
 
 mod board;
 mod changes;
 mod check;
 mod class;
 mod crosscheck;
+pub mod executable;
 pub mod fault;
 mod options;
 pub mod reader;
@@ -23,7 +24,7 @@ use protocol::board::BoardName;
 use serde_json::Value as Json;
 
 pub use self::check::check;
-use self::fault::{Fault, Faults};
+use self::fault::{Fault, Faults, Weight};
 use self::reader::Table;
 use self::ucl::Value;
 use crate::console::Device;
@@ -34,8 +35,8 @@ use crate::power::Outlet;
 pub struct Config {
     /// Run when a board is reserved and released.
     pub setup: Option<Setup>,
-    /// Who may do what.
-    pub access: Access,
+    /// Who may do what; none if nothing is said of it, and whoever may open the socket is a user.
+    pub access: Option<Access>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -46,6 +47,8 @@ pub struct Config {
     pub classes: BTreeMap<String, BTreeMap<String, Json>>,
     /// The boards, in the order of the source.
     pub boards: Vec<BoardConfig>,
+    /// What it names and this machine does not have, in the order of the source.
+    pub warnings: Vec<Fault>,
 }
 
 impl Config {
@@ -65,15 +68,27 @@ impl Config {
         Config::build(|faults| ucl::parse(text, Path::new(name), faults))
     }
 
+    /// Says in labd's log what this machine lacks.
+    pub fn log_warnings(&self) {
+        for warning in &self.warnings {
+            tracing::warn!(at = %warning.at, "{}", warning.message);
+        }
+    }
+
     fn build(source: impl FnOnce(&Faults) -> Value) -> Result<Config, Vec<Fault>> {
+        let (config, found) = Config::examine(source);
+        let is_warning = |fault: &Fault| fault.weight == Weight::Warning;
+        let (warnings, faults) = found.into_iter().partition(is_warning);
+        config.map(|config| Config { warnings, ..config }).ok_or(faults)
+    }
+
+    /// What a source comes to, if it has no faults; and every fault and warning.
+    fn examine(source: impl FnOnce(&Faults) -> Value) -> (Option<Config>, Vec<Fault>) {
         let faults = Faults::default();
         let tree = source(&faults);
         // What is missing from half a tree would be reported as missing from the file.
-        if !faults.is_empty() {
-            return Err(faults.into_sorted());
-        }
-        let config = Config::read(&tree, &faults);
-        if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }
+        let config = faults.is_empty().then(|| Config::read(&tree, &faults));
+        (config.filter(|_| faults.is_empty()), faults.into_sorted())
     }
 
     fn read(tree: &Value, faults: &Faults) -> Config {
@@ -90,6 +105,7 @@ impl Config {
             history: History::read(&mut top, faults),
             classes: classes.into_iter().map(|(name, class)| (name, class.attributes)).collect(),
             boards,
+            warnings: Vec::new(),
         };
         top.finish();
         config
@@ -105,7 +121,7 @@ pub struct Setup {
     pub limit: Span,
 }
 
-/// `access { admin = [root, "@labadmin"]; user = "@lab"; viewer = "*" }`
+/// `access { admin = [root, "@labadmin"]; user = "@lab"; viewer = "*" }`; who is not named has no role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// May do everything.
@@ -158,6 +174,8 @@ pub struct BoardConfig {
     pub class: String,
     /// Its own tags and its class's.
     pub tags: Vec<String>,
+    /// Whose it is; everybody's if there are none.
+    pub groups: Vec<String>,
     /// What it is, for people.
     pub description: Option<String>,
     /// Its network cards: six bytes in hexadecimal, lower case, with colons.

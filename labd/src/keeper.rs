@@ -9,6 +9,7 @@ pub mod controller;
 pub mod setup;
 
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,7 +24,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::clock::Clock;
 use crate::journal::{Mark, Recording};
-use crate::ledger::{Draft, Ledger, Write};
+use crate::ledger::{Commit, Draft, Ledger, Write};
 use crate::power::{self, Outlet, Power};
 use crate::rules::power::{Job, Limits, Next, Seen, Step};
 use controller::{Controller, Controllers};
@@ -42,7 +43,7 @@ pub fn seen_key(board: &BoardName) -> String {
 }
 
 /// What is known of a board's power from the daemon's last run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
     /// The job that was in hand; it is finished first.
     pub job: Option<Job>,
@@ -80,21 +81,21 @@ struct State {
     fault: Option<String>,
     job: Option<Pending>,
     queue: VecDeque<Pending>,
-    /// How the last job ended, if that could not be written down: the job would be done again by the
-    /// next daemon.
-    unwritten: Option<Event>,
+    /// Whose job ended last and how, if that could not be written down: the job would be done again
+    /// by the next daemon.
+    unwritten: Option<(Option<UserName>, Event)>,
     /// What is asked under an older hold is refused.
     fence: u64,
 }
 
 /// A job, and all who wait for it.
 struct Pending {
-    ask: PowerAsk,
-    who: Option<UserName>,
+    /// As it was when it was asked for, or when the daemon last ran.
+    job: Job,
+    /// Who asked for the same before it was begun.
+    also: Vec<Option<UserName>>,
     /// The newest hold under which it was asked for; none if the lab or an administrator did.
     hold: Option<u64>,
-    /// As it was when the daemon last ran, if it goes on from then.
-    from: Option<Job>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -122,13 +123,7 @@ impl Keeper {
         let Ground { ledger, clock, mark, recording, controllers, limits, sweep } = ground;
         let queue = known
             .job
-            .map(|job| Pending {
-                ask: job.ask,
-                who: None,
-                hold: None,
-                from: Some(job),
-                answers: Vec::new(),
-            })
+            .map(|job| Pending { job, also: Vec::new(), hold: None, answers: Vec::new() })
             .into_iter()
             .collect();
         let shared = Arc::new(Shared {
@@ -179,23 +174,38 @@ impl Keeper {
         hold: Option<u64>,
     ) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
-        {
+        let joined = {
             let mut state = self.shared.state.lock();
             // The hold may have ended since the caller was found to have it.
             if let Some(number) = hold.filter(|number| *number < state.fence) {
                 return Err(self.shared.over(number, &Ended::Unknown));
             }
             let State { job, queue, .. } = &mut *state;
+            let is_begun = queue.is_empty();
             match queue.back_mut().or(job.as_mut()) {
-                Some(last) if last.ask == ask => {
+                Some(last) if last.job.ask == ask => {
                     last.hold = last.hold.zip(hold).map(|(one, other)| one.max(other));
                     last.answers.push(answer);
+                    if is_begun {
+                        Some(self.shared.stage(who, Event::PowerJoined { ask }, Vec::new()))
+                    } else {
+                        last.also.push(who);
+                        None
+                    }
                 }
-                _ => queue.push_back(Pending { ask, who, hold, from: None, answers: vec![answer] }),
+                _ => {
+                    let job = Job::new(ask, who, self.shared.clock.steady());
+                    let (also, answers) = (Vec::new(), vec![answer]);
+                    queue.push_back(Pending { job, also, hold, answers });
+                    None
+                }
             }
-        }
+        };
         self.shared.asked.notify_one();
         self.shared.mark.touch();
+        if let Some(joined) = joined {
+            settled(joined).await?;
+        }
         answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
@@ -234,7 +244,7 @@ impl Keeper {
             outlet: self.shared.outlet.to_string(),
             state: state.seen,
             seen: state.seen_at,
-            doing: state.job.as_ref().or(state.queue.front()).map(|pending| pending.ask),
+            doing: state.job.as_ref().or(state.queue.front()).map(|pending| pending.job.ask),
             fault: state.fault.clone(),
         }
     }
@@ -246,10 +256,11 @@ impl Shared {
         let next = {
             let mut state = self.state.lock();
             state.job = state.queue.pop_front();
-            state.job.as_ref().map(|pending| (pending.ask, pending.who.clone(), pending.from))
+            // Under the lock: who joins it from now on comes after it on the timeline.
+            state.job.as_mut().map(|pending| self.begin(pending))
         };
-        let Some((ask, who, from)) = next else { return false };
-        let outcome = self.work(ask, who, from).await;
+        let Some((job, begun)) = next else { return false };
+        let outcome = self.work(job, begun).await;
         let answers = {
             let mut state = self.state.lock();
             state.fault = outcome.as_ref().err().map(Error::to_string);
@@ -263,18 +274,24 @@ impl Shared {
         true
     }
 
+    /// Writes down what is about to be done, and all who asked for it.
+    fn begin(&self, pending: &mut Pending) -> (Job, Commit) {
+        let step = pending.job.step;
+        let job = pending.job.clone().entering(step, self.clock.steady());
+        let ask = job.ask;
+        let write = Write::put(job_key(&self.board), &job);
+        let asked = self.draft(job.who.clone(), Event::PowerAsked { ask }, vec![write]);
+        let also = pending.also.drain(..);
+        let joined = also.map(|who| self.draft(who, Event::PowerJoined { ask }, Vec::new()));
+        let begun = self.ledger.stage_all(iter::once(asked).chain(joined));
+        (job, begun)
+    }
+
     /// One job from intent to end, each step on the timeline before it is taken. If a step cannot be
     /// written down it is taken all the same: what was asked for is on disk, and a board that stays
     /// off because a disk is full helps nobody.
-    async fn work(
-        &self,
-        ask: PowerAsk,
-        who: Option<UserName>,
-        from: Option<Job>,
-    ) -> Result<(), Error> {
-        let now = self.clock.steady();
-        let mut job = from.map_or(Job::new(ask, now), |job| job.entering(job.step, now));
-        self.write(who, Event::PowerAsked { ask }, Some(&job)).await?;
+    async fn work(&self, mut job: Job, begun: Commit) -> Result<(), Error> {
+        settled(begun).await?;
         self.state.lock().unwritten = None;
         let (mut announced, mut told) = (false, false);
         let mut seen = Seen::Unclear;
@@ -286,14 +303,14 @@ impl Shared {
                     // Once for all tries, and not before there is one.
                     if !announced && self.controller.is_open() {
                         let event = Event::PowerSent { to: Some(on).into() };
-                        self.try_to_write(self.write(None, event, Some(&job))).await?;
+                        self.try_to_write(self.write(&job, event)).await?;
                         announced = true;
                     }
                     match self.controller.speak(|| self.outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
                         Err(error) if job.is_untouched() && is_final(&error) => {
                             self.look_for(&mut None).await;
-                            return self.give_up(ask, &error).await;
+                            return self.give_up(&job, &error).await;
                         }
                         Err(error) => trouble = Some(error),
                     }
@@ -313,18 +330,20 @@ impl Shared {
                     self.try_to_write(self.write_job(&job)).await?;
                 }
                 Next::Done => {
-                    return self.write_end(Event::PowerDone { ask }).await;
+                    let done = Event::PowerDone { ask: job.ask };
+                    return self.write_end(job.who, done).await;
                 }
                 Next::GiveUp => {
                     let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen));
-                    return self.give_up(ask, &trouble).await;
+                    return self.give_up(&job, &trouble).await;
                 }
             }
         }
     }
 
-    async fn give_up(&self, ask: PowerAsk, trouble: &power::Error) -> Result<(), Error> {
-        self.write_end(Event::PowerFailed { ask, why: trouble.to_string() }).await?;
+    async fn give_up(&self, job: &Job, trouble: &power::Error) -> Result<(), Error> {
+        let failed = Event::PowerFailed { ask: job.ask, why: trouble.to_string() };
+        self.write_end(job.who.clone(), failed).await?;
         Err(self.device(trouble))
     }
 
@@ -358,10 +377,10 @@ impl Shared {
 
     /// Waits for the time of the next sweep, and looks.
     async fn watch(&self) {
-        while let Some(event) = self.unwritten().filter(|_| !self.ledger.is_closed()) {
+        while let Some((who, event)) = self.unwritten().filter(|_| !self.ledger.is_closed()) {
             sleep(LOOK.1).await;
             // If it fails it is remembered again; who asked was told the first time.
-            let _ = self.write_end(event).await;
+            let _ = self.write_end(who, event).await;
         }
         if self.state.lock().seen_at.is_some() {
             sleep(self.sweep.duration()).await;
@@ -386,7 +405,7 @@ impl Shared {
         seen
     }
 
-    fn unwritten(&self) -> Option<Event> {
+    fn unwritten(&self) -> Option<(Option<UserName>, Event)> {
         self.state.lock().unwritten.clone()
     }
 
@@ -405,11 +424,7 @@ impl Shared {
         };
         if news {
             let write = Write::put(seen_key(&self.board), &seen);
-            drop(self.ledger.stage(self.draft(
-                None,
-                Event::PowerSeen { state: seen },
-                vec![write],
-            )));
+            drop(self.stage(None, Event::PowerSeen { state: seen }, vec![write]));
         }
         if changed {
             self.mark.touch();
@@ -418,19 +433,9 @@ impl Shared {
     }
 
     /// Writes an event down with the job as it is now in hand; returns when it is on disk.
-    async fn write(
-        &self,
-        who: Option<UserName>,
-        event: Event,
-        job: Option<&Job>,
-    ) -> Result<(), Error> {
-        let key = job_key(&self.board);
-        let write = match job {
-            Some(job) => Write::put(key, job),
-            None => Write::Delete(key),
-        };
-        let commit = self.ledger.stage(self.draft(who, event, vec![write]));
-        commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
+    async fn write(&self, job: &Job, event: Event) -> Result<(), Error> {
+        let write = Write::put(job_key(&self.board), job);
+        settled(self.stage(job.who.clone(), event, vec![write])).await
     }
 
     /// Writes a step down. If that fails the step is taken all the same; unless the lab is closed,
@@ -449,10 +454,11 @@ impl Shared {
         }
     }
 
-    /// Writes down how the job ended; what cannot be written is tried again.
-    async fn write_end(&self, event: Event) -> Result<(), Error> {
-        let written = self.write(None, event.clone(), None).await;
-        self.state.lock().unwritten = written.is_err().then_some(event);
+    /// Writes down how somebody's job ended; what cannot be written is tried again.
+    async fn write_end(&self, who: Option<UserName>, event: Event) -> Result<(), Error> {
+        let write = Write::Delete(job_key(&self.board));
+        let written = settled(self.stage(who.clone(), event.clone(), vec![write])).await;
+        self.state.lock().unwritten = written.is_err().then_some((who, event));
         written
     }
 
@@ -462,12 +468,16 @@ impl Shared {
             Step::On | Step::Back => PowerState::On,
             Step::Off | Step::Dwell => PowerState::Off,
         };
-        self.write(None, Event::PowerStep { to }, Some(job)).await
+        self.write(job, Event::PowerStep { to }).await
+    }
+
+    fn stage(&self, who: Option<UserName>, event: Event, writes: Vec<Write>) -> Commit {
+        self.ledger.stage(self.draft(who, event, writes))
     }
 
     fn draft(&self, who: Option<UserName>, event: Event, writes: Vec<Write>) -> Draft {
         let offset = self.recording.as_ref().map(|recording| recording.end());
-        Draft { who, board: Some(self.board.clone()), offset, event, writes }
+        Draft { who, via: None, board: Some(self.board.clone()), offset, event, writes }
     }
 
     fn device(&self, error: &power::Error) -> Error {
@@ -482,6 +492,10 @@ impl Shared {
         let why = "the board was taken out of the lab".to_owned();
         Error::Device { device: self.outlet.to_string(), why }
     }
+}
+
+async fn settled(commit: Commit) -> Result<(), Error> {
+    commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
 }
 
 /// Whether asking again would bring the same answer: a device that says no is not a device that is slow.

@@ -9,6 +9,7 @@
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`prepare`]: what is done before a hold begins and after it ends
 //! - [`look`]: what people see
+//! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
 
 pub mod admin;
@@ -16,6 +17,7 @@ pub mod console;
 pub mod decide;
 pub mod look;
 pub mod open;
+pub mod people;
 pub mod power;
 pub mod prepare;
 pub mod release;
@@ -30,6 +32,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 use protocol::Error;
 use protocol::board::BoardName;
+use protocol::user::Who;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
@@ -42,7 +45,9 @@ use crate::keeper::Keeper;
 use crate::keeper::controller::Controllers;
 use crate::ledger::Commit;
 use crate::memory::Memory;
+use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
+use crate::rules::people::People;
 
 /// A lab that runs.
 pub struct Lab {
@@ -60,6 +65,8 @@ pub struct Lab {
     changes: Changes,
     /// Counts the configurations taken over: who may do what may have changed.
     reloads: watch::Sender<u64>,
+    /// Counts the changes of accounts, tokens and keys, for the same reason.
+    access_changes: watch::Sender<u64>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
@@ -72,6 +79,7 @@ pub struct Lab {
 /// What decisions are made from.
 struct Remembered {
     book: Book,
+    people: People,
     /// What setup scripts said of their boards.
     attributes: BTreeMap<BoardName, BTreeMap<String, Json>>,
     /// The ledger's when this was last read from the store.
@@ -115,6 +123,11 @@ impl Lab {
         self.reloads.subscribe()
     }
 
+    /// Moves when an account, a token or a key has changed.
+    pub fn access_changes(&self) -> watch::Receiver<u64> {
+        self.access_changes.subscribe()
+    }
+
     /// True as soon as the lab ends.
     pub fn ending(&self) -> watch::Receiver<bool> {
         self.ending.subscribe()
@@ -134,24 +147,43 @@ impl Lab {
         self.boards.read().clone()
     }
 
+    /// A board that is there for whoever asks.
+    ///
     /// # Errors
     /// [`Error::NoSuch`], with the nearest name.
-    fn find(&self, name: &BoardName) -> Result<Arc<Board>, Error> {
+    fn find(&self, who: &Who, name: &BoardName) -> Result<Arc<Board>, Error> {
         let boards = self.boards_now();
         if *self.ending.borrow() {
             let (address, why) = ("the lab".to_owned(), "it is being closed".to_owned());
             return Err(Error::Unreachable { address, why });
         }
-        boards.get(name).cloned().ok_or_else(|| {
-            let names = boards.keys().map(BoardName::as_str);
+        let theirs = |board: &&Arc<Board>| access::is_theirs(who, &board.config.groups);
+        let found = boards.get(name).filter(theirs).cloned().ok_or_else(|| {
+            let theirs = boards.values().filter(|board| sees(who, board));
+            let names = theirs.map(|board| board.config.name.as_str());
             let near = crate::config::reader::nearest(name.as_str(), names);
             Error::NoSuch {
                 what: "board".to_owned(),
                 name: name.to_string(),
                 near: near.map(str::to_owned),
             }
-        })
+        })?;
+        match sees(who, &found) {
+            true => Ok(found),
+            false => Err(Error::OutOfScope { what: name.to_string() }),
+        }
     }
+
+    /// A board that the lab itself speaks of.
+    fn board(&self, name: &BoardName) -> Option<Arc<Board>> {
+        self.boards_now().get(name).cloned()
+    }
+}
+
+/// Whether a board is there at all for somebody.
+fn sees(who: &Who, Board { config, .. }: &Board) -> bool {
+    let (board, class, groups) = (&config.name, config.class.as_str(), config.groups.as_slice());
+    access::sees(who, On { board, class, groups, hold: None })
 }
 
 /// A fault of labd's own: the caller gets an id, under which the log says more.

@@ -84,6 +84,8 @@ pub struct Committed {
 pub struct Draft {
     /// Who did it.
     pub who: Option<UserName>,
+    /// Where they came from and with what.
+    pub via: Option<String>,
     /// To which board.
     pub board: Option<BoardName>,
     /// How far the board's console had come.
@@ -210,8 +212,8 @@ impl Ledger {
         let anchor = self.shared.clock.anchor();
         for draft in drafts {
             queue.last += 1;
-            let Draft { who, board, offset, event, writes } = draft;
-            let entry = Entry { seq: queue.last, at: anchor.lab, who, board, offset, event };
+            let Draft { who, via, board, offset, event, writes } = draft;
+            let entry = Entry { seq: queue.last, at: anchor.lab, who, via, board, offset, event };
             let boot = self.shared.boot.clone();
             queue.records.push(Record { entry, uptime: anchor.uptime, boot, writes });
         }

@@ -14,6 +14,7 @@
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
+//! | programs | [`program`] | nothing |
 //! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
 //! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
 //! | description | [`config`] | the drivers' own settings |
@@ -60,6 +61,7 @@ pub mod lab;
 pub mod ledger;
 pub mod memory;
 pub mod power;
+pub mod program;
 pub mod qemu;
 pub mod rpc;
 pub mod rules;

@@ -29,6 +29,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use crate::config::executable;
 use crate::config::reader::Table;
 
 pub(crate) use monitor::{LIMIT, Monitor};
@@ -69,10 +70,15 @@ impl Machine {
     pub fn read(table: &mut Table<'_>) -> Option<Machine> {
         let command = table.required::<Vec<String>>("command");
         let folder = table.optional::<String>("folder").map(PathBuf::from);
-        let command = command?;
+        let mut command = command?;
         if let Some(fault) = fault_of_command(&command) {
             table.fault("command", fault);
             return None;
+        }
+        command[0] =
+            executable::resolved(std::mem::take(&mut command[0]), table.place_of("command"));
+        if let Some(why) = executable::missing(&command[0]) {
+            table.warn("command", why);
         }
         let folder = folder.unwrap_or_else(|| default_folder(&command));
         if !folder.is_absolute() {

@@ -6,10 +6,12 @@
 //! - [`power`]: what an outlet is told next
 //! - [`echo`]: whether what was typed may be written down
 //! - [`access`]: who may do what
+//! - [`people`]: whom the lab knows by itself
 
 pub mod access;
 pub mod echo;
 pub mod hold;
 pub mod pen;
+pub mod people;
 pub mod power;
 pub mod queue;

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
+    ("program", &["program"]),
     ("rules", &["rules"]),
     ("rpc", &["rpc", "lab", "journal", "rules::access", "config"]),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),
     ("journal", &["journal", "ledger"]),
     ("memory", &["memory", "ledger", "store", "journal", "clock"]),
-    ("power", &["power", "config", "qemu", "sim", "setting_words"]),
+    ("power", &["power", "config", "program", "qemu", "sim", "setting_words"]),
     (
         "console",
         &[
@@ -26,7 +27,7 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
             "rules",
         ],
     ),
-    ("keeper", &["keeper", "config", "clock", "journal", "ledger", "power", "rules"]),
+    ("keeper", &["keeper", "config", "clock", "journal", "ledger", "power", "program", "rules"]),
 ];
 
 #[test]

@@ -209,6 +209,7 @@ impl Subject {
             Error::NoSuch { .. }
                 | Error::Lacks { .. }
                 | Error::NotAllowed { .. }
+                | Error::OutOfScope { .. }
                 | Error::NotHeld { .. }
                 | Error::HeldBy { .. }
                 | Error::HoldOver { .. }

@@ -61,6 +61,8 @@ pub fn advice(why: &Error) -> &'static str {
         Error::HoldOver { .. } => "Press r to reserve the board again",
         Error::OthersWait { .. } => "Ask for less, or release the board and wait in line",
         Error::NotAllowed { .. } => "Ask an administrator for the role",
+        Error::OutOfScope { .. } => "Come with another token",
+        Error::NotKnown { .. } => "Log in again",
         Error::Lacks { .. } => "Enter shows what the board has",
         Error::Device { .. } => "Look at the device, then try again",
         Error::Setup { .. } => "The timeline has the script's output; tell an administrator",

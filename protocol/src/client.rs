@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use crate::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
@@ -115,6 +116,12 @@ calls! {
     pen(session: u64, ask: PenAsk) -> PenState;
     send_break(session: u64, span: Span) -> ();
     note(board: BoardName, text: String) -> ();
+    may(ask: MayAsk) -> May;
+    accounts() -> Vec<Account>;
+    change_account(name: UserName, ask: AccountAsk) -> Option<Account>;
+    tokens() -> Vec<Token>;
+    make_token(ask: TokenAsk) -> NewToken;
+    revoke_token(id: String) -> Token;
     reload() -> Vec<String>;
     doctor() -> Vec<String>;
     verify() -> Vec<String>;

@@ -17,7 +17,7 @@ pub struct Entry {
     pub seq: u64,
     /// When, by the lab's clock.
     pub at: Time,
-    /// Who did it; nobody, if the lab did it by itself.
+    /// Who did it, or asked for it; nobody, if the lab did it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<UserName>,
     /// Where they came from and with what, see [`crate::user::Who::via`].
@@ -214,7 +214,7 @@ pub enum Event {
     Account {
         /// Whose.
         name: UserName,
-        /// How, as a sentence without its subject.
+        /// What is so now: `role user for good`, `in group lab`, `removed`.
         what: String,
     },
     /// A token was made, or revoked.
@@ -223,7 +223,7 @@ pub enum Event {
         id: String,
         /// Whose.
         of: UserName,
-        /// How, as a sentence without its subject.
+        /// `made`, `revoked`, `used`; `added`, `removed`.
         what: String,
     },
     /// An ssh key was added, or removed.
@@ -232,7 +232,7 @@ pub enum Event {
         fingerprint: String,
         /// Whose.
         of: UserName,
-        /// How, as a sentence without its subject.
+        /// `made`, `revoked`, `used`; `added`, `removed`.
         what: String,
     },
     /// Somebody was not allowed what they asked for.
@@ -246,6 +246,11 @@ pub enum Event {
     Forgotten {
         /// The number of the last that is gone.
         last: u64,
+    },
+    /// Somebody asked for what another's job does already, and waits for that.
+    PowerJoined {
+        /// For what.
+        ask: PowerAsk,
     },
     /// Said by a newer daemon.
     #[serde(other)]
@@ -265,8 +270,8 @@ impl Event {
     }
 }
 
-/// What happened, as a sentence whose subject is the entry's `who`, or the board itself. An instant
-/// belongs after it, see [`Event::until`]. Texts are as they were given: whoever prints the sentence
+/// What happened, as a sentence that follows the entry's `who` and a colon, or the board's name. An
+/// instant belongs after it, see [`Event::until`]. Texts are as they were given: whoever prints the sentence
 /// on a terminal takes control characters out.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -298,6 +303,7 @@ impl fmt::Display for Event {
                 write!(f, "the setup script failed to {verb}: {why}")
             }
             Event::PowerAsked { ask } => write!(f, "asked for power {ask}"),
+            Event::PowerJoined { ask } => write!(f, "also asked for power {ask}"),
             Event::PowerSent { to } => write!(f, "the outlet was told to be {to}"),
             Event::PowerStep { to: PowerState::Off } => {
                 write!(f, "the cycle goes on: power stays off for a while")
@@ -321,9 +327,11 @@ impl fmt::Display for Event {
             }
             Event::Break => write!(f, "sent a BREAK"),
             Event::Noted { text } => write!(f, "noted: {text}"),
-            Event::Account { name, what } => write!(f, "{what} {name}"),
-            Event::Token { id, of, what } => write!(f, "{what} token {id} of {of}"),
-            Event::Key { fingerprint, of, what } => write!(f, "{what} key {fingerprint} of {of}"),
+            Event::Account { name, what } => write!(f, "changed the account {name}: {what}"),
+            Event::Token { id, of, what } => write!(f, "{what} the token {id} of {of}"),
+            Event::Key { fingerprint, of, what } => {
+                write!(f, "{what} the key {fingerprint} of {of}")
+            }
             Event::Denied { verb, why } => write!(f, "may not {verb}: {why}"),
             Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
             Event::Unknown => write!(f, "something that this version does not know"),

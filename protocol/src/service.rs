@@ -3,6 +3,7 @@
 //! A call is a small question and its answer. What takes time goes on in the daemon when the caller
 //! leaves; what flows is followed, see [`crate::wire::Follow`].
 
+use crate::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
 use crate::error::Error;
@@ -52,6 +53,19 @@ pub trait Lab {
     async fn send_break(session: u64, span: Span) -> Result<(), Error>;
     /// Writes something down on a board's timeline.
     async fn note(board: BoardName, text: String) -> Result<(), Error>;
+
+    /// Whether somebody may do something, and why.
+    async fn may(ask: MayAsk) -> Result<May, Error>;
+    /// The accounts: everybody's for a moderator, else the caller's own.
+    async fn accounts() -> Result<Vec<Account>, Error>;
+    /// Makes, changes or removes an account; answers with it as it is then.
+    async fn change_account(name: UserName, ask: AccountAsk) -> Result<Option<Account>, Error>;
+    /// The tokens: everybody's for an administrator, else the caller's own.
+    async fn tokens() -> Result<Vec<Token>, Error>;
+    /// Makes a token. Its secret is told here and never again.
+    async fn make_token(ask: TokenAsk) -> Result<NewToken, Error>;
+    /// Revokes a token. Whoever is here with it is out within a second.
+    async fn revoke_token(id: String) -> Result<Token, Error>;
 
     /// Reads the configuration again and takes it over as one step; says what changed.
     async fn reload() -> Result<Vec<String>, Error>;

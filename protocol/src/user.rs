@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
+use crate::time::Time;
 
 /// A person's or a program's name in the lab: 1 to 64 of letters, digits, `.`, `_`, `-` and `@`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +22,11 @@ pub(crate) fn is_name(text: &str, besides: &[char]) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || besides.contains(&c))
+}
+
+/// Whether a text can be the name of a group: as a user's.
+pub fn is_group(text: &str) -> bool {
+    UserName::try_from(text.to_owned()).is_ok()
 }
 
 impl TryFrom<String> for UserName {
@@ -220,6 +226,9 @@ pub struct Who {
     /// What the token opens with which they came.
     #[serde(default, skip_serializing_if = "Scope::is_open")]
     pub scope: Scope,
+    /// Until when what they came with is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// Where they came from and with what: `unix`, `tls 192.0.2.7 token t4k9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
@@ -228,6 +237,6 @@ pub struct Who {
 impl Who {
     /// Somebody of whom no more is known.
     pub fn new(name: UserName, role: Role) -> Who {
-        Who { name, role, groups: Vec::new(), scope: Scope::default(), via: None }
+        Who { name, role, groups: Vec::new(), scope: Scope::default(), until: None, via: None }
     }
 }

@@ -15,6 +15,12 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
+const COMMANDS: [&str; 20] = [
+    "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
+    "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
+    "man",
+];
+
 #[tokio::test]
 async fn colours_are_used_when_they_are_wanted() -> Result<()> {
     let scene = Scene::with_boards(&["rpi4"]).await?;
@@ -108,15 +114,49 @@ async fn the_shell_completes_the_names_of_the_boards_that_there_are() -> Result<
 }
 
 #[tokio::test]
+async fn a_page_of_help_has_a_commands_own_options_first_and_fits() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    for command in COMMANDS {
+        let page = scene.says(&[command, "--help"]).await?.out;
+        let (own, common) =
+            page.split_once("\nOptions of every command:\n").context("it has them")?;
+        assert!(!own.contains("--lab ") && !own.contains("--help"), "{page}");
+        let options: Vec<_> = common.lines().filter_map(|line| line.split("--").nth(1)).collect();
+        let names = options.iter().map(|option| option.split(' ').next().unwrap_or_default());
+        assert_eq!(names.take(4).collect::<Vec<_>>(), ["lab", "json", "color", "help"], "{page}");
+        assert!(!page.contains("ossible values"), "the text has them: {page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
+        assert_eq!(scene.says(&[command, "-h"]).await?.out, page, "there is one page of help");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lab_is_named_by_the_option_or_else_by_the_environment() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let lab = |value: &str| -> Result<Command> {
+        let mut command = scene.labctl(&["boards"])?;
+        command.env("LAB", value);
+        Ok(command)
+    };
+    let wrong = said(lab("nowhere")?).await?;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.starts_with("error: LAB: 'nowhere' is not the address"), "{wrong:?}");
+    let unsaid = said(lab("")?).await?;
+    assert_ne!(unsaid.code, Some(2), "as if it were not set: {unsaid:?}");
+    let mut named = lab("unix:/nowhere")?;
+    named.args(["--lab", &scene.ada.to_string()]);
+    assert_eq!(said(named).await?.code, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn every_command_has_a_manual_page_with_the_text_of_its_help() -> Result<()> {
     let scene = Scene::with_boards(&["rpi4"]).await?;
     let folder = scene.lab.path("man");
     let said = scene.says(&["man", &folder.display().to_string()]).await?;
     assert_eq!(said.code, Some(0), "{said:?}");
-    for command in [
-        "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
-        "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
-    ] {
+    for command in COMMANDS {
         let page = fs::read_to_string(folder.join(format!("labctl-{command}.1")))?;
         assert!(page.contains(".SH DESCRIPTION"), "{command}: {page}");
     }
@@ -159,13 +199,17 @@ async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Re
     let socket = folder.join("labd/demo.sock");
     let labd = process(&socket).await?;
     let second = said(demo()?).await;
-    let mut boards = scene.labctl(&["boards"])?;
-    boards.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
-    let boards = said(boards).await;
+    let at_the_demo = async |command: &str| {
+        let mut labctl = scene.labctl(&[command])?;
+        labctl.env("XDG_RUNTIME_DIR", &folder).env_remove("LAB");
+        said(labctl).await
+    };
+    let boards = at_the_demo("boards").await;
+    let reload = at_the_demo("reload").await;
     let same = process(&socket).await;
     kill(labd, Signal::SIGTERM)?;
     until(|| !socket.exists()).await?;
-    let (second, boards) = (second?, boards?);
+    let (second, boards, reload) = (second?, boards?, reload?);
     assert_eq!(same?, labd, "no second one was started");
     for said in [&first, &second] {
         assert_eq!(said.code, Some(0), "{said:?}");
@@ -173,6 +217,35 @@ async fn the_demo_starts_without_a_terminal_and_is_found_the_second_time() -> Re
         assert!(said.err.contains("labctl reserve imx8-1"), "{said:?}");
     }
     assert!(boards.out.contains("imx8-1"), "labctl looks there by itself: {boards:?}");
+    assert!(reload.err.contains("help: for a lab of your own, write a labd.conf"), "{reload:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn labd_says_at_its_start_what_its_machine_lacks_and_opens_all_the_same() -> Result<()> {
+    let scene = Scene::with_boards(&[]).await?;
+    let (config, socket) = (scene.lab.path("own.conf"), scene.lab.path("own.sock"));
+    fs::write(&config, "setup_script = /nowhere/board-setup\n")?;
+    let labd = Command::new(programs::path("labd")?)
+        .arg("--config")
+        .arg(&config)
+        .arg("--state")
+        .arg(scene.lab.path("own"))
+        .arg("--socket")
+        .arg(&socket)
+        .env_remove("LABD_LOG")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    until(|| socket.exists()).await?;
+    kill(Pid::from_raw(labd.id().context("it runs")?.try_into()?), Signal::SIGTERM)?;
+    let log = soon(labd.wait_with_output()).await??.stderr;
+    let log = String::from_utf8_lossy(&log).into_owned();
+    let warned = log.lines().find(|line| line.contains("WARN")).unwrap_or_default();
+    let place = format!("at={}:1:16", config.display());
+    assert!(warned.contains("/nowhere/board-setup does not exist"), "{log}");
+    assert!(warned.contains(&place), "{log}");
     Ok(())
 }
 

@@ -136,6 +136,7 @@ async fn the_end_of_the_hold_is_the_end_of_the_command() -> Result<()> {
         said.contains("rpi4 is no longer yours: ") && said.contains("its time was up"),
         "{said}"
     );
+    assert!(!said.contains("the lab frees it"), "it is free: {said}");
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Configurations, each beside what it must come to: `valid/*.conf` beside what is read from it,
-//! `invalid/*.conf` beside what `labd check` prints. `UPDATE=1` writes the second from the first.
+//! `invalid/*.conf` and `warned/*.conf` beside what `labd check` prints. `UPDATE=1` writes the second
+//! from the first.
 
 use std::fmt::{Display, Write};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,21 +30,68 @@ fn the_example_is_without_faults() {
 #[test]
 fn invalid_configurations_tell_every_fault() {
     for conf in configurations("config/invalid") {
-        let mut printed = Vec::new();
-        let fine = check(&conf, &mut printed).expect("a Vec takes everything");
+        let (fine, printed) = checked(&conf);
         assert!(!fine, "{} has no faults", conf.display());
-        let folder = format!("{}/", conf.parent().unwrap_or(Path::new("")).display());
-        expect(&conf, &String::from_utf8_lossy(&printed).replace(&folder, ""));
+        expect(&conf, &printed);
     }
 }
 
 #[test]
-fn a_configuration_without_faults_is_counted() {
+fn what_this_machine_lacks_is_a_warning_and_no_fault() {
+    for conf in configurations("config/warned") {
+        let (fine, printed) = checked(&conf);
+        assert!(fine, "{}: {printed}", conf.display());
+        expect(&conf, &printed);
+        let warnings = Config::load(&conf).expect("it has no faults").warnings;
+        assert_eq!(warnings.len(), printed.matches(": warning: ").count(), "labd logs the same");
+    }
+}
+
+#[test]
+fn a_secret_for_everybody_is_a_warning_that_does_not_show_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (conf, secret) = (folder.path().join("labd.conf"), folder.path().join("pdu.community"));
+    let option = "{ cls = snmppower; host = pdu; port = 1; community_file = pdu.community }";
+    let text = format!(
+        "classes {{ a {{ }} }} boards [ {{ name = b; class = a; options = [ {option} ] }} ]"
+    );
+    fs::write(&conf, text).expect("it is written");
+    fs::write(&secret, "hunter2").expect("it is written");
+    let warned = |mode| {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).expect("it is ours");
+        let config = Config::load(&conf).expect("it has no faults");
+        config.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(warned(0o640), "");
+    let (at, file) = (conf.display(), secret.display());
+    assert_eq!(
+        warned(0o644),
+        format!(
+            "{at}:1:121: warning: community_file {file}: everybody on this machine may use this secret; run: chmod 640 {file}"
+        )
+    );
+}
+
+/// Whether `labd check` finds no fault, and what it prints, without the folder.
+fn checked(conf: &Path) -> (bool, String) {
     let mut printed = Vec::new();
-    let fine = check(Path::new("config/valid/bitelab.conf"), &mut printed);
-    assert!(fine.expect("a Vec takes everything"));
-    let printed = String::from_utf8_lossy(&printed);
-    assert_eq!(printed, "config/valid/bitelab.conf: 2 boards in 2 classes, no faults\n");
+    let fine = check(conf, &mut printed).expect("a Vec takes everything");
+    let folder = format!("{}/", conf.parent().unwrap_or(Path::new("")).display());
+    (fine, String::from_utf8_lossy(&printed).replace(&folder, ""))
+}
+
+#[test]
+fn bitelabs_example_loads_though_its_setup_script_is_not_here() {
+    let (fine, printed) = checked(Path::new("config/valid/bitelab.conf"));
+    assert!(fine);
+    assert_eq!(
+        printed,
+        "bitelab.conf:1:16: warning: setup_script: /ztank/prog/board_script does not exist; \
+         install it there, or write where it is; until then every reserve fails
+    1 | setup_script = /ztank/prog/board_script;
+      |                ^
+bitelab.conf: 2 boards in 2 classes, no faults, 1 warning\n"
+    );
 }
 
 #[test]
@@ -80,12 +129,12 @@ fn summary(config: &Config) -> String {
     if let Some(setup) = &config.setup {
         line(&mut out, "setup", format!("{} within {}", setup.script.display(), setup.limit));
     }
-    for (what, who) in [
-        ("admin", &config.access.admin),
-        ("user", &config.access.user),
-        ("viewer", &config.access.viewer),
-    ] {
-        who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
+    if let Some(access) = &config.access {
+        line(&mut out, "access", "by name");
+        let roles = [("admin", &access.admin), ("user", &access.user), ("viewer", &access.viewer)];
+        for (what, who) in roles {
+            who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
+        }
     }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);

@@ -26,7 +26,7 @@ fn config() -> Result<Config> {
 }
 
 async fn reserve(lab: &Arc<Lab>, span: Duration) -> Result<Hold> {
-    let who = Who { name: "ada".parse()?, role: Role::User };
+    let who = Who::new("ada".parse()?, Role::User);
     let ask = Ask {
         want: Want::Board { name: "one".parse()? },
         span: Some(Span::from(span)),
@@ -41,8 +41,8 @@ async fn reserve(lab: &Arc<Lab>, span: Duration) -> Result<Hold> {
     }
 }
 
-fn is_held(lab: &Arc<Lab>) -> bool {
-    !lab.holds().is_empty()
+fn is_held(lab: &Arc<Lab>) -> Result<bool> {
+    Ok(!lab.holds(&Who::new("ada".parse()?, Role::User)).is_empty())
 }
 
 #[tokio::test(flavor = "multi_thread")]

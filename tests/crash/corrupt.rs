@@ -82,6 +82,7 @@ fn draft(n: u64, dice: &mut Dice) -> Draft {
     }
     Draft {
         who: None,
+        via: None,
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -7,6 +7,8 @@ use anyhow::Result;
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, board, boards, file, held, name};
 use lab_tests::patience::until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::Span;
 use protocol::board::State;
 use protocol::client;
@@ -39,6 +41,67 @@ async fn a_hold_that_a_crash_caught_in_its_setup_is_prepared_anew() -> Result<()
     assert_eq!(lab.board(name("rpi4")).await?.attributes["ip"], "10.0.0.7");
     assert_eq!(fs::read_to_string(labd.path("runs"))?, "reserve\nreserve\n");
     Ok(())
+}
+
+/// The lock goes with the last process that inherited it: who has it, runs.
+#[tokio::test]
+async fn what_a_dead_daemon_left_of_a_script_is_gone_before_the_script_is_run_again() -> Result<()>
+{
+    let script = "[ $1 = release ] && exit 0\necho run >> runs\nexec 9> lock\n\
+        flock -n 9 || touch twice\n[ -e go ] && exit 0\n\
+        setsid sleep 600 > /dev/null & sleep 600 & touch waits; wait";
+    for crashes in [true, false] {
+        let mut labd = Daemon::start(plan(script)).await?;
+        let lab = labd.client().await?;
+        let reserving = tokio::spawn(async move { lab.reserve(board("rpi4")).await });
+        file(&labd.path("waits")).await?;
+        fs::write(labd.path("go"), "")?;
+        if crashes {
+            labd.crash_and_restart().await?;
+        } else {
+            labd.terminate().await?;
+            labd.start_again().await?;
+        }
+        reserving.await?.unwrap_err();
+        let lab = labd.client().await?;
+        let number = lab.holds().await?[0].number;
+        held(lab.placed(number, Span::minutes(1)).await?)?;
+        assert_eq!(fs::read_to_string(labd.path("runs"))?, "run\nrun\n");
+        assert!(!labd.path("twice").exists(), "two ran at once");
+    }
+    Ok(())
+}
+
+/// What a command started is the administrator's, and what it is still doing is not.
+#[tokio::test]
+async fn what_a_dead_daemon_left_of_a_command_is_gone_and_what_the_command_started_is_not()
+-> Result<()> {
+    let script = "#!/bin/sh\ncd @dir\ncase $1 in\n\
+        status) cat power ;;\n\
+        on) [ -e started ] || { sleep 600 > /dev/null 2>&1 & echo $! > started; }; echo on > power ;;\n\
+        off) exec 9> lock; flock -n 9 || touch twice\n\
+            [ -e go ] || { touch waits; sleep 600; }; echo off > power ;;\nesac\n";
+    let command = |verb: &str| format!(r#"{verb} = ["@dir/pdu", "{verb}"]"#);
+    let outlet = format!("{}, {}, {}", command("on"), command("off"), command("status"));
+    let config = boards(&["rpi4"])
+        .replace("@outlet(rpi4)", &format!("{{ cls = command, limit = 1min, {outlet} }}"));
+    let mut labd = Daemon::start(Plan::new(config).script("pdu", script)).await?;
+    fs::write(labd.path("power"), "off\n")?;
+    let lab = labd.client().await?;
+    lab.power(name("rpi4"), PowerAsk::On).await?;
+    let cycling = tokio::spawn(async move { lab.power(name("rpi4"), PowerAsk::Cycle).await });
+    file(&labd.path("waits")).await?;
+    let started = fs::read_to_string(labd.path("started"))?;
+    fs::write(labd.path("go"), "")?;
+    labd.crash_and_restart().await?;
+    cycling.await?.unwrap_err();
+    let lab = labd.client().await?;
+    lab.power(name("rpi4"), PowerAsk::Cycle).await?;
+    assert!(!labd.path("twice").exists(), "two ran at once");
+    // One that has ended has no arguments left.
+    let arguments = fs::read_to_string(format!("/proc/{}/cmdline", started.trim()))?;
+    assert_eq!(arguments, "sleep\x00600\0");
+    Ok(kill(Pid::from_raw(started.trim().parse()?), Signal::SIGKILL)?)
 }
 
 #[tokio::test]

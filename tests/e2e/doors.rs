@@ -1,8 +1,11 @@
 //! Who may do what, and what the door says to those it does not know.
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::Result;
+use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
-use lab_tests::patience::soon;
+use lab_tests::patience::{soon, until};
 use protocol::hold::Release;
 use protocol::power::PowerAsk;
 use protocol::user::Role;
@@ -20,6 +23,7 @@ async fn each_role_may_do_what_it_may_and_no_more() -> Result<()> {
     let board_of = || name("rpi4");
     assert!(no(guest.reserve(board("rpi4")).await.map(drop)), "a viewer does not hold");
     assert!(no(guest.note(board_of(), "hi".to_owned()).await));
+    assert!(no(guest.unqueue(1).await));
     assert!(no(guest.power(board_of(), PowerAsk::On).await.map(drop)));
     assert!(no(guest.type_at("rpi4").await.map(drop)));
     guest.board(board_of()).await?;
@@ -88,8 +92,8 @@ async fn whatever_comes_first_is_answered_in_words() -> Result<()> {
 async fn who_says_nothing_is_told_so_and_shown_out() -> Result<()> {
     let (mut ours, theirs) = tokio::io::duplex(1024);
     let lab = Plan::new("").open().await?;
-    let who = protocol::user::Who { name: "ada".parse()?, role: Role::User };
-    tokio::spawn(labd::rpc::listen::converse(lab.lab().clone(), who, theirs));
+    let peer = labd::lab::people::Peer::vouched("ada".parse()?, Role::User);
+    tokio::spawn(labd::rpc::listen::converse(lab.lab().clone(), peer, theirs));
     let mut answer = String::new();
     soon(ours.read_to_string(&mut answer)).await??;
     assert!(answer.contains("said nothing within 10 s"), "{answer}");
@@ -142,12 +146,39 @@ fn as_nobody(lab: &TestLab) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
+#[tokio::test]
+async fn a_reload_opens_the_socket_to_whom_it_is_for_and_to_nobody_else() -> Result<()> {
+    let mut labd = Daemon::start(Plan::new("access { viewer = nobody }")).await?;
+    let socket = labd.path("labd.sock");
+    let mode = || std::fs::metadata(&socket).map(|about| about.permissions().mode() & 0o777);
+    let is_system = nix::unistd::Uid::effective().is_root();
+    assert_eq!(mode()?, if is_system { 0o666 } else { 0o600 });
+    labd.ground().configure("").await?;
+    labd.client().await?.reload().await?;
+    let wanted = if is_system { 0o660 } else { 0o600 };
+    until(|| mode().is_ok_and(|mode| mode == wanted)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_is_told_whom_to_ask_and_who_is_known_has_their_role() -> Result<()> {
     let lab = Plan::new(boards(&["rpi4"])).open().await?;
     lab.socket()?;
     if let Some(told) = as_nobody(&lab)? {
-        assert!(told.contains("this lab does not know you: ask its administrator"), "{told}");
+        assert!(
+            told.contains("nobody may not look at this lab")
+                && told.contains("ask the lab's administrator"),
+            "{told}"
+        );
+    }
+    let lab = Plan::new("access { }").open().await?;
+    lab.socket()?;
+    if let Some(told) = as_nobody(&lab)? {
+        assert!(told.contains("nobody may not look at this lab"), "nobody is named: {told}");
+    }
+    let lab = Plan::new("").open().await?;
+    lab.socket()?;
+    if let Some(told) = as_nobody(&lab)? {
+        assert!(told.contains("you are nobody, with the role 'user'"), "nothing is said: {told}");
     }
     let lab = Plan::new("access { viewer = nobody }").open().await?;
     lab.socket()?;

@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
 use lab_tests::patience::soon;
-use protocol::journal::Event;
+use protocol::client::Client;
+use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
 use protocol::{Error, Span};
 
@@ -18,11 +19,9 @@ fn done(event: &Event) -> bool {
     matches!(event, Event::PowerDone { .. })
 }
 
-fn sentences(entries: &[protocol::journal::Entry]) -> Vec<String> {
-    let who = |entry: &protocol::journal::Entry| {
-        entry.who.as_ref().map(|who| format!("{who} ")).unwrap_or_default()
-    };
-    let of_power = |entry: &&protocol::journal::Entry| {
+fn sentences(entries: &[Entry]) -> Vec<String> {
+    let who = |entry: &Entry| entry.who.as_ref().map(|who| format!("{who}: ")).unwrap_or_default();
+    let of_power = |entry: &&Entry| {
         let text = entry.event.to_string();
         text.contains("power") || text.contains("outlet")
     };
@@ -42,14 +41,14 @@ async fn every_step_of_a_cycle_is_on_the_timeline_before_it_is_taken() -> Result
     assert_eq!(
         sentences(&journal.entries_until(done).await?),
         [
-            "ada asked for power cycle",
-            "the outlet was told to be off",
+            "ada: asked for power cycle",
+            "ada: the outlet was told to be off",
             "power was seen to be off",
-            "the cycle goes on: power stays off for a while",
-            "the cycle goes on: power is to be on",
-            "the outlet was told to be on",
+            "ada: the cycle goes on: power stays off for a while",
+            "ada: the cycle goes on: power is to be on",
+            "ada: the outlet was told to be on",
             "power was seen to be on",
-            "power cycle is done",
+            "ada: power cycle is done",
         ]
     );
     assert_eq!(lab.outlet("rpi4").orders(), ["on", "off", "on"]);
@@ -79,23 +78,46 @@ async fn a_board_stays_off_for_a_while_within_a_cycle() -> Result<()> {
 #[tokio::test]
 async fn who_asks_for_what_is_being_done_waits_for_the_same_deed() -> Result<()> {
     let lab = Plan::new(slow(&["rpi4"])).by_hand().open().await?;
-    let ada = lab.user("ada").await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
     ada.reserve(board("rpi4")).await?;
     let mut journal = ada.journal("rpi4").await?;
-    let cycle = || {
-        let ada = ada.clone();
-        tokio::spawn(async move { ada.power(name("rpi4"), PowerAsk::Cycle).await })
+    let ask = |who: &Client, ask| {
+        let who = who.clone();
+        tokio::spawn(async move { who.power(name("rpi4"), ask).await })
     };
-    let first = cycle();
+    let cycle = ask(&ada, PowerAsk::Cycle);
     journal.event(|event| matches!(event, Event::PowerStep { .. })).await?;
-    let others = [cycle(), cycle()];
-    // An answer to a later call: the two that were sent before it have been taken by then.
-    ada.board(name("rpi4")).await?;
-    lab.advance(Span::seconds(3));
-    for asked in [first].into_iter().chain(others) {
-        assert_eq!(soon(asked).await???.state, PowerState::On);
+    let joined = [ask(&root, PowerAsk::Cycle), ask(&ada, PowerAsk::Cycle)];
+    for _ in &joined {
+        journal.event(|event| *event == Event::PowerJoined { ask: PowerAsk::Cycle }).await?;
     }
-    assert_eq!(lab.outlet("rpi4").orders(), ["off", "on"]);
+    // Behind it: one that waits to be begun is joined as well.
+    let off = ask(&ada, PowerAsk::Off);
+    ada.board(name("rpi4")).await?;
+    let also_off = ask(&root, PowerAsk::Off);
+    // An answer to a later call: what was sent before it has been taken by then.
+    root.board(name("rpi4")).await?;
+    lab.advance(Span::seconds(3));
+    for asked in [cycle].into_iter().chain(joined) {
+        soon(asked).await???;
+    }
+    for asked in [off, also_off] {
+        assert_eq!(soon(asked).await???.state, PowerState::Off);
+    }
+    assert_eq!(lab.outlet("rpi4").orders(), ["off", "on", "off"]);
+    let is_off = |event: &Event| *event == Event::PowerDone { ask: PowerAsk::Off };
+    let told = sentences(&ada.journal("rpi4").await?.entries_until(is_off).await?);
+    let asked: Vec<_> = told.iter().filter(|sentence| sentence.contains("asked")).collect();
+    assert_eq!(
+        asked,
+        [
+            "ada: asked for power cycle",
+            "root: also asked for power cycle",
+            "ada: also asked for power cycle",
+            "ada: asked for power off",
+            "root: also asked for power off",
+        ]
+    );
     Ok(())
 }
 
@@ -137,9 +159,13 @@ async fn a_restart_in_the_middle_of_a_cycle_does_not_leave_the_board_off() -> Re
     // The pause begins again: nobody knows how long the board was really off.
     let again = |event: &Event| *event == Event::PowerAsked { ask: PowerAsk::Cycle };
     journal.event(again).await?;
-    journal.event(again).await?;
+    assert_eq!(journal.event(again).await?.who, Some("ada".parse()?));
     lab.advance(Span::seconds(3));
-    journal.event(done).await?;
+    let rest = journal.entries_until(done).await?;
+    let of_ada = |entry: &Entry| entry.who.is_some();
+    let seen =
+        |entry: &Entry| matches!(entry.event, Event::PowerSeen { .. } | Event::ConsoleOpened);
+    assert!(rest.iter().all(|entry| of_ada(entry) || seen(entry)), "{rest:#?}");
     assert_eq!(lab.outlet("rpi4").orders(), ["on", "off", "on"]);
     Ok(())
 }
@@ -241,7 +267,7 @@ async fn a_restart_tells_which_power_has_changed_meanwhile_and_only_that() -> Re
     ada.note(name("rpi4"), "looked".to_owned()).await?;
     ada.note(name("rpi5"), "looked".to_owned()).await?;
     let noted = |event: &Event| matches!(event, Event::Noted { .. });
-    let seen = |entries: Vec<protocol::journal::Entry>| sentences(&entries);
+    let seen = |entries: Vec<Entry>| sentences(&entries);
     let same = ada.journal("rpi4").await?.entries_until(noted).await?;
     assert_eq!(seen(same), ["power was seen to be off"], "once, before the restart");
     let other = ada.journal("rpi5").await?.entries_until(noted).await?;

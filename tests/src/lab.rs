@@ -18,12 +18,13 @@ use anyhow::{Context, Result, bail, ensure};
 use labd::clock::Clock;
 use labd::config::Config;
 use labd::lab::Lab;
+use labd::lab::people::Peer;
 use labd::rpc::listen;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed, Want};
 use protocol::journal::Event;
-use protocol::user::{Role, Who};
+use protocol::user::Role;
 use protocol::{Span, Time};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
@@ -273,12 +274,12 @@ impl TestLab {
     pub fn socket_of(&self, name: &str, role: Role) -> Result<Address> {
         let path = self.path(&format!("{name}.sock"));
         let listener = UnixListener::bind(&path)?;
-        let who = Who { name: name.parse()?, role };
+        let peer = Peer::vouched(name.parse()?, role);
         let lab = Arc::downgrade(&self.lab);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let Some(lab) = lab.upgrade() else { return };
-                tokio::spawn(listen::converse(lab, who.clone(), stream));
+                tokio::spawn(listen::converse(lab, peer.clone(), stream));
             }
         });
         Ok(Address::Unix(path))

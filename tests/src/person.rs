@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 
 use anyhow::Result;
 use labd::lab::Lab;
+use labd::lab::people::Peer;
 use labd::rpc::listen;
 use protocol::Error;
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::console::{From, Pen};
-use protocol::user::{Role, Who};
+use protocol::user::Role;
 use protocol::wire::{self, Follow, Purpose, Welcome};
 use tokio::io::BufReader;
 
@@ -19,7 +20,7 @@ use crate::follower::{Follower, Stream};
 /// Somebody who calls the lab and follows what flows, as over a socket.
 pub struct Person {
     lab: Weak<Lab>,
-    who: Who,
+    peer: Peer,
     client: Client,
 }
 
@@ -37,10 +38,10 @@ impl Person {
     /// # Errors
     /// The lab's.
     pub async fn new(lab: &Arc<Lab>, name: &str, role: Role) -> Result<Person> {
-        let who = Who { name: name.parse()?, role };
-        let (stream, _) = dial(lab, &who, &Purpose::Call).await?;
+        let peer = Peer::vouched(name.parse()?, role);
+        let (stream, _) = dial(lab, &peer, &Purpose::Call).await?;
         let client = Client::over(stream, Address::Unix(name.into()));
-        Ok(Person { lab: Arc::downgrade(lab), who, client })
+        Ok(Person { lab: Arc::downgrade(lab), peer, client })
     }
 
     /// Follows something.
@@ -50,7 +51,7 @@ impl Person {
     pub async fn follow(&self, what: Follow) -> Result<Follower, Error> {
         let gone = || Error::Unreachable { address: "the lab".into(), why: "it is closed".into() };
         let lab = self.lab.upgrade().ok_or_else(gone)?;
-        let (stream, welcome) = dial(&lab, &self.who, &Purpose::Follow(what)).await?;
+        let (stream, welcome) = dial(&lab, &self.peer, &Purpose::Follow(what)).await?;
         Ok(Follower::new(stream, welcome))
     }
 
@@ -100,11 +101,11 @@ fn name<T: std::str::FromStr<Err: ToString>>(text: &str) -> Result<T, Error> {
 /// Asks and is answered the first line, as on a socket.
 async fn dial(
     lab: &Arc<Lab>,
-    who: &Who,
+    peer: &Peer,
     purpose: &Purpose,
 ) -> Result<(BufReader<Box<dyn Stream>>, Welcome), Error> {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    tokio::spawn(listen::converse(lab.clone(), who.clone(), theirs));
+    tokio::spawn(listen::converse(lab.clone(), peer.clone(), theirs));
     let mut stream = BufReader::new(Box::new(ours) as Box<dyn Stream>);
     let broke = |error: std::io::Error| Error::Unreachable {
         address: "the lab".into(),

@@ -3,13 +3,12 @@
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Subcommand;
 use protocol::client;
 use protocol::wire::Follow;
 
 use crate::At;
-use crate::exit::Failure;
+use crate::exit::{Failure, WRITABLE};
 use crate::print::Output;
 
 /// Look after the lab's memory.
@@ -46,7 +45,13 @@ impl Admin {
 
 fn read(file: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
     let text = match file {
-        Some(file) => std::fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+        Some(file) => std::fs::read_to_string(&file).map_err(|error| {
+            Failure::file(&file, &error, "name a file that 'labctl admin export FILE' has written")
+        })?,
+        None if std::io::stdin().is_terminal() => {
+            let help = "name a file: labctl admin import lab.jsonl";
+            return Err(Failure::usage("an import is not typed at a terminal", help).into());
+        }
         None => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
@@ -74,7 +79,7 @@ async fn export(at: &At, file: Option<PathBuf>, out: &mut Output) -> anyhow::Res
             let unfinished = file.with_extension("unfinished");
             std::fs::write(&unfinished, text)
                 .and_then(|()| std::fs::rename(&unfinished, &file))
-                .with_context(|| file.display().to_string())?;
+                .map_err(|error| Failure::file(&file, &error, WRITABLE))?;
             out.say(format_args!("written to {}", file.display()));
         }
     }

@@ -27,13 +27,15 @@ use crate::print::Output;
 /// What a terminal is shown of the past when it attaches.
 const SCREENFUL: u64 = 4 * 1024;
 
+const ABOUT: &str = "\
+At a terminal, Ctrl-T is the escape: Ctrl-T q leaves, Ctrl-T ? lists the others. Who does not \
+hold the board looks on. With --send or --expect, steps are taken in the order given, and the exit \
+status says whether all came true. Otherwise standard input is typed, and what the board prints \
+goes to standard output as it is, until standard input ends.";
+
 /// Attach to a board's console.
-///
-/// At a terminal, Ctrl-T is the escape: Ctrl-T q leaves, Ctrl-T ? lists the others. Who does not hold
-/// the board looks on. With --send or --expect, steps are taken in the order given, and the exit
-/// status says whether all came true. Otherwise standard input is typed, and what the board prints goes
-/// to standard output as it is, until standard input ends.
 #[derive(Debug, clap::Args)]
+#[command(after_help = ABOUT)]
 pub struct Console {
     /// The board
     #[arg(add = want::boards())]

@@ -1,9 +1,6 @@
 //! `labctl doctor`: what should be mended, and how.
 
-use protocol::Error;
-
 use crate::At;
-use crate::exit;
 use crate::print::Output;
 use crate::style::Style;
 
@@ -14,16 +11,7 @@ pub struct Doctor {}
 impl Doctor {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let address = at.address();
-        let lab = match at.connect().await {
-            Ok(lab) => lab,
-            Err(error @ Error::Unreachable { .. }) => {
-                let error = anyhow::Error::from(error);
-                out.say(format_args!("no lab answers at {address}"));
-                out.say(exit::help(&error).unwrap_or_default());
-                return Err(error);
-            }
-            Err(other) => return Err(other.into()),
-        };
+        let lab = at.connect().await?;
         let who = lab.whoami().await?;
         let found = lab.doctor().await?;
         let good = out.paint("ok", Style::Good);

@@ -23,10 +23,11 @@ pub struct Journal {
     #[arg(add = want::boards())]
     board: Option<BoardName>,
     /// So many of the newest entries
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50, conflicts_with = "from")]
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(value_parser = want::number::<u32>, conflicts_with = "from")]
     last: u32,
     /// From this entry on
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = want::number::<u64>)]
     from: Option<u64>,
     /// Go on with what happens
     #[arg(short, long)]

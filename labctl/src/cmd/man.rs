@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 
+use crate::exit::{Failure, WRITABLE};
+
 /// Write the manual pages.
 #[derive(Debug, clap::Args)]
 pub struct Man {
@@ -13,8 +15,9 @@ pub struct Man {
 
 impl Man {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        clap_mangen::generate_to(crate::Cli::command(), &self.folder)?;
+        std::fs::create_dir_all(&self.folder)
+            .and_then(|()| clap_mangen::generate_to(crate::Cli::command(), &self.folder))
+            .map_err(|error| Failure::file(&self.folder, &error, WRITABLE))?;
         Ok(())
     }
 }

@@ -13,8 +13,8 @@ pub struct Power {
     /// The board
     #[arg(add = want::boards())]
     board: BoardName,
-    /// What to do; answers when it is seen to be done
-    #[arg(value_enum)]
+    /// on, off, cycle (off, a pause, on), or status (asks the outlet); answers when it is seen to be done
+    #[arg(value_enum, hide_possible_values = true)]
     what: What,
 }
 

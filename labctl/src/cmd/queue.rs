@@ -2,6 +2,7 @@
 
 use protocol::hold::Place;
 
+use super::want;
 use crate::At;
 use crate::print::Output;
 use crate::table::Table;
@@ -10,7 +11,7 @@ use crate::table::Table;
 #[derive(Debug, clap::Args)]
 pub struct Queue {
     /// Give up a place of yours
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "PLACE", value_parser = want::number::<u64>)]
     leave: Option<u64>,
 }
 

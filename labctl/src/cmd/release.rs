@@ -1,10 +1,12 @@
 //! `labctl release`: give a board back.
 
+use protocol::Error;
 use protocol::board::BoardName;
 use protocol::hold;
 
 use super::want;
 use crate::At;
+use crate::exit;
 use crate::print::Output;
 
 /// Give a board back.
@@ -17,15 +19,29 @@ pub struct Release {
     #[arg(long = "break", value_name = "REASON")]
     breaking: Option<String>,
     /// Only if the hold still has this number
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = want::number::<u64>)]
     number: Option<u64>,
 }
 
 impl Release {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let release = hold::Release { number: self.number, breaking: self.breaking };
-        let hold = at.connect().await?.release(self.board, release).await?;
+        let released = at.connect().await?.release(self.board, release).await;
+        let hold = released.map_err(advise)?;
         out.tell("hold", &hold, format_args!("{} is free of {}'s hold", hold.board, hold.who))?;
         Ok(())
     }
+}
+
+fn advise(error: Error) -> anyhow::Error {
+    let help = match &error {
+        Error::HeldBy { board, who, .. } => format!(
+            "only {who} can give it back; an administrator can take it with 'labctl release {board} --break REASON'"
+        ),
+        Error::NotHeld { .. } => {
+            "nobody does; see what you hold with 'labctl holds --mine'".to_owned()
+        }
+        _ => return error.into(),
+    };
+    exit::with_help(error, help)
 }

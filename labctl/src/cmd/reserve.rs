@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use protocol::client::{self, Client};
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed};
 use protocol::wire::Follow;
@@ -23,7 +22,7 @@ pub struct Reserve {
     #[command(flatten)]
     want: Want,
     /// For how long: 30min, 2h, 1d; the board's default if not said
-    #[arg(short, long = "for", value_name = "SPAN")]
+    #[arg(short = 'f', long = "for", value_name = "SPAN")]
     span: Option<Span>,
     /// Wait for it if it is taken; no longer than SPAN, if one is given
     #[arg(short, long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "52w")]
@@ -55,7 +54,11 @@ impl Reserve {
         };
         let lab = at.connect().await?;
         match lab.reserve(ask).await? {
-            Placed::Held { hold } => tell(out, &hold),
+            Placed::Held { hold } => {
+                tell(out, &hold)?;
+                say_if_cut(out, &hold, self.span);
+                Ok(())
+            }
             Placed::Queued { place } if self.queue => {
                 let sentence = describe(out, &place);
                 out.tell("place", &place, sentence)?;
@@ -68,6 +71,16 @@ impl Reserve {
                 tell(out, &wait(&lab, place, patience, out).await?)
             }
         }
+    }
+}
+
+/// Says so if less was given than was asked for.
+pub(super) fn say_if_cut(out: &Output, hold: &Hold, asked: Option<Span>) {
+    if asked.is_some_and(|asked| hold.until.since(hold.since) < asked) {
+        let board = &hold.board;
+        out.say(format_args!(
+            "no hold of {board} reaches further at a time; 'labctl extend {board} SPAN' makes it longer later"
+        ));
     }
 }
 
@@ -163,7 +176,9 @@ pub(super) async fn keep(at: &At, number: u64) -> Result<client::Flow, Error> {
 /// The caller's public key; none is no fault if none was named.
 pub(super) fn ssh_key(named: Option<&Path>) -> anyhow::Result<Option<String>> {
     if let Some(path) = named {
-        let key = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let key = std::fs::read_to_string(path).map_err(|error| {
+            Failure::file(path, &error, "name your public key, such as ~/.ssh/id_ed25519.pub")
+        })?;
         if key.contains("PRIVATE KEY") {
             let help = "name the file that ends in .pub";
             return Err(Failure::usage(format!("{} is a private key", path.display()), help).into());

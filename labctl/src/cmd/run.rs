@@ -10,10 +10,10 @@ use std::process::{ExitCode, ExitStatus};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use protocol::Span;
 use protocol::board::BoardDetail;
 use protocol::client::{self, Client, Flow};
 use protocol::hold::{Ask, Hold, IfTaken, Placed, Release};
+use protocol::{Error, Span};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,17 +29,19 @@ const HOLD_OVER: u8 = 124;
 /// A command that is told to end is given this long.
 const LAST_WORDS: Span = Span::seconds(10);
 
+const ABOUT: &str = "\
+The command finds LAB_BOARD, LAB_CLASS, LAB_HOLD, LAB_UNTIL (in milliseconds since 1970), LAB, and \
+what is known of the board as LAB_ATTRIBUTES (JSON) and LAB_ATTR_IP, LAB_ATTR_ARCH, … in its \
+environment.";
+
 /// Hold a board, run a command with it, and give it back whatever happens.
-///
-/// The command finds LAB_BOARD, LAB_CLASS, LAB_HOLD, LAB_UNTIL (in milliseconds since 1970), LAB, and
-/// what is known of the board as LAB_ATTRIBUTES (JSON) and LAB_ATTR_IP, LAB_ATTR_ARCH, … in its
-/// environment.
 #[derive(Debug, clap::Args)]
+#[command(after_help = ABOUT)]
 pub struct Run {
     #[command(flatten)]
     want: Want,
     /// For how long at most; the board's default if not said
-    #[arg(short, long = "for", value_name = "SPAN")]
+    #[arg(short = 'f', long = "for", value_name = "SPAN")]
     span: Option<Span>,
     /// Wait for a board no longer than this
     #[arg(short, long, value_name = "SPAN", default_value = "52w")]
@@ -79,11 +81,13 @@ impl Run {
         out.say(format_args!("{} is yours until {}", hold.board, out.time(hold.until)));
         let code = self.with(at, &lab, &hold, kept, out).await;
         let release = Release { number: Some(hold.number), breaking: None };
-        if let Err(error) = lab.release(hold.board.clone(), release).await {
-            out.say(format_args!(
+        match lab.release(hold.board.clone(), release).await {
+            // It ended before the command did, and that is said.
+            Ok(_) | Err(Error::HoldOver { .. } | Error::NotHeld { .. }) => {}
+            Err(error) => out.say(format_args!(
                 "{}: {error}; the lab frees it within {}",
                 hold.board, self.grace
-            ));
+            )),
         }
         code
     }
@@ -179,7 +183,7 @@ async fn hold_is_over(at: &At, lab: &Client, hold: &Hold, mut kept: Flow) -> Str
         loop {
             match lab.placed(hold.number, Span::default()).await {
                 Ok(_) => break,
-                Err(protocol::Error::Unreachable { .. } | protocol::Error::TimedOut { .. }) => {
+                Err(Error::Unreachable { .. } | Error::TimedOut { .. }) => {
                     tokio::time::sleep(Span::millis(500).duration()).await;
                     if let Ok(again) = at.connect().await {
                         lab = again;

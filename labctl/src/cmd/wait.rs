@@ -15,12 +15,13 @@ use crate::print::Output;
 
 /// Wait until a board is in a certain state.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "For a line of its console, see 'labctl console --expect'.")]
 pub struct Wait {
     /// The board
     #[arg(add = want::boards())]
     board: BoardName,
-    /// Until what; for a line of its console see 'labctl console --expect'
-    #[arg(value_enum)]
+    /// free, held, on, off, or open: its console's device is there
+    #[arg(value_enum, hide_possible_values = true)]
     until: Until,
     /// No longer than this
     #[arg(long, value_name = "SPAN")]

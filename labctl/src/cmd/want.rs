@@ -1,6 +1,7 @@
 //! Which board: by name, by class, by tags. Shared by the commands that take one; and the names
 //! that completion offers.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::StyledStr;
@@ -41,6 +42,11 @@ impl Want {
             }
         }
     }
+}
+
+/// A whole number; clap would speak of digits in strings.
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "it is not a whole number".to_owned())
 }
 
 /// The boards of the lab, for completion.

@@ -114,7 +114,7 @@ async fn populate(lab: &Arc<Lab>) -> anyhow::Result<()> {
     };
     // In a folder of an earlier demo they may hold and wait already.
     let _ = lab.reserve(&ada, ask("bisecting the DMA hang", Span::minutes(95))).await;
-    if !lab.queue().iter().any(|place| place.who == grace.name) {
+    if !lab.queue(&grace).iter().any(|place| place.who == grace.name) {
         lab.reserve(&grace, ask("wants to try a device tree", Span::hours(1))).await?;
     }
     let admin = person("labd", Role::Admin)?;
@@ -131,7 +131,7 @@ async fn populate(lab: &Arc<Lab>) -> anyhow::Result<()> {
 }
 
 fn person(name: &str, role: Role) -> anyhow::Result<Who> {
-    Ok(Who { name: name.parse()?, role })
+    Ok(Who::new(name.parse()?, role))
 }
 
 async fn print(lab: &Arc<Lab>, address: &Address) -> anyhow::Result<()> {

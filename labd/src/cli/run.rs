@@ -1,6 +1,8 @@
 //! `labd`: the daemon.
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -41,14 +43,16 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
             lines.concat()
         )
     })?;
+    config.log_warnings();
     runtime()?.block_on(async {
         let mut orders = Orders::listen()?;
         let lab = Lab::open(config, Some(file), &places.state(), Clock::machine())
             .await
             .context("the lab does not open")?;
         let socket = places.socket();
-        let listener = bind(&socket, mode(&lab.config().access))?;
+        let listener = bind(&socket, mode(lab.config().access.as_ref()))?;
         open_to_group(&socket)?;
+        tokio::spawn(keep_mode(lab.clone(), socket.clone()));
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
         orders.until_told(&lab).await?;
@@ -80,11 +84,22 @@ pub(super) fn bind(socket: &Path, mode: u32) -> anyhow::Result<UnixListener> {
 
 /// A user's own socket is theirs. The system's is for everybody if the configuration says who may do
 /// what; else whoever may open it is a user, so it is for the group `labd`.
-fn mode(access: &Access) -> u32 {
-    match (super::is_system(), *access == Access::default()) {
+fn mode(access: Option<&Access>) -> u32 {
+    match (super::is_system(), access) {
         (false, _) => 0o600,
-        (true, true) => 0o660,
-        (true, false) => 0o666,
+        (true, None) => 0o660,
+        (true, Some(_)) => 0o666,
+    }
+}
+
+/// A reload may say otherwise who is let in.
+async fn keep_mode(lab: Arc<Lab>, socket: PathBuf) {
+    let mut reloads = lab.reloads();
+    while reloads.changed().await.is_ok() {
+        let mode = Permissions::from_mode(mode(lab.config().access.as_ref()));
+        if let Err(error) = std::fs::set_permissions(&socket, mode) {
+            tracing::error!(socket = %socket.display(), %error, "it is open to whom it was open before");
+        }
     }
 }
 
@@ -125,7 +140,7 @@ impl Orders {
 
 async fn reload(lab: &Arc<Lab>) -> anyhow::Result<()> {
     let name: UserName = "labd".parse()?;
-    match lab.reload(&Who { name, role: Role::Admin }).await {
+    match lab.reload(&Who::new(name, Role::Admin)).await {
         Ok(changes) => tracing::info!(?changes, "the configuration is taken over"),
         Err(error) => tracing::error!(?error, "the configuration is not taken over"),
     }

@@ -75,6 +75,7 @@ impl Lab<'_> {
             name: name?,
             class,
             tags: union(&common.tags, own.tags),
+            groups: own.groups.or(common.groups.clone()).unwrap_or_default(),
             description,
             macs: macs.into_iter().map(|Mac(mac)| mac).collect(),
             default_hold: holds.default,

@@ -1,4 +1,4 @@
-//! `labd check FILE`: every fault, with its line and a mark under it.
+//! `labd check FILE`: every fault and every warning, with its line and a mark under it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -6,36 +6,39 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use super::fault::{Fault, Line};
-use super::ucl::Place;
+use super::fault::{Fault, Line, Weight};
+use super::ucl::{self, Place};
 
 /// No more of a line is shown, in characters.
 const WIDEST: usize = 100;
 
-/// Prints every fault of a configuration, or that there is none. Returns whether there is none.
+/// Prints every fault and warning of a configuration, and how many there are. Returns whether there is
+/// no fault.
 ///
 /// # Errors
 /// If `out` cannot be written to.
 pub fn check(path: &Path, out: &mut impl Write) -> io::Result<bool> {
-    let faults = match Config::load(path) {
-        Ok(config) => {
-            let (boards, classes) = (config.boards.len(), config.classes.len());
-            let boards = counted(boards, "board", "boards");
-            let classes = counted(classes, "class", "classes");
-            writeln!(out, "{}: {boards} in {classes}, no faults", path.display())?;
-            return Ok(true);
-        }
-        Err(faults) => faults,
-    };
-    let mut sources = Sources::hiding(&faults);
-    for fault in &faults {
+    let (config, found) = Config::examine(|faults| ucl::load(path, faults));
+    let mut sources = Sources::hiding(&found);
+    for fault in &found {
         writeln!(out, "{fault}")?;
         if let Some(line) = sources.line(&fault.at) {
             show(out, &fault.at, &line)?;
         }
     }
-    writeln!(out, "{}: {}", path.display(), counted(faults.len(), "fault", "faults"))?;
-    Ok(false)
+    let warnings = found.iter().filter(|fault| fault.weight == Weight::Warning).count();
+    let mut sum = match &config {
+        Some(Config { boards, classes, .. }) => {
+            let boards = counted(boards.len(), "board", "boards");
+            format!("{boards} in {}, no faults", counted(classes.len(), "class", "classes"))
+        }
+        None => counted(found.len() - warnings, "fault", "faults"),
+    };
+    if warnings > 0 {
+        sum += &format!(", {}", counted(warnings, "warning", "warnings"));
+    }
+    writeln!(out, "{}: {sum}", path.display())?;
+    Ok(config.is_some())
 }
 
 fn counted(n: usize, one: &str, many: &str) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::Span;
 use protocol::board::BoardName;
+use protocol::user::is_group;
 use serde_json::Value as Json;
 
 use super::fault::Faults;
@@ -24,6 +25,7 @@ pub(super) struct Class {
 #[derive(Default)]
 pub(super) struct Conduct {
     pub(super) tags: Vec<String>,
+    pub(super) groups: Option<Vec<String>>,
     pub(super) default_hold: Option<Span>,
     pub(super) longest_hold: Option<Span>,
     pub(super) on_release: Option<OnRelease>,
@@ -36,6 +38,9 @@ impl Conduct {
         let (default_hold, longest_hold) = spans(table, "default_hold", "longest_hold", around);
         Conduct {
             tags: table.or("tags", Vec::new()).into_iter().map(|Tag(tag)| tag).collect(),
+            groups: table
+                .optional("groups")
+                .map(|groups: Vec<Group>| groups.into_iter().map(|Group(group)| group).collect()),
             default_hold,
             longest_hold,
             on_release: table.optional("on_release"),
@@ -86,6 +91,18 @@ impl Setting for Tag {
         } else {
             Err(None)
         }
+    }
+}
+
+/// A group of users.
+struct Group(String);
+
+impl Setting for Group {
+    const WANTED: &'static str = "the name of a group, such as kernel";
+
+    fn read(value: &Value) -> Result<Group, Option<String>> {
+        let text = String::read(value)?;
+        if is_group(&text) { Ok(Group(text)) } else { Err(None) }
     }
 }
 

@@ -14,7 +14,7 @@ struct Claim<'a> {
     at: &'a Place,
 }
 
-/// Reports boards of one name, and boards that use one thing.
+/// Reports boards of one name, and boards that use one thing; each cause once.
 pub(super) fn crosscheck(drafts: &[Draft], faults: &Faults) {
     for (first, second) in twice(drafts.iter().map(name)) {
         let lines = first.at.and(second.at);
@@ -23,6 +23,10 @@ pub(super) fn crosscheck(drafts: &[Draft], faults: &Faults) {
     let used = drafts.iter().flat_map(|board| outlet(board).into_iter().chain(console(board)));
     for (first, second) in twice(used.chain(drafts.iter().flat_map(macs))) {
         let (one, other) = (&first.board.board.name, &second.board.board.name);
+        // A board that is there twice has everything twice, and that it is there twice is told.
+        if one == other && !std::ptr::eq(first.board, second.board) {
+            continue;
+        }
         let (thing, lines) = (&first.thing, first.at.and(second.at));
         let message = match one == other {
             true => format!("{one} has {thing} twice ({lines})"),
@@ -60,6 +64,10 @@ fn outlet(board: &Draft) -> Option<Claim<'_>> {
 
 fn console(board: &Draft) -> Option<Claim<'_>> {
     let device = board.board.console.as_ref()?;
+    // An option that is both is told of as the outlet.
+    if board.board.outlet.is_some() && board.places.console == board.places.outlet {
+        return None;
+    }
     let thing = match device {
         // One port is one console, at whatever speed and in whatever protocol.
         Device::Serial(_) | Device::Tcp(_) => {

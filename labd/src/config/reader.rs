@@ -77,11 +77,9 @@ impl<'a> Table<'a> {
     pub fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         if self.find(key).is_none() {
             self.known.push(key);
-            // A secret that was written out is told of in the end, and what is no section already.
-            let secret = key.strip_suffix("_file").is_some_and(|key| self.find(key).is_some());
-            if self.is_section && !secret {
-                self.faults
-                    .add(&self.at, format!("'{key}' is missing; write {key} = {}", T::WANTED));
+            // What is no section is told of already.
+            if self.is_section {
+                self.faults.add(&self.at, format!("{}; write {key} = {}", lacks(key), T::WANTED));
             }
             return None;
         }
@@ -145,6 +143,11 @@ impl<'a> Table<'a> {
         self.faults.add(at, message.into());
     }
 
+    /// A warning at a key's value: what it names is not on this machine.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.faults.warn(self.place_of(key), message.into());
+    }
+
     /// Ends the section: what was not asked for is not known.
     pub fn finish(self) {
         for (key, _) in self.unknown() {
@@ -182,6 +185,8 @@ impl<'a> Table<'a> {
             let name = key.text.escape_debug();
             let message = format!("'{name}' is not known here; did you mean '{near}'?");
             self.faults.add(&key.at, message);
+            // It is there, under another name.
+            self.faults.withdraw(&self.at, &lacks(near));
         }
         near.is_some()
     }
@@ -193,7 +198,10 @@ impl<'a> Table<'a> {
         let stem = word.map_or(key, |word| key.trim_end_matches(word).trim_end_matches('_'));
         let files = [format!("{key}_file"), format!("{stem}_file")];
         match files.iter().find(|file| self.known.contains(&file.as_str())) {
-            Some(file) => Some(format!("write {file} = PATH")),
+            Some(file) => {
+                self.faults.withdraw(&self.at, &lacks(file));
+                Some(format!("write {file} = PATH"))
+            }
             None => word.map(|_| "take it away".to_owned()),
         }
     }
@@ -201,6 +209,11 @@ impl<'a> Table<'a> {
     fn find(&self, key: &str) -> Option<&'a Value> {
         self.entries.iter().find(|(has, _)| has.text == key).map(|(_, value)| value)
     }
+}
+
+/// How the fault of a key that is not there begins.
+fn lacks(key: &str) -> String {
+    format!("'{key}' is missing")
 }
 
 /// The nearest of some names, if it is near enough to have been meant.

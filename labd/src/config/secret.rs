@@ -32,8 +32,15 @@ impl SecretFile {
     /// # Errors
     /// If the file cannot be read, is empty, or may be read by everybody; the message names it.
     pub fn read(&self) -> io::Result<Secret> {
+        let path = self.0.display();
         let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {error}", self.0.display()))
+            let why = match error.kind() {
+                io::ErrorKind::NotFound => format!(
+                    "there is no such file; write the secret into its first line and run: chmod 640 {path}"
+                ),
+                _ => error.to_string(),
+            };
+            io::Error::new(error.kind(), format!("{path}: {why}"))
         };
         self.first_line().map_err(named)
     }
@@ -41,7 +48,7 @@ impl SecretFile {
     fn first_line(&self) -> io::Result<Secret> {
         let about = fs::metadata(&self.0)?;
         if !about.is_file() {
-            return Err(io::Error::other("not a file"));
+            return Err(io::Error::other("it is not a file"));
         }
         if about.permissions().mode() & 0o007 != 0 {
             let path = self.0.display();

@@ -1,16 +1,15 @@
 //! The settings of the whole lab: setup script, access, holds, power and history.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use nix::unistd::{Group, User};
 use protocol::Span;
 use protocol::user::UserName;
 
 use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::ucl::{Node, Value};
-use super::{Access, History, PowerSettings, Principal, Setup};
+use super::{Access, History, PowerSettings, Principal, Setup, executable};
 
 /// Reads the section `key`, or one without entries if there is none. What `read` leaves over is a
 /// fault.
@@ -99,17 +98,17 @@ impl Setup {
     pub(super) fn read(top: &mut Table<'_>) -> Option<Setup> {
         let Lasting(limit) = top.or("setup_limit", Lasting(Span::minutes(2)));
         let WholePath(script) = top.optional("setup_script")?;
-        // That it is missing is for `labd doctor` to say: a description may be checked elsewhere.
-        if let Ok(about) = fs::metadata(&script)
-            && (!about.is_file() || about.permissions().mode() & 0o111 == 0)
-        {
-            let script = script.display();
-            top.fault(
-                "setup_script",
-                format!("setup_script: {script} cannot be run; run: chmod 755 {script}"),
-            );
+        let setup = Setup { script, limit };
+        if let Some(why) = setup.missing() {
+            top.warn("setup_script", why);
         }
-        Some(Setup { script, limit })
+        Some(setup)
+    }
+
+    /// Why the script cannot be run on this machine, and what to do; none if it can.
+    pub fn missing(&self) -> Option<String> {
+        let why = executable::missing(&self.script.to_string_lossy())?;
+        Some(format!("setup_script: {why}; until then every reserve fails"))
     }
 }
 
@@ -128,13 +127,29 @@ impl Setting for Principal {
 }
 
 impl Access {
-    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Access {
-        section(top, "access", faults, |table| Access {
-            admin: table.or("admin", Vec::new()),
-            user: table.or("user", Vec::new()),
-            viewer: table.or("viewer", Vec::new()),
-        })
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Option<Access> {
+        top.value("access")?;
+        Some(section(top, "access", faults, |table| Access {
+            admin: principals(table, "admin"),
+            user: principals(table, "user"),
+            viewer: principals(table, "viewer"),
+        }))
     }
+}
+
+fn principals(table: &mut Table<'_>, key: &'static str) -> Vec<Principal> {
+    let principals = table.or(key, Vec::new());
+    for principal in &principals {
+        // If the system cannot be asked, it does not say that there is none.
+        let (what, name) = match principal {
+            Principal::User(name) if matches!(User::from_name(name), Ok(None)) => ("user", name),
+            Principal::Group(name) if matches!(Group::from_name(name), Ok(None)) => ("group", name),
+            _ => continue,
+        };
+        let why = format!("this machine has no {what} '{name}'; add the {what}, or mend the name");
+        table.warn(key, format!("{key}: {why}"));
+    }
+    principals
 }
 
 impl PowerSettings {

@@ -320,7 +320,7 @@ impl Shared {
     fn note(&self, who: Option<UserName>, event: Event) {
         let offset = Some(self.recording.end());
         let board = Some(self.board.clone());
-        drop(self.ledger.stage(Draft { who, board, offset, event, writes: Vec::new() }));
+        drop(self.ledger.stage(Draft { who, via: None, board, offset, event, writes: Vec::new() }));
         self.mark.touch();
     }
 

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::config::Setup;
+use crate::program::{self, Group, Remains};
 
 /// What a script may print on its standard output.
 const MOST_OUTPUT: usize = 64 * 1024;
@@ -78,8 +79,14 @@ pub async fn run(
     verb: Verb,
     about: Subject<'_>,
 ) -> Result<BTreeMap<String, Json>, Failed> {
-    let mut child = start(setup, verb, &about)?;
-    let group = child.id();
+    let purpose = purpose(setup, verb, about.hold);
+    let cannot_start = |error| Failed {
+        why: format!("{} cannot be started: {error}", setup.script.display()),
+        output: String::new(),
+    };
+    program::end_left(&purpose, Remains::All).await.map_err(cannot_start)?;
+    let mut child = start(setup, verb, &about, &purpose).map_err(cannot_start)?;
+    let mut group = Group::of(&child);
     let input = serde_json::to_vec(about.attributes).unwrap_or_default();
     let (mut printed, mut complaints) = (Vec::new(), Vec::new());
     let talk = async {
@@ -105,8 +112,8 @@ pub async fn run(
         }
     };
     let ended = tokio::time::timeout(setup.limit.duration(), talk).await;
-    if ended.is_err() {
-        kill(group);
+    if ended.is_ok() {
+        group.forget();
     }
     let output = || tail(&complaints, &printed);
     let failed = |why| Failed { why, output: output() };
@@ -118,7 +125,13 @@ pub async fn run(
     }
 }
 
-fn start(setup: &Setup, verb: Verb, about: &Subject<'_>) -> Result<Child, Failed> {
+/// What tells a run from every other: a daemon that goes on with what a crash cut short has another
+/// run of the same.
+fn purpose(setup: &Setup, verb: Verb, Hold { board, number, .. }: &Hold) -> String {
+    format!("{} {} {board} {number}", setup.script.display(), verb.word())
+}
+
+fn start(setup: &Setup, verb: Verb, about: &Subject<'_>, purpose: &str) -> std::io::Result<Child> {
     let Subject { hold, class, ssh_key, .. } = about;
     let mut command = Command::new(&setup.script);
     command.arg(verb.word()).arg(hold.board.as_str()).arg(hold.who.as_str());
@@ -132,13 +145,8 @@ fn start(setup: &Setup, verb: Verb, about: &Subject<'_>) -> Result<Child, Failed
         .env("LAB_HOLD", hold.number.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    command.spawn().map_err(|error| Failed {
-        why: format!("{} cannot be started: {error}", setup.script.display()),
-        output: String::new(),
-    })
+        .stderr(Stdio::piped());
+    program::lead(&mut command, purpose).spawn()
 }
 
 /// Reads to the end, and keeps as much as may matter.
@@ -149,15 +157,6 @@ async fn drink(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
         if into.len() <= MOST_OUTPUT {
             into.extend_from_slice(&buffer[..read]);
         }
-    }
-}
-
-/// The script leads a process group of its own: what it started goes with it.
-fn kill(group: Option<u32>) {
-    use nix::sys::signal::{Signal, killpg};
-    if let Some(group) = group.and_then(|group| i32::try_from(group).ok()) {
-        // If nothing of it is left, that is what was wanted.
-        let _ = killpg(nix::unistd::Pid::from_raw(group), Signal::SIGKILL);
     }
 }
 

@@ -6,14 +6,14 @@ use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::ConsoleState;
 use protocol::journal::Event;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 
 use super::Lab;
 use super::open::NUMBERS;
+use crate::config::Setup;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
 use crate::power::Power;
-use crate::rules::access::{self, Verb};
 
 /// The longest note.
 const LONGEST_NOTE: usize = 4 * 1024;
@@ -24,14 +24,12 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
     pub async fn note_down(&self, who: &Who, board: &BoardName, text: String) -> Result<(), Error> {
-        access::may(who, Verb::Hold)?;
-        self.find(board)?;
+        self.allow_on(who, Verb::Hold, &self.find(who, board)?)?;
         if text.len() > LONGEST_NOTE {
             return Err(Error::Bad { why: format!("a note has at most {LONGEST_NOTE} bytes") });
         }
         let event = Event::Noted { text };
-        let commit =
-            self.ledger().stage(self.entry(Some(board), Some(&who.name), event, Vec::new()));
+        let commit = self.ledger().stage(self.entry_by(who, Some(board), event, Vec::new()));
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
     }
 
@@ -40,14 +38,9 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`].
     pub fn doctor(&self, who: &Who) -> Result<Vec<String>, Error> {
-        access::may(who, Verb::See)?;
+        self.allow(who, Verb::See)?;
         let mut found = Vec::new();
-        if let Some(setup) = &self.config().setup
-            && !setup.script.exists()
-        {
-            let script = setup.script.display();
-            found.push(format!("setup_script {script} does not exist: every reserve will fail; create it or take the line out of labd.conf"));
-        }
+        found.extend(self.config().setup.as_ref().and_then(Setup::missing));
         for (name, board) in self.boards_now().iter() {
             if let Some(fault) = board.trouble.lock().as_ref() {
                 found.push(format!("{name}: {fault}; see 'labctl journal {name}'"));
@@ -74,7 +67,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`].
     pub async fn verify(&self, who: &Who) -> Result<Vec<String>, Error> {
-        access::may(who, Verb::Administer)?;
+        self.allow(who, Verb::Administer)?;
         Ok(self.memory.verify().await)
     }
 
@@ -83,7 +76,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
     pub async fn rebuild(&self, who: &Who) -> Result<Vec<String>, Error> {
-        access::may(who, Verb::Administer)?;
+        self.allow(who, Verb::Administer)?;
         let aside = self.memory.rebuild().await.map_err(|error| Error::Device {
             device: "the store".to_owned(),
             why: error.to_string(),
@@ -96,7 +89,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
     pub async fn export(&self, who: &Who) -> Result<Snapshot, Error> {
-        access::may(who, Verb::Administer)?;
+        self.allow(who, Verb::Administer)?;
         self.memory.snapshot().await.map_err(|error| Error::Device {
             device: "the store".to_owned(),
             why: error.to_string(),
@@ -112,7 +105,7 @@ impl Lab {
         who: &Who,
         lines: &[String],
     ) -> Result<Vec<String>, Error> {
-        access::may(who, Verb::Administer)?;
+        self.allow(who, Verb::Administer)?;
         let snapshot = Snapshot::parse(lines).map_err(|why| Error::Bad { why })?;
         let commit = {
             let remembered = self.remembered()?;
@@ -127,7 +120,7 @@ impl Lab {
             let mut writes = snapshot.writes();
             // Holds of before the import are over, and their numbers are never used again.
             writes.push(Write::put(NUMBERS.to_owned(), &remembered.book.next_number()));
-            let draft = self.entry(None, Some(&who.name), Event::Noted { text }, writes);
+            let draft = self.entry_by(who, None, Event::Noted { text }, writes);
             self.ledger().stage_upon(remembered.generation, [draft])
         };
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;

@@ -7,14 +7,15 @@ use protocol::board::BoardName;
 use protocol::console::{From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
 use protocol::power::PowerState;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
+use super::people::on;
 use super::{Board, Lab};
 use crate::console::line::Line;
 use crate::journal::Recording;
-use crate::rules::access::{self, Verb};
+use crate::rules::access;
 use crate::rules::pen::Seat;
 
 /// A viewer at a console. Leaves when it is dropped.
@@ -60,8 +61,8 @@ impl Lab {
         from: From,
         pen: Pen,
     ) -> Result<(Viewer, oneshot::Receiver<()>), Error> {
-        access::may(who, Verb::See)?;
-        let here = self.find(board)?;
+        let here = self.find(who, board)?;
+        self.allow_on(who, Verb::See, &here)?;
         let lacks = || Error::Lacks { board: board.clone(), what: "console".to_owned() };
         let line = here.line.clone().ok_or_else(lacks)?;
         let start = self.offset_of(&here, line.recording(), from).await?;
@@ -70,7 +71,8 @@ impl Lab {
             // Under the book's lock, so that no hold ends between the look and the seat.
             let remembered = self.book.lock();
             let hold = match pen {
-                Pen::Wanted => access::may_use(who, board, remembered.book.hold_of(board))?,
+                Pen::Wanted => access::may_on(who, Verb::Type, on(&here, &remembered.book))
+                    .inspect_err(|why| self.deny(who, Verb::Type, Some(board), why))?,
                 Pen::Unwanted => None,
             };
             let seat = Seat { who: who.name.clone(), since: self.clock.now(), hold };
@@ -88,9 +90,10 @@ impl Lab {
     pub fn pen(&self, who: &Who, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         let line = self.session(who, session)?;
         if ask != PenAsk::Drop {
-            let board = line.board();
+            let board = self.find(who, line.board())?;
             let remembered = self.book.lock();
-            let hold = access::may_use(who, board, remembered.book.hold_of(board))?;
+            let hold = access::may_on(who, Verb::Type, on(&board, &remembered.book))
+                .inspect_err(|why| self.deny(who, Verb::Type, Some(line.board()), why))?;
             line.bind(session, hold);
         }
         line.pen(session, ask)

@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use protocol::board::BoardName;
 use protocol::hold::{Hold, Want};
 use protocol::journal::Event;
-use protocol::user::UserName;
+use protocol::user::{UserName, Who};
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
@@ -108,7 +108,7 @@ impl Lab {
     /// The book's. Then nothing has changed.
     pub(super) fn decide(
         self: &Arc<Self>,
-        who: Option<&UserName>,
+        who: Option<&Who>,
         ask: impl FnOnce(&mut Book, Time) -> Result<Vec<Done>, Error>,
     ) -> Result<Decision, Error> {
         self.decide_with(who, ask, |_| Vec::new())
@@ -117,13 +117,18 @@ impl Lab {
     /// The same, with more to remember and to write down, if anything is decided at all.
     pub(super) fn decide_with(
         self: &Arc<Self>,
-        who: Option<&UserName>,
+        who: Option<&Who>,
         ask: impl FnOnce(&mut Book, Time) -> Result<Vec<Done>, Error>,
         besides: impl FnOnce(&mut Remembered) -> Vec<Write>,
     ) -> Result<Decision, Error> {
         let mut remembered = self.remembered()?;
         let done = ask(&mut remembered.book, self.clock.now())?;
-        let mut drafts = self.drafts(&remembered.book, who, &done);
+        let mut drafts = self.drafts(&remembered.book, who.map(|who| &who.name), &done);
+        for draft in
+            drafts.iter_mut().filter(|draft| draft.who.as_ref() == who.map(|who| &who.name))
+        {
+            draft.via = who.and_then(|who| who.via.clone());
+        }
         if let Some(first) = drafts.first_mut() {
             first.writes.extend(besides(&mut remembered));
         }
@@ -157,9 +162,7 @@ impl Lab {
     /// The lines of the boards whose holds end, each with the number of the hold.
     fn ended(&self, done: &[Done]) -> impl Iterator<Item = (Arc<Line>, u64)> {
         done.iter().filter_map(|done| match done {
-            Done::Ended { hold, .. } => {
-                Some((self.find(&hold.board).ok()?.line.clone()?, hold.number))
-            }
+            Done::Ended { hold, .. } => Some((self.board(&hold.board)?.line.clone()?, hold.number)),
             _ => None,
         })
     }
@@ -175,7 +178,7 @@ impl Lab {
             }
             Done::Ended { hold, how } => {
                 self.touch(&hold.board);
-                if let Ok(board) = self.find(&hold.board) {
+                if let Some(board) = self.board(&hold.board) {
                     board.line.iter().for_each(|line| line.cut(hold.number + 1));
                     board.keeper.iter().for_each(|keeper| keeper.cut(hold.number + 1, how));
                 }
@@ -211,7 +214,7 @@ impl Lab {
     }
 
     fn touch(&self, board: &BoardName) {
-        if let Ok(board) = self.find(board) {
+        if let Some(board) = self.board(board) {
             board.mark.touch();
         }
     }
@@ -301,8 +304,20 @@ impl Lab {
         event: Event,
         writes: Vec<Write>,
     ) -> Draft {
-        let recording = board.and_then(|board| self.find(board).ok()?.recording.clone());
+        let recording = board.and_then(|board| self.board(board)?.recording.clone());
         let offset = recording.map(|recording| recording.end());
-        Draft { who: who.cloned(), board: board.cloned(), offset, event, writes }
+        let (who, board) = (who.cloned(), board.cloned());
+        Draft { who, via: None, board, offset, event, writes }
+    }
+
+    /// The same of somebody who is here.
+    pub(super) fn entry_by(
+        &self,
+        who: &Who,
+        board: Option<&BoardName>,
+        event: Event,
+        writes: Vec<Write>,
+    ) -> Draft {
+        Draft { via: who.via.clone(), ..self.entry(board, Some(&who.name), event, writes) }
     }
 }

@@ -1,5 +1,7 @@
 //! What people see: rows, details, classes, holds, the queue.
 
+use std::sync::Arc;
+
 use protocol::Error;
 use protocol::board::{self, BoardDetail, BoardName, Class, Filter};
 use protocol::console::ConsoleState;
@@ -7,7 +9,7 @@ use protocol::hold::{Hold, Place, Want};
 use protocol::power::PowerState;
 use protocol::user::Who;
 
-use super::{Board, Lab};
+use super::{Board, Lab, sees};
 use crate::rules::hold::Book;
 
 impl Lab {
@@ -15,22 +17,24 @@ impl Lab {
     pub fn rows(&self, who: &Who, filter: &Filter) -> Vec<board::Board> {
         let boards = self.boards_now();
         let remembered = self.book.lock();
-        let wanted = |board: &&std::sync::Arc<Board>| {
+        let wanted = |board: &&Arc<Board>| {
             let Board { config, .. } = &***board;
             let hold = remembered.book.hold_of(&config.name);
             filter
                 .want
                 .as_ref()
                 .is_none_or(|want| want.is_met_by(&config.name, &config.class, &config.tags))
+                && sees(who, board)
                 && (!filter.mine || hold.is_some_and(|hold| hold.who == who.name))
         };
         boards.values().filter(wanted).map(|board| row(board, &remembered.book)).collect()
     }
 
     /// The rows that have changed since change number `since`.
-    pub fn rows_since(&self, since: u64) -> Vec<board::Board> {
+    pub fn rows_since(&self, who: &Who, since: u64) -> Vec<board::Board> {
         let boards = self.boards_now();
-        let changed: Vec<_> = boards.values().filter(|board| board.mark.newest() > since).collect();
+        let is_new = |board: &&Arc<Board>| board.mark.newest() > since && sees(who, board);
+        let changed: Vec<_> = boards.values().filter(is_new).collect();
         let remembered = self.book.lock();
         changed.into_iter().map(|board| row(board, &remembered.book)).collect()
     }
@@ -45,10 +49,9 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn detail(&self, name: &BoardName) -> Result<BoardDetail, Error> {
-        let board = self.find(name)?;
-        let want = Want::Board { name: name.clone() };
-        let queue = self.queue_for(&want);
+    pub fn detail(&self, who: &Who, name: &BoardName) -> Result<BoardDetail, Error> {
+        let board = self.find(who, name)?;
+        let queue = self.queue_for(&board);
         let attributes = self.known(&board);
         let config = &board.config;
         Ok(BoardDetail {
@@ -65,47 +68,61 @@ impl Lab {
     }
 
     /// The classes, and how their boards stand.
-    pub fn classes(&self) -> Vec<Class> {
-        let boards = self.boards_now();
+    pub fn classes(&self, who: &Who) -> Vec<Class> {
+        let boards = self.boards_seen(who);
         let remembered = self.book.lock();
         let places = remembered.book.places(self.clock.now());
         let class = |(name, attributes): (&String, &_)| {
-            let here: Vec<_> =
-                boards.keys().filter(|board| boards[*board].config.class == *name).collect();
+            let here: Vec<_> = boards.iter().filter(|board| board.config.class == *name).collect();
             let want = Want::Class { name: name.clone() };
+            let is_free =
+                |board: &&&Arc<Board>| remembered.book.hold_of(&board.config.name).is_none();
             Class {
                 name: name.clone(),
                 attributes: Clone::clone(attributes),
                 boards: here.len() as u32,
-                free: here.iter().filter(|board| remembered.book.hold_of(board).is_none()).count()
-                    as u32,
+                free: here.iter().filter(is_free).count() as u32,
                 waiting: places.iter().filter(|place| place.want == want).count() as u32,
             }
         };
         self.config().classes.iter().map(class).collect()
     }
 
-    /// Every hold.
-    pub fn holds(&self) -> Vec<Hold> {
-        self.book.lock().book.holds().cloned().collect()
-    }
-
-    /// The whole queue, first served first.
-    pub fn queue(&self) -> Vec<Place> {
-        let now = self.clock.now();
-        self.book.lock().book.places(now)
-    }
-
-    /// Those in the queue who would take what is wanted.
-    fn queue_for(&self, want: &Want) -> Vec<Place> {
+    /// Every hold of a board that is there for whoever asks.
+    pub fn holds(&self, who: &Who) -> Vec<Hold> {
         let boards = self.boards_now();
-        let Want::Board { name } = want else { return Vec::new() };
-        let Some(board) = boards.get(name) else { return Vec::new() };
-        let Board { config, .. } = &**board;
-        let would_take =
-            |place: &Place| place.want.is_met_by(&config.name, &config.class, &config.tags);
-        self.queue().into_iter().filter(would_take).collect()
+        let is_seen = |hold: &&Hold| boards.get(&hold.board).is_some_and(|board| sees(who, board));
+        self.book.lock().book.holds().filter(is_seen).cloned().collect()
     }
+
+    /// The queue, first served first, as far as it is for boards that are there for whoever asks.
+    pub fn queue(&self, who: &Who) -> Vec<Place> {
+        let boards = self.boards_seen(who);
+        let would_take = |place: &Place| boards.iter().any(|board| would_do(board, &place.want));
+        let now = self.clock.now();
+        self.book.lock().book.places(now).into_iter().filter(would_take).collect()
+    }
+
+    /// Those in the queue who would take a board.
+    fn queue_for(&self, board: &Board) -> Vec<Place> {
+        let now = self.clock.now();
+        let places = self.book.lock().book.places(now);
+        places.into_iter().filter(|place| would_do(board, &place.want)).collect()
+    }
+
+    /// The boards that are there for whoever asks.
+    fn boards_seen(&self, who: &Who) -> Vec<Arc<Board>> {
+        self.boards_now().values().filter(|board| sees(who, board)).cloned().collect()
+    }
+
+    /// Their names.
+    pub fn names_seen(&self, who: &Who) -> Vec<BoardName> {
+        self.boards_seen(who).iter().map(|board| board.config.name.clone()).collect()
+    }
+}
+
+fn would_do(Board { config, .. }: &Board, want: &Want) -> bool {
+    want.is_met_by(&config.name, &config.class, &config.tags)
 }
 
 fn row(board: &Board, book: &Book) -> board::Board {

@@ -27,6 +27,7 @@ use crate::keeper::{self, Keeper, Known};
 use crate::ledger::Write;
 use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
+use crate::rules::people::People;
 use crate::rules::power::{Job, Limits};
 
 /// Decisions within this time of each other wake the lab's own clock once.
@@ -83,6 +84,7 @@ impl Lab {
             last_run,
             book: Mutex::new(Remembered {
                 book: Book::new(config.warning),
+                people: People::default(),
                 attributes: BTreeMap::new(),
                 generation: 0,
                 shift: None,
@@ -92,6 +94,7 @@ impl Lab {
             decisions: watch::Sender::new(0),
             changes: Changes::new(),
             reloads: watch::Sender::new(0),
+            access_changes: watch::Sender::new(0),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
@@ -146,10 +149,15 @@ impl Lab {
         for (_, next) in self.memory.scan(NUMBERS)? {
             book.raise_numbers(next);
         }
+        let values = |known: Vec<(String, _)>| known.into_iter().map(|(_, value)| value).collect();
+        let accounts = values(self.memory.scan("account/")?);
+        let tokens = self.memory.scan("token/")?;
+        let keys = self.memory.scan("key/")?.into_iter().map(|(_, key)| key).collect();
+        let people = People::restore(accounts, tokens, keys);
         let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =
             attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();
-        Ok(Remembered { book, attributes, generation, shift: None })
+        Ok(Remembered { book, people, attributes, generation, shift: None })
     }
 
     fn raise_boards(&self) -> Result<(), Failure> {
@@ -160,7 +168,7 @@ impl Lab {
         for board in &config.boards {
             let name = board.name.as_str();
             let seen = seen.get(name).copied().unwrap_or_default();
-            let known = Known { job: jobs.get(name).copied(), seen };
+            let known = Known { job: jobs.get(name).cloned(), seen };
             boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, known)?));
         }
         *self.boards.write() = Arc::new(boards);

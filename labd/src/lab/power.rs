@@ -3,11 +3,10 @@
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::power::{PowerAsk, PowerDetail};
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 
-use super::Lab;
+use super::{Board, Lab};
 use crate::keeper::Keeper;
-use crate::rules::access::{self, Verb};
 use std::sync::Arc;
 
 impl Lab {
@@ -23,8 +22,8 @@ impl Lab {
         board: &BoardName,
         ask: PowerAsk,
     ) -> Result<PowerDetail, Error> {
-        let keeper = self.keeper(board)?;
-        let hold = access::may_use(who, board, self.book.lock().book.hold_of(board))?;
+        let (here, keeper) = self.keeper(who, board)?;
+        let hold = self.allow_on(who, Verb::Power, &here)?;
         keeper.ask(ask, Some(who.name.clone()), hold).await?;
         Ok(keeper.detail())
     }
@@ -34,14 +33,16 @@ impl Lab {
     /// # Errors
     /// [`Error::Lacks`], [`Error::NotAllowed`], [`Error::Device`].
     pub async fn outlet(&self, who: &Who, board: &BoardName) -> Result<PowerDetail, Error> {
-        access::may(who, Verb::See)?;
-        let keeper = self.keeper(board)?;
+        let (here, keeper) = self.keeper(who, board)?;
+        self.allow_on(who, Verb::See, &here)?;
         keeper.look().await?;
         Ok(keeper.detail())
     }
 
-    fn keeper(&self, board: &BoardName) -> Result<Arc<Keeper>, Error> {
-        let keeper = self.find(board)?.keeper.clone();
-        keeper.ok_or_else(|| Error::Lacks { board: board.clone(), what: "outlet".to_owned() })
+    fn keeper(&self, who: &Who, board: &BoardName) -> Result<(Arc<Board>, Arc<Keeper>), Error> {
+        let here = self.find(who, board)?;
+        let lacks = || Error::Lacks { board: board.clone(), what: "outlet".to_owned() };
+        let keeper = here.keeper.clone().ok_or_else(lacks)?;
+        Ok((here, keeper))
     }
 }

@@ -29,7 +29,7 @@ impl Lab {
         ssh_key: Option<String>,
         after: Option<Hold>,
     ) -> Result<(), Error> {
-        let board = self.find(&hold.board)?;
+        let board = self.board(&hold.board).ok_or_else(|| gone(&hold))?;
         let chores = board.chores.clone();
         let _mine = chores.lock().await;
         if !self.waits_for_chore(&hold) {
@@ -89,7 +89,7 @@ impl Lab {
     /// Runs the setup script and does with the power as the configuration says, after a hold. What
     /// goes wrong is on the timeline and on the board; the board is free all the same.
     pub(super) async fn clean(self: &Arc<Self>, hold: Hold) -> Result<(), Error> {
-        let board = self.find(&hold.board)?;
+        let board = self.board(&hold.board).ok_or_else(|| gone(&hold))?;
         let chores = board.chores.clone();
         let _mine = chores.lock().await;
         if !self.waits_for_chore(&hold) {
@@ -163,4 +163,10 @@ impl Lab {
         );
         known
     }
+}
+
+/// The board has left the lab meanwhile.
+fn gone(hold: &Hold) -> Error {
+    let (board, number) = (hold.board.clone(), hold.number);
+    Error::HoldOver { board, number, how: "the board is no longer in the lab".to_owned() }
 }

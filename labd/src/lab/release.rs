@@ -5,15 +5,14 @@ use std::sync::Arc;
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::hold::{Hold, Release};
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 
 use super::reserve::finish;
 use super::{Lab, internal};
-use crate::rules::access::{self, Verb};
 use crate::rules::hold::Done;
 
 impl Lab {
-    /// Ends the caller's hold, or, with a reason, an administrator anybody's. Answers when the board
+    /// Ends the caller's hold, or, with a reason, a moderator anybody's. Answers when the board
     /// is clean; the next in the queue has it then.
     ///
     /// # Errors
@@ -25,18 +24,16 @@ impl Lab {
         board: &BoardName,
         release: Release,
     ) -> Result<Hold, Error> {
-        self.find(board)?;
+        let here = self.find(who, board)?;
         let Release { number, breaking } = release;
         let decision = match breaking {
             None => {
-                access::may(who, Verb::Hold)?;
-                self.decide(Some(&who.name), |book, now| {
-                    book.release(board, &who.name, number, now)
-                })?
+                self.allow_on(who, Verb::Hold, &here)?;
+                self.decide(Some(who), |book, now| book.release(board, &who.name, number, now))?
             }
             Some(reason) => {
-                access::may(who, Verb::Administer)?;
-                self.decide(Some(&who.name), |book, now| {
+                self.allow_on(who, Verb::Moderate, &here)?;
+                self.decide(Some(who), |book, now| {
                     book.break_hold(board, number, &who.name, reason, now)
                 })?
             }

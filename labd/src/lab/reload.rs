@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use protocol::Error;
 use protocol::journal::Event;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 
 use super::open::terms;
 use super::{Lab, internal};
 use crate::config::Config;
 use crate::keeper::Known;
-use crate::rules::access::{self, Verb};
 
 impl Lab {
     /// Reads the configuration again. If it has no fault it is taken over as one step; what is
@@ -21,10 +20,10 @@ impl Lab {
     /// [`Error::NotAllowed`]; [`Error::Config`] with every fault; [`Error::HeldBy`] if a board that
     /// is to go is held. Then nothing has changed.
     pub async fn reload(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
-        access::may(who, Verb::Administer)?;
+        self.allow(who, Verb::Administer)?;
         let Some(file) = self.config_file.clone() else {
             return Err(Error::Bad {
-                why: "this lab has no configuration file to read again".to_owned(),
+                why: "a demo has no configuration file to read again".to_owned(),
             });
         };
         let config = tokio::task::spawn_blocking(move || Config::load(&file))
@@ -33,6 +32,7 @@ impl Lab {
             .map_err(|faults| Error::Config {
                 faults: faults.iter().map(ToString::to_string).collect(),
             })?;
+        config.log_warnings();
         self.take_over(who, config).await
     }
 
@@ -67,7 +67,7 @@ impl Lab {
             *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
             let event = Event::Reloaded { changes: changes.clone() };
-            self.ledger().stage(self.entry(None, Some(&who.name), event, Vec::new()))
+            self.ledger().stage(self.entry_by(who, None, event, Vec::new()))
         };
         // Now that they can be seen; who follows a board that is gone is woken too.
         before.values().chain(boards.values()).for_each(|board| board.mark.touch());

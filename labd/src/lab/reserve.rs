@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use protocol::board::{BoardName, State};
 use protocol::hold::{Ask, Hold, Place, Placed, Want};
-use protocol::user::{UserName, Who};
+use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::time::timeout;
 
 use super::decide::Chore;
+use super::people::on;
 use super::{Lab, internal};
-use crate::rules::access::{self, Verb};
+use crate::rules::access;
 use crate::rules::hold::Done;
 
 /// The longest that a call waits before it says how things stand.
@@ -26,12 +27,11 @@ impl Lab {
     /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::HeldBy`], [`Error::AllTaken`],
     /// [`Error::Setup`], [`Error::CannotRecord`].
     pub async fn reserve(self: &Arc<Self>, who: &Who, ask: Ask) -> Result<Placed, Error> {
-        access::may(who, Verb::Hold)?;
-        check(&ask)?;
+        let ask = self.admitted(who, ask)?;
         let faulty =
             if matches!(ask.want, Want::Board { .. }) { Vec::new() } else { self.faults() };
         let decision = self
-            .decide(Some(&who.name), |book, now| {
+            .decide(Some(who), |book, now| {
                 faulty.iter().for_each(|(board, faulty)| book.set_faulty(board, *faulty));
                 book.reserve(&who.name, ask, now)
             })
@@ -81,9 +81,10 @@ impl Lab {
     /// Gives up a place in the queue.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn unqueue(self: &Arc<Self>, who: &Who, number: u64) -> Result<(), Error> {
-        self.decide(Some(&who.name), |book, _| book.unqueue(&who.name, number))?.settled().await?;
+        self.allow(who, Verb::Hold)?;
+        self.decide(Some(who), |book, _| book.unqueue(&who.name, number))?.settled().await?;
         Ok(())
     }
 
@@ -97,31 +98,31 @@ impl Lab {
         board: &BoardName,
         span: Span,
     ) -> Result<Hold, Error> {
-        access::may(who, Verb::Hold)?;
-        self.find(board)?;
+        self.allow_on(who, Verb::Hold, &self.find(who, board)?)?;
         let decision =
-            self.decide(Some(&who.name), |book, now| book.extend(board, &who.name, span, now))?;
+            self.decide(Some(who), |book, now| book.extend(board, &who.name, span, now))?;
         match decision.settled().await?.0.into_iter().next() {
             Some(Done::Extended { hold }) => Ok(hold),
             _ => Err(internal("a decision changed nothing")),
         }
     }
 
-    /// Hands the caller's hold to somebody the system knows, under a new number.
+    /// Hands the caller's hold to somebody who may hold it, under a new number.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::NotHeld`], [`Error::HeldBy`], [`Error::Setup`],
+    /// [`Error::NotAllowed`] for either; [`Error::NoSuch`], [`Error::NotHeld`], [`Error::HeldBy`], [`Error::Setup`],
     /// [`Error::CannotRecord`].
     pub async fn give(
         self: &Arc<Self>,
         who: &Who,
         board: &BoardName,
-        to: &UserName,
+        to: &Who,
     ) -> Result<Hold, Error> {
-        access::may(who, Verb::Hold)?;
-        self.find(board)?;
+        let here = self.find(who, board)?;
+        self.allow_on(who, Verb::Share, &here)?;
+        access::may_on(to, Verb::Hold, on(&here, &self.book.lock().book))?;
         let decision =
-            self.decide(Some(&who.name), |book, now| book.give(board, &who.name, to, now))?;
+            self.decide(Some(who), |book, now| book.give(board, &who.name, &to.name, now))?;
         let (done, chores) = decision.settled().await?;
         finish(chores, board).await?;
         match done.into_iter().next_back() {
@@ -153,6 +154,17 @@ impl Lab {
         }
     }
 
+    /// What is asked for, as far as the caller may have it.
+    fn admitted(&self, who: &Who, ask: Ask) -> Result<Ask, Error> {
+        match &ask.want {
+            Want::Board { name } => drop(self.allow_on(who, Verb::Hold, &self.find(who, name)?)?),
+            _ => self.allow(who, Verb::Hold)?,
+        }
+        check(&ask)?;
+        let want = self.narrowed(who, ask.want);
+        Ok(Ask { want, ..ask })
+    }
+
     /// How a place stands at this moment. A board that is still prepared is waited for, too.
     fn standing(&self, who: &Who, number: u64) -> Result<Placed, Error> {
         let now = self.clock.now();
@@ -175,7 +187,7 @@ impl Lab {
     }
 
     /// Adds the nearest name to an error that says that there is no such thing.
-    fn with_nearest(&self, error: Error) -> Error {
+    pub(super) fn with_nearest(&self, error: Error) -> Error {
         let Error::NoSuch { what, name, near: None } = error else { return error };
         let boards = self.boards_now();
         let config = self.config();

@@ -29,6 +29,7 @@ fn draft(n: u64) -> Draft {
     let writes = vec![Write::put(format!("note/{n}"), &n)];
     Draft {
         who: None,
+        via: None,
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -25,6 +25,7 @@ fn draft(n: u64) -> Draft {
     };
     Draft {
         who: None,
+        via: None,
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -1,15 +1,14 @@
 //! Three commands of the administrator's, for whatever has no driver.
 //!
 //! No shell is involved. A command stands in a process group of its own, with an empty standard
-//! input and no descriptor of labd's, and is killed with its whole group when its time is over.
+//! input and no descriptor of labd's, and is killed with its whole group when its time is over; also
+//! if an earlier daemon was killed while it ran.
 
 use std::fmt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures::future::{self, Either};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use protocol::Span;
 use protocol::text::plain;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -17,8 +16,10 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::{Error, Power};
+use crate::config::executable;
 use crate::config::reader::{Setting, Table};
 use crate::config::ucl::{Node, Value};
+use crate::program::{self, Group, Remains};
 
 /// `{ cls = command, on = [pdu.sh, "on", 3], off = [pdu.sh, "off", 3], status = "pdu.sh get 3" }`
 ///
@@ -54,8 +55,14 @@ const GRACE: Duration = Duration::from_millis(200);
 impl Command {
     /// Reads the settings. `None` if there is a fault among them.
     pub fn read(table: &mut Table<'_>) -> Option<Command> {
-        let (on, off) = (table.required("on"), table.required("off"));
+        let (on, off): (Option<Words>, _) = (table.required("on"), table.required("off"));
         let status = table.optional("status");
+        for (key, words) in [("on", &on), ("off", &off), ("status", &status)] {
+            if let Some(why) = words.as_ref().and_then(|words| executable::missing(&words.program))
+            {
+                table.warn(key, why);
+            }
+        }
         let controller = table.optional("controller");
         let limit: Span = table.or("limit", Span::seconds(10));
         if limit == Span(0) {
@@ -66,24 +73,26 @@ impl Command {
 
     /// Runs a command to its end, and gives what it printed.
     async fn run(&self, words: &Words) -> Result<Vec<u8>, Error> {
-        let mut child = words.start().map_err(|error| Error::Refused {
-            device: self.to_string(),
+        let device = self.to_string();
+        program::end_left(&device, Remains::InHand).await.map_err(|error| Error::Unreachable {
+            device: device.clone(),
+            why: error.to_string(),
+        })?;
+        let mut child = words.start(&device).map_err(|error| Error::Refused {
+            device: device.clone(),
             why: format!("{} does not start: {error}", words.program),
         })?;
         let mut group = Group::of(&child);
         let Ok(end) = timeout(self.limit, end_of(&mut child)).await else {
-            return Err(Error::Silent { device: self.to_string(), limit: self.limit });
+            return Err(Error::Silent { device, limit: self.limit });
         };
         group.forget();
         match end {
             Ok((status, printed, _)) if status.success() => Ok(printed),
-            Ok((status, _, complaint)) => Err(Error::Refused {
-                device: self.to_string(),
-                why: format!("{status}{}", last_line(&complaint)),
-            }),
-            Err(error) => {
-                Err(Error::Unreachable { device: self.to_string(), why: error.to_string() })
+            Ok((status, _, complaint)) => {
+                Err(Error::Refused { device, why: format!("{status}{}", last_line(&complaint)) })
             }
+            Err(error) => Err(Error::Unreachable { device, why: error.to_string() }),
         }
     }
 }
@@ -116,15 +125,14 @@ impl fmt::Display for Command {
 }
 
 impl Words {
-    fn start(&self) -> std::io::Result<Child> {
-        tokio::process::Command::new(&self.program)
+    fn start(&self, outlet: &str) -> std::io::Result<Child> {
+        let mut command = tokio::process::Command::new(&self.program);
+        command
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
+            .stderr(Stdio::piped());
+        program::lead(&mut command, outlet).spawn()
     }
 }
 
@@ -139,7 +147,7 @@ impl Setting for Words {
         };
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or(None)?;
-        Ok(Words { program, arguments: words.collect() })
+        Ok(Words { program: executable::resolved(program, &value.at), arguments: words.collect() })
     }
 }
 
@@ -150,31 +158,6 @@ fn word(value: &Value) -> Result<String, Option<String>> {
         Node::Int(number) => Ok(number.to_string()),
         Node::Array(_) | Node::Object(_) => Err(None),
         _ => Err(Some("a word of a command reads as something else; put it in quotes".to_owned())),
-    }
-}
-
-/// A process group that is killed when this is dropped, unless it has ended by itself.
-struct Group(Option<Pid>);
-
-impl Group {
-    /// The group of a child that leads one, and has not been waited for.
-    fn of(leader: &Child) -> Group {
-        Group(leader.id().and_then(|id| id.try_into().ok()).map(Pid::from_raw))
-    }
-
-    /// Lets the group be. Once its leader has been waited for, the number may be another's.
-    fn forget(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0
-            && let Err(error) = killpg(group, Signal::SIGKILL)
-        {
-            tracing::warn!(%group, %error, "a command that took too long cannot be killed");
-        }
     }
 }
 

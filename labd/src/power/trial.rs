@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::fault::Faults;
+use crate::config::fault::{Faults, Weight};
 use crate::config::reader::Table;
 use crate::config::ucl::{Key, Node, Place, Value};
 
-/// Reads a driver from settings. The first stands on line 1; the section itself on line 0.
+/// Reads a driver from settings. The first stands on line 1; the section itself on line 0. What this
+/// machine lacks does not count.
 pub(super) fn read<T>(
     read: impl Fn(&mut Table<'_>) -> Option<T>,
     settings: &[(&str, Node)],
@@ -17,9 +18,11 @@ pub(super) fn read<T>(
     let mut table = Table::new(&section, &faults);
     let driver = read(&mut table);
     table.finish();
-    match faults.into_sorted() {
-        faults if faults.is_empty() => driver.ok_or_else(Vec::new),
-        faults => Err(faults.iter().map(ToString::to_string).collect()),
+    let mut faults = faults.into_sorted();
+    faults.retain(|fault| fault.weight == Weight::Fault);
+    match faults.is_empty() {
+        true => driver.ok_or_else(Vec::new),
+        false => Err(faults.iter().map(ToString::to_string).collect()),
     }
 }
 

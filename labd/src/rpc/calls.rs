@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
@@ -13,83 +14,85 @@ use tarpc::context::Context;
 
 use super::identity;
 use crate::lab::Lab;
-use crate::rules::access::{self, Verb};
+use crate::lab::people::Peer;
 
 /// Somebody on a connection for calls.
 #[derive(Clone)]
 pub struct Caller {
     /// The lab they ask.
     pub lab: Arc<Lab>,
-    /// Who they are.
-    pub who: Who,
+    /// Who they are, as the door knows it.
+    pub peer: Peer,
 }
 
 impl Caller {
-    /// The lab, for somebody who may look at it.
-    fn seen(&self) -> Result<&Arc<Lab>, Error> {
-        access::may(&self.who, Verb::See).map(|()| &self.lab)
+    /// Who they are at this moment.
+    fn who(&self) -> Result<Who, Error> {
+        self.lab.who(&self.peer)
+    }
+
+    /// Somebody else, as if they came by themselves; the caller, if nobody is named.
+    async fn other(&self, name: Option<UserName>) -> Result<Who, Error> {
+        match name {
+            Some(name) => self.lab.who(&identity::of_name(name, &self.lab).await?),
+            None => self.who(),
+        }
     }
 }
 
 impl service::Lab for Caller {
     async fn whoami(self, _: Context) -> Result<Who, Error> {
-        Ok(self.who)
+        self.who()
     }
 
     async fn boards(self, _: Context, filter: Filter) -> Result<Vec<Board>, Error> {
-        let lab = self.seen()?;
-        lab.told(|| Ok(lab.rows(&self.who, &filter))).await
+        let who = self.who()?;
+        self.lab.told(|| Ok(self.lab.rows(&who, &filter))).await
     }
 
     async fn board(self, _: Context, name: BoardName) -> Result<BoardDetail, Error> {
-        let lab = self.seen()?;
-        lab.told(|| lab.detail(&name)).await
+        let who = self.who()?;
+        self.lab.told(|| self.lab.detail(&who, &name)).await
     }
 
     async fn classes(self, _: Context) -> Result<Vec<Class>, Error> {
-        let lab = self.seen()?;
-        lab.told(|| Ok(lab.classes())).await
+        let who = self.who()?;
+        self.lab.told(|| Ok(self.lab.classes(&who))).await
     }
 
     async fn holds(self, _: Context) -> Result<Vec<Hold>, Error> {
-        let lab = self.seen()?;
-        lab.told(|| Ok(lab.holds())).await
+        let who = self.who()?;
+        self.lab.told(|| Ok(self.lab.holds(&who))).await
     }
 
     async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
-        let lab = self.seen()?;
-        lab.told(|| Ok(lab.queue())).await
+        let who = self.who()?;
+        self.lab.told(|| Ok(self.lab.queue(&who))).await
     }
 
     async fn reserve(self, _: Context, ask: Ask) -> Result<Placed, Error> {
-        self.lab.reserve(&self.who, ask).await
+        self.lab.reserve(&self.who()?, ask).await
     }
 
     async fn placed(self, _: Context, number: u64, patience: Span) -> Result<Placed, Error> {
-        self.lab.placed(&self.who, number, patience).await
+        self.lab.placed(&self.who()?, number, patience).await
     }
 
     async fn unqueue(self, _: Context, number: u64) -> Result<(), Error> {
-        self.lab.unqueue(&self.who, number).await
+        self.lab.unqueue(&self.who()?, number).await
     }
 
     async fn release(self, _: Context, board: BoardName, release: Release) -> Result<Hold, Error> {
-        self.lab.release(&self.who, &board, release).await
+        self.lab.release(&self.who()?, &board, release).await
     }
 
     async fn extend(self, _: Context, board: BoardName, span: Span) -> Result<Hold, Error> {
-        self.lab.extend(&self.who, &board, span).await
+        self.lab.extend(&self.who()?, &board, span).await
     }
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
-        let known = identity::of_name(to.clone(), self.lab.config()).await;
-        let known = known.ok_or_else(|| Error::NoSuch {
-            what: "user".to_owned(),
-            name: to.to_string(),
-            near: None,
-        })?;
-        access::may(&known, Verb::Hold)?;
-        self.lab.give(&self.who, &board, &to).await
+        let to = self.other(Some(to)).await?;
+        self.lab.give(&self.who()?, &board, &to).await
     }
 
     async fn power(
@@ -98,42 +101,73 @@ impl service::Lab for Caller {
         board: BoardName,
         ask: PowerAsk,
     ) -> Result<PowerDetail, Error> {
-        self.lab.power(&self.who, &board, ask).await
+        self.lab.power(&self.who()?, &board, ask).await
     }
 
     async fn outlet(self, _: Context, board: BoardName) -> Result<PowerDetail, Error> {
-        self.lab.outlet(&self.who, &board).await
+        self.lab.outlet(&self.who()?, &board).await
     }
 
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
-        self.lab.pen(&self.who, session, ask)
+        self.lab.pen(&self.who()?, session, ask)
     }
 
     async fn send_break(self, _: Context, session: u64, span: Span) -> Result<(), Error> {
-        self.lab.send_break(&self.who, session, span).await
+        self.lab.send_break(&self.who()?, session, span).await
     }
 
     async fn note(self, _: Context, board: BoardName, text: String) -> Result<(), Error> {
-        self.lab.note_down(&self.who, &board, text).await
+        self.lab.note_down(&self.who()?, &board, text).await
     }
 
     async fn reload(self, _: Context) -> Result<Vec<String>, Error> {
-        self.lab.reload(&self.who).await
+        self.lab.reload(&self.who()?).await
     }
 
     async fn doctor(self, _: Context) -> Result<Vec<String>, Error> {
-        self.lab.doctor(&self.who)
+        self.lab.doctor(&self.who()?)
     }
 
     async fn verify(self, _: Context) -> Result<Vec<String>, Error> {
-        self.lab.verify(&self.who).await
+        self.lab.verify(&self.who()?).await
     }
 
     async fn rebuild(self, _: Context) -> Result<Vec<String>, Error> {
-        self.lab.rebuild(&self.who).await
+        self.lab.rebuild(&self.who()?).await
+    }
+
+    async fn may(self, _: Context, ask: MayAsk) -> Result<May, Error> {
+        let about = self.other(ask.who.clone()).await?;
+        self.lab.may(&self.who()?, &about, &ask)
+    }
+
+    async fn accounts(self, _: Context) -> Result<Vec<Account>, Error> {
+        Ok(self.lab.accounts(&self.who()?))
+    }
+
+    async fn change_account(
+        self,
+        _: Context,
+        name: UserName,
+        ask: AccountAsk,
+    ) -> Result<Option<Account>, Error> {
+        self.lab.change_account(&self.who()?, &name, &ask).await
+    }
+
+    async fn tokens(self, _: Context) -> Result<Vec<Token>, Error> {
+        Ok(self.lab.tokens(&self.who()?))
+    }
+
+    async fn make_token(self, _: Context, ask: TokenAsk) -> Result<NewToken, Error> {
+        let owner = self.other(ask.who.clone()).await?;
+        self.lab.make_token(&self.who()?, &owner, ask).await
+    }
+
+    async fn revoke_token(self, _: Context, id: String) -> Result<Token, Error> {
+        self.lab.revoke_token(&self.who()?, &id).await
     }
 
     async fn import(self, _: Context, lines: Vec<String>) -> Result<Vec<String>, Error> {
-        self.lab.import(&self.who, &lines).await
+        self.lab.import(&self.who()?, &lines).await
     }
 }

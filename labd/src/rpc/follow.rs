@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use protocol::Error;
 use protocol::board::{Board, BoardName, Filter};
-use protocol::user::Who;
+use protocol::journal::Entry;
+use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::journal::{Cursor, Recording};
 use crate::lab::Lab;
-use crate::rules::access::{self, Verb};
+use crate::rules::access;
 
 /// A follower's only buffer.
 const BUFFER: usize = 64 * 1024;
@@ -40,7 +41,7 @@ pub async fn serve(
     match what {
         Follow::Console { .. } => console(lab, who, what, stream).await,
         Follow::Journal { board, from, tail, stop_at_end } => {
-            if let Some(Err(why)) = board.as_ref().map(|board| lab.detail(board)) {
+            if let Some(Err(why)) = board.as_ref().map(|board| lab.detail(&who, board)) {
                 return wire::refuse(&mut stream, &why).await;
             }
             let cursor = match from {
@@ -48,7 +49,7 @@ pub async fn serve(
                 None => Cursor::tail(lab.ledger(), board, tail).await,
             };
             match cursor {
-                Ok(cursor) => journal(lab, cursor, stop_at_end, stream).await,
+                Ok(cursor) => journal(lab, who, cursor, stop_at_end, stream).await,
                 Err(error) => refuse(&mut stream, "the ledger", error).await,
             }
         }
@@ -191,6 +192,7 @@ async fn read_at(
 
 async fn journal(
     lab: Arc<Lab>,
+    who: Who,
     mut cursor: Cursor,
     stop_at_end: bool,
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -201,7 +203,7 @@ async fn journal(
         loop {
             let mut lines = Vec::new();
             while let Some(committed) = cursor.at_hand().await.map_err(io::Error::other)? {
-                push_line(&mut lines, &committed.entry)?;
+                tell_entry(&lab, &who, &committed.entry, &mut lines)?;
                 if lines.len() >= BUFFER {
                     break;
                 }
@@ -211,7 +213,7 @@ async fn journal(
                     return write.shutdown().await;
                 }
                 match cursor.next().await.map_err(io::Error::other)? {
-                    Some(committed) => push_line(&mut lines, &committed.entry)?,
+                    Some(committed) => tell_entry(&lab, &who, &committed.entry, &mut lines)?,
                     None => return Ok(()),
                 }
             }
@@ -245,10 +247,10 @@ async fn boards(
             }
             lines.clear();
             let since = std::mem::replace(&mut seen, newest(&mut changes));
-            let changed = || Ok(lab.rows_since(since));
+            let changed = || Ok(lab.rows_since(&who, since));
             let rows = lab.told(changed).await.map_err(io::Error::other)?;
             rows.iter().try_for_each(|row| push_line(&mut lines, row))?;
-            let names: BTreeSet<BoardName> = lab.names().into_iter().collect();
+            let names: BTreeSet<BoardName> = lab.names_seen(&who).into_iter().collect();
             for gone in shown.difference(&names) {
                 push_line(&mut lines, &Board::gone(gone.clone()))?;
             }
@@ -256,6 +258,10 @@ async fn boards(
         }
     };
     until_over(&lab, &mut read, tell).await
+}
+
+fn tell_entry(lab: &Lab, who: &Who, entry: &Entry, lines: &mut Vec<u8>) -> io::Result<()> {
+    if lab.may_read(who, entry) { push_line(lines, entry) } else { Ok(()) }
 }
 
 fn newest(changes: &mut watch::Receiver<u64>) -> u64 {

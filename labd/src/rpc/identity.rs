@@ -5,52 +5,78 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-use protocol::user::{Role, UserName, Who};
+use protocol::Error;
+use protocol::user::{BadName, Role, UserName};
 use tokio::net::unix::UCred;
 
-use crate::config::{Access, Config, Principal};
+use crate::config::{Config, Principal};
+use crate::lab::Lab;
+use crate::lab::people::{Peer, Proof};
 
-/// Who the peer is; none if they have no role here.
+/// Who is at the other end.
 ///
 /// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
 /// access, whoever may open the socket is a user.
-pub async fn of_peer(peer: UCred, config: Arc<Config>) -> Option<Who> {
+///
+/// # Errors
+/// [`Error::Bad`] if the system does not say.
+pub async fn of_peer(peer: Option<UCred>, config: Arc<Config>) -> Result<Peer, Error> {
+    let peer = peer.ok_or_else(unsaid)?;
+    let via = peer.pid().map_or_else(|| "unix".to_owned(), |pid| format!("unix pid {pid}"));
     ask_system(move || {
         let uid = Uid::from_raw(peer.uid());
         let user = User::from_uid(uid).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
-        known(name.parse().ok()?, Some(uid), user, &config.access)
+        let name = name.parse().map_err(|bad: BadName| Error::Bad { why: bad.to_string() })?;
+        Ok(known(name, Some(uid), user, &config, via))
     })
     .await
 }
 
-/// Who somebody of that name is here; none if neither the system nor the configuration knows them, or
-/// they have no role.
-pub async fn of_name(name: UserName, config: Arc<Config>) -> Option<Who> {
+/// Somebody of that name, as if they came by themselves.
+///
+/// # Errors
+/// [`Error::NoSuch`] if nobody knows them: not the system, the configuration, or the lab.
+pub async fn of_name(name: UserName, lab: &Lab) -> Result<Peer, Error> {
+    let (config, has_account) = (lab.config(), lab.has_account(&name));
     ask_system(move || {
-        let Access { admin, user: users, viewer } = &config.access;
         let user = User::from_name(name.as_str()).ok().flatten();
         let named = |principal: &Principal| *principal == Principal::User(name.to_string());
-        let is_configured = [admin, users, viewer].into_iter().flatten().any(named);
-        if user.is_none() && !is_configured {
-            return None;
+        let lists = config.access.iter().flat_map(|it| [&it.admin, &it.user, &it.viewer]);
+        if !has_account && user.is_none() && !lists.flatten().any(named) {
+            let (what, name) = ("user".to_owned(), name.to_string());
+            return Err(Error::NoSuch { what, name, near: None });
         }
-        known(name, user.as_ref().map(|user| user.uid), user, &config.access)
+        let uid = user.as_ref().map(|user| user.uid);
+        Ok(known(name, uid, user, &config, "asked for".to_owned()))
     })
     .await
 }
 
 /// The system may have to ask a directory server: no thread that serves others waits for that.
-async fn ask_system(ask: impl FnOnce() -> Option<Who> + Send + 'static) -> Option<Who> {
-    tokio::task::spawn_blocking(ask).await.ok().flatten()
+async fn ask_system(
+    ask: impl FnOnce() -> Result<Peer, Error> + Send + 'static,
+) -> Result<Peer, Error> {
+    let asked = tokio::task::spawn_blocking(ask).await;
+    asked.unwrap_or_else(|_| Err(unsaid()))
 }
 
-fn known(name: UserName, uid: Option<Uid>, user: Option<User>, access: &Access) -> Option<Who> {
-    if uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective()) {
-        return Some(Who { name, role: Role::Admin });
-    }
+fn unsaid() -> Error {
+    Error::Bad { why: "the system does not say who you are".to_owned() }
+}
+
+fn known(
+    name: UserName,
+    uid: Option<Uid>,
+    user: Option<User>,
+    config: &Config,
+    via: String,
+) -> Peer {
+    let is_own = uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective());
+    let usual = config.access.is_none() && uid.is_some();
+    let role = is_own.then_some(Role::Admin).or(usual.then_some(Role::User));
     let groups = user.map(|user| groups(&user)).unwrap_or_default();
-    role(&name, &groups, access).map(|role| Who { name, role })
+    Peer { name, role, groups, proof: Proof::System, via }
 }
 
 fn groups(user: &User) -> Vec<String> {
@@ -61,43 +87,4 @@ fn groups(user: &User) -> Vec<String> {
 
 fn group_name(gid: Gid) -> Option<String> {
     Group::from_gid(gid).ok().flatten().map(|group| group.name)
-}
-
-/// The highest role that the configuration gives to a user or one of their groups.
-fn role(name: &UserName, groups: &[String], access: &Access) -> Option<Role> {
-    if *access == Access::default() {
-        return Some(Role::User);
-    }
-    let includes = |principal: &Principal| match principal {
-        Principal::User(user) => user == name.as_str(),
-        Principal::Group(group) => groups.contains(group),
-        Principal::Everybody => true,
-    };
-    let roles =
-        [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
-    roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn role_of(name: &str, groups: &[&str], access: &Access) -> Option<Role> {
-        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        role(&name.parse().expect("a name"), &groups, access)
-    }
-
-    #[test]
-    fn the_highest_role_counts_and_strangers_have_none() {
-        let access = Access {
-            admin: vec![Principal::User("root".to_owned()), Principal::Group("ops".to_owned())],
-            user: vec![Principal::Group("lab".to_owned())],
-            viewer: vec![Principal::User("guest".to_owned())],
-        };
-        assert_eq!(role_of("ada", &["lab", "ops"], &access), Some(Role::Admin));
-        assert_eq!(role_of("bob", &["lab"], &access), Some(Role::User));
-        assert_eq!(role_of("guest", &[], &access), Some(Role::Viewer));
-        assert_eq!(role_of("eve", &["users"], &access), None);
-        assert_eq!(role_of("eve", &[], &Access::default()), Some(Role::User));
-    }
 }

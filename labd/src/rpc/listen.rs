@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use protocol::Span;
 use protocol::user::Who;
 use protocol::wire::{self, Purpose, Welcome};
+use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::calls::Caller;
 use super::{follow, identity};
 use crate::lab::Lab;
+use crate::lab::people::Peer;
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -82,20 +83,20 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 }
 
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
-    let peer = stream.peer_cred().ok();
-    let who_now = async || identity::of_peer(peer?, lab.config()).await;
+    let credentials = stream.peer_cred().ok();
     let mut reloads = lab.reloads();
-    let who = who_now().await;
-    let changed = async { while reloads.changed().await.is_ok() && who_now().await == who {} };
+    let peer = identity::of_peer(credentials, lab.config()).await;
+    let same = async || identity::of_peer(credentials, lab.config()).await == peer;
+    let changed = async { while reloads.changed().await.is_ok() && same().await {} };
     let conversation = async {
-        match who.clone() {
-            Some(who) => converse(lab.clone(), who, stream).await,
-            None => refuse_stranger(stream).await,
+        match peer.clone() {
+            Ok(peer) => converse(lab.clone(), peer, stream).await,
+            Err(why) => refuse_stranger(stream, &why).await,
         }
     };
     let outcome = tokio::select! {
         outcome = conversation => outcome,
-        // Whoever is somebody else to the lab now comes in anew, as who they are.
+        // Whoever is somebody else to the system now comes in anew, as who they are.
         () = changed => Ok(()),
     };
     if let Err(error) = outcome {
@@ -103,21 +104,38 @@ async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     }
 }
 
-async fn refuse_stranger(stream: UnixStream) -> io::Result<()> {
+async fn refuse_stranger(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    why: &Error,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     // Heard out first: who is still talking when the door closes does not read why.
     let _ = tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await;
-    let why =
-        "this lab does not know you: ask its administrator to add you to 'access' in labd.conf";
-    wire::refuse(&mut stream, &protocol::Error::Bad { why: why.to_owned() }).await
+    wire::refuse(&mut stream, why).await
 }
 
-/// Serves one connection of somebody who is known.
+/// Serves one connection of somebody whom a door knows, as long as they are who they were.
 ///
 /// # Errors
 /// The connection's.
 pub async fn converse(
     lab: Arc<Lab>,
+    peer: Peer,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let who = match lab.who(&peer) {
+        Ok(who) => who,
+        Err(why) => return refuse_stranger(stream, &why).await,
+    };
+    tokio::select! {
+        outcome = serve_one(lab.clone(), peer.clone(), who.clone(), stream) => outcome,
+        () = lab.until_changed(&peer, &who) => Ok(()),
+    }
+}
+
+async fn serve_one(
+    lab: Arc<Lab>,
+    peer: Peer,
     who: Who,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
@@ -127,13 +145,13 @@ pub async fn converse(
         Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
         Err(_) => {
             let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
-            return wire::refuse(&mut stream, &protocol::Error::Bad { why }).await;
+            return wire::refuse(&mut stream, &Error::Bad { why }).await;
         }
     };
     match purpose {
         Purpose::Call => {
             wire::accept(&mut stream, &Welcome::default()).await?;
-            answer_calls(Caller { lab, who }, stream).await;
+            answer_calls(Caller { lab, peer }, stream).await;
             Ok(())
         }
         Purpose::Follow(what) => follow::serve(lab, who, what, stream).await,

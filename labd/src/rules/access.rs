@@ -3,13 +3,13 @@
 //! Deny by default: a verb is allowed to a role, and everything else that is asked must also be so.
 //! Whether a board is free is [`super::hold`]'s to say, who somebody is [`super::people`]'s.
 
-use std::fmt::{self, Arguments};
+use std::fmt::Arguments;
 
 use protocol::Error;
 use protocol::account::May;
 use protocol::board::BoardName;
 use protocol::hold::Hold;
-use protocol::user::{Role, Verb, Who};
+use protocol::user::{Role, UserName, Verb, Who};
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +79,21 @@ pub fn sees(who: &Who, on: On<'_>) -> bool {
     who.scope.has_board(on.board, on.class) && is_theirs(who, on.groups)
 }
 
+/// What somebody is told whose role does not allow it, or who has none at all.
+pub fn refusal(who: UserName, verb: Verb) -> Error {
+    let words = match verb {
+        Verb::See => "look at this lab",
+        Verb::Hold => "hold boards",
+        Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash => "use boards",
+        Verb::Share => "hand over what is theirs",
+        Verb::Moderate => "end what is somebody else's",
+        Verb::Administer => "administer this lab",
+    };
+    // A program's role is nothing that a person would ask for.
+    let needs = if needs(verb) == Role::Machine { Role::User } else { needs(verb) };
+    Error::NotAllowed { who, verb: words.to_owned(), needs }
+}
+
 /// The same as [`may`] and [`may_on`], with what was looked at.
 pub fn explain(who: &Who, verb: Verb, on: Option<On<'_>>) -> May {
     let mut because = Vec::new();
@@ -87,7 +102,8 @@ pub fn explain(who: &Who, verb: Verb, on: Option<On<'_>>) -> May {
     May { allowed: outcome.is_ok(), because }
 }
 
-fn is_theirs(who: &Who, groups: &[String]) -> bool {
+/// Whether one of those groups is theirs; a board without groups is everybody's.
+pub fn is_theirs(who: &Who, groups: &[String]) -> bool {
     groups.is_empty()
         || who.role >= Role::Moderator
         || groups.iter().any(|group| who.groups.contains(group))
@@ -102,11 +118,7 @@ fn judge(
 ) -> Result<Option<u64>, Error> {
     let (name, role, needs) = (&who.name, who.role, needs(verb));
     if role < needs {
-        return Err(Error::NotAllowed {
-            who: name.clone(),
-            verb: Deed(verb, on.map(|on| on.board)).to_string(),
-            needs,
-        });
+        return Err(refusal(name.clone(), verb));
     }
     told(format_args!("{name} has the role '{role}', and to {verb} takes '{needs}'"));
     if !who.scope.has_verb(verb) {
@@ -144,29 +156,5 @@ fn judge(
             Err(Error::HeldBy { board, who, until })
         }
         (_, None, None) => Err(Error::NotHeld { board: on.board.clone() }),
-    }
-}
-
-/// A verb as it stands behind 'may not'.
-struct Deed<'a>(Verb, Option<&'a BoardName>);
-
-impl fmt::Display for Deed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Deed(verb, board) = self;
-        match (verb, board) {
-            (Verb::See, None) => write!(f, "look at this lab"),
-            (Verb::See, Some(board)) => write!(f, "look at {board}"),
-            (Verb::Hold, None) => write!(f, "hold boards"),
-            (Verb::Hold, Some(board)) => write!(f, "hold {board}"),
-            (Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash, None) => {
-                write!(f, "use boards")
-            }
-            (Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash, Some(board)) => {
-                write!(f, "use {board}")
-            }
-            (Verb::Share, _) => write!(f, "hand over what is theirs"),
-            (Verb::Moderate, _) => write!(f, "end what is somebody else's"),
-            (Verb::Administer, _) => write!(f, "administer this lab"),
-        }
     }
 }

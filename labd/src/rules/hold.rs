@@ -32,7 +32,7 @@ pub use slot::{Last, Record, Stage, Terms};
 pub use waiting::Waiting;
 
 use slot::Slot;
-use waiting::Keepers;
+use waiting::Ties;
 
 /// The most places one person may have in the queue.
 const MOST_PLACES: usize = 256;
@@ -93,13 +93,17 @@ impl Book {
             return Err(self.taken(&would_do));
         }
         if self.queue.iter().filter(|waiting| waiting.who == *who).count() >= MOST_PLACES {
-            return Err(Error::Bad { why: format!("{who} waits {MOST_PLACES} times already") });
+            return Err(Error::Bad {
+                why: format!(
+                    "{who} waits {MOST_PLACES} times already; give a place up with 'labctl queue --leave PLACE'"
+                ),
+            });
         }
         let place = self.number();
         let done = Done::Queued { place, who: who.clone(), want: ask.want.clone() };
-        let keepers = Keepers { connected: 0, gone_since: now };
+        let ties = Ties { connected: 0, gone_since: now };
         let who = who.clone();
-        self.queue.push(Waiting { number: place, who, ask, since: now, turn: place, keepers });
+        self.queue.push(Waiting { number: place, who, ask, since: now, turn: place, ties });
         Ok(vec![done])
     }
 
@@ -216,7 +220,7 @@ impl Book {
         slot.last = Some(Last { number: old.number, place: old.place, how: how.clone() });
         // Whoever was warned of the end, the new holder was not.
         slot.warned = false;
-        slot.keepers = Keepers::default();
+        slot.ties = Ties::default();
         slot.stage = if slot.terms.prepares {
             Stage::Preparing { hold: new.clone(), ssh_key: None, after: Some(old.clone()) }
         } else {

@@ -40,11 +40,7 @@ pub enum Changed {
 
 impl People {
     /// What was written down.
-    pub fn restore(
-        accounts: Vec<Account>,
-        tokens: Vec<(String, Token)>,
-        keys: Vec<Key>,
-    ) -> People {
+    pub fn restore(accounts: Vec<Account>, tokens: Vec<(String, Token)>, keys: Vec<Key>) -> People {
         People {
             accounts: accounts.into_iter().map(|known| (known.name.clone(), known)).collect(),
             tokens: tokens.into_iter().collect(),
@@ -156,7 +152,8 @@ impl People {
         now: Time,
     ) -> Result<Vec<Changed>, Error> {
         let who = token.who.clone();
-        if self.tokens.values().filter(|other| other.who == who && other.until > now).count() >= MOST
+        if self.tokens.values().filter(|other| other.who == who && other.until > now).count()
+            >= MOST
         {
             return Err(bad(format!("{who} has {MOST} tokens already; revoke some of them")));
         }
@@ -201,8 +198,7 @@ impl People {
         id: &str,
         of: Option<&UserName>,
     ) -> Result<(Token, Vec<Changed>), Error> {
-        let is_it =
-            |token: &Token| token.id == id && of.is_none_or(|who| token.who == *who);
+        let is_it = |token: &Token| token.id == id && of.is_none_or(|who| token.who == *who);
         let found = self.tokens.iter().find(|(_, token)| is_it(token));
         let hash = found.map(|(hash, _)| hash.clone()).ok_or_else(|| no("token", id))?;
         let token = self.tokens.remove(&hash).ok_or_else(|| no("token", id))?;
@@ -283,7 +279,9 @@ fn edited(mut account: Account, ask: &AccountAsk, now: Time) -> Result<Account, 
 
 fn grant(role: Role, span: Option<Span>, now: Time) -> Result<Grant, Error> {
     match span {
-        Some(Span(0)) => Err(bad("a role for no time is none; say for how long, as in 7d".to_owned())),
+        Some(Span(0)) => {
+            Err(bad("a role for no time is none; say for how long, as in 7d".to_owned()))
+        }
         span => Ok(Grant { role, until: span.map(|span| now + span) }),
     }
 }

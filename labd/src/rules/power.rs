@@ -5,6 +5,7 @@
 //! it; so a job that a crash cut short goes on where it was.
 
 use protocol::power::PowerAsk;
+use protocol::user::UserName;
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 mod tests;
 
 /// A job in hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// What was asked for.
     pub ask: PowerAsk,
@@ -20,6 +21,9 @@ pub struct Job {
     pub step: Step,
     /// When the present step began, by a clock that nobody sets.
     pub since: Time,
+    /// Who asked; nobody, if the lab did by itself.
+    #[serde(default)]
+    pub who: Option<UserName>,
 }
 
 /// How far a job has come.
@@ -76,9 +80,9 @@ pub struct Limits {
 
 impl Job {
     /// A job that nothing has been done for yet.
-    pub fn new(ask: PowerAsk, now: Time) -> Job {
+    pub fn new(ask: PowerAsk, who: Option<UserName>, now: Time) -> Job {
         let step = if ask == PowerAsk::On { Step::On } else { Step::Off };
-        Job { ask, step, since: now }
+        Job { ask, step, since: now, who }
     }
 
     /// Whether the board is still as it was before the job: nothing has been done to it that would

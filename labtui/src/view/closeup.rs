@@ -105,12 +105,12 @@ pub(super) fn clock(zone: &TimeZone, at: Time, now: Time) -> String {
     }
 }
 
-/// `14:02:11 ada reserved it for bisecting until 16:02:11`, in as many lines as it takes.
+/// `14:02:11 ada: reserved it for bisecting until 16:02:11`, in as many lines as it takes.
 fn sentence(model: &Model, entry: &Entry, width: u16) -> Vec<Line<'static>> {
     let at = clock(&model.zone, entry.at, model.now);
     let event = entry.event.to_string();
     let mut text = match &entry.who {
-        Some(who) => format!("{who} {}", clean(&event)),
+        Some(who) => format!("{who}: {}", clean(&event)),
         None => clean(&event).into_owned(),
     };
     if let Some(until) = entry.event.until() {

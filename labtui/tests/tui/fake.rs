@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use protocol::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{From, PenAsk, PenState};
@@ -229,10 +230,21 @@ impl FakeLab {
     }
 }
 
+/// Calls that labtui does not make.
+macro_rules! unanswered {
+    ($($name:ident($($ask:ty),*) -> $answer:ty;)*) => {
+        $(
+            async fn $name(self, _: Context $(, _: $ask)*) -> Result<$answer, Error> {
+                Err(Error::Unknown)
+            }
+        )*
+    };
+}
+
 impl Lab for FakeLab {
     async fn whoami(self, _: Context) -> Result<Who, Error> {
         self.wrote("whoami".to_owned());
-        Ok(Who { name: user("ada"), role: Role::User })
+        Ok(Who::new(user("ada"), Role::User))
     }
 
     async fn board(self, _: Context, name: BoardName) -> Result<BoardDetail, Error> {
@@ -267,52 +279,28 @@ impl Lab for FakeLab {
         Ok(())
     }
 
-    async fn boards(self, _: Context, _: Filter) -> Result<Vec<Board>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn classes(self, _: Context) -> Result<Vec<Class>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn holds(self, _: Context) -> Result<Vec<Hold>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn placed(self, _: Context, _: u64, _: Span) -> Result<Placed, Error> {
-        Err(Error::Unknown)
-    }
-    async fn unqueue(self, _: Context, _: u64) -> Result<(), Error> {
-        Err(Error::Unknown)
-    }
-    async fn release(self, _: Context, _: BoardName, _: Release) -> Result<Hold, Error> {
-        Err(Error::Unknown)
-    }
-    async fn extend(self, _: Context, _: BoardName, _: Span) -> Result<Hold, Error> {
-        Err(Error::Unknown)
-    }
-    async fn give(self, _: Context, _: BoardName, _: UserName) -> Result<Hold, Error> {
-        Err(Error::Unknown)
-    }
-    async fn outlet(self, _: Context, _: BoardName) -> Result<PowerDetail, Error> {
-        Err(Error::Unknown)
-    }
-    async fn note(self, _: Context, _: BoardName, _: String) -> Result<(), Error> {
-        Err(Error::Unknown)
-    }
-    async fn reload(self, _: Context) -> Result<Vec<String>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn doctor(self, _: Context) -> Result<Vec<String>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn verify(self, _: Context) -> Result<Vec<String>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn rebuild(self, _: Context) -> Result<Vec<String>, Error> {
-        Err(Error::Unknown)
-    }
-    async fn import(self, _: Context, _: Vec<String>) -> Result<Vec<String>, Error> {
-        Err(Error::Unknown)
+    unanswered! {
+        boards(Filter) -> Vec<Board>;
+        classes() -> Vec<Class>;
+        holds() -> Vec<Hold>;
+        queue() -> Vec<Place>;
+        placed(u64, Span) -> Placed;
+        unqueue(u64) -> ();
+        release(BoardName, Release) -> Hold;
+        extend(BoardName, Span) -> Hold;
+        give(BoardName, UserName) -> Hold;
+        outlet(BoardName) -> PowerDetail;
+        note(BoardName, String) -> ();
+        reload() -> Vec<String>;
+        doctor() -> Vec<String>;
+        verify() -> Vec<String>;
+        rebuild() -> Vec<String>;
+        import(Vec<String>) -> Vec<String>;
+        may(MayAsk) -> May;
+        accounts() -> Vec<Account>;
+        change_account(UserName, AccountAsk) -> Option<Account>;
+        tokens() -> Vec<Token>;
+        make_token(TokenAsk) -> NewToken;
+        revoke_token(String) -> Token;
     }
 }

@@ -124,7 +124,7 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
 
 pub(crate) fn entry(seq: u64, board: &str, who: Option<&str>, ago: Span, event: Event) -> Entry {
     let (who, board) = (who.map(user), Some(name(board)));
-    Entry { seq, at: NOW - ago, who, board, offset: None, event }
+    Entry { seq, at: NOW - ago, who, via: None, board, offset: None, event }
 }
 
 pub(crate) fn entries(board: &str) -> Vec<Entry> {
@@ -173,7 +173,7 @@ impl Stage {
     pub(crate) fn live(width: u16, height: u16) -> Stage {
         let mut stage = Stage::new(width, height);
         stage.news(FeedId::Boards, News::Up(Welcome::default()));
-        let who = Who { name: user("ada"), role: Role::User };
+        let who = Who::new(user("ada"), Role::User);
         stage.answer(Call::WhoAmI, Ok(Answer::Who(who)));
         stage.news(FeedId::Boards, News::Boards(boards()));
         stage

@@ -192,7 +192,7 @@ fn only_an_administrator_is_asked_why_a_hold_is_broken() {
     stage.select("rpi4-2");
     stage.keys("R");
     assert!(stage.last_notice().contains("Only bob or an administrator"));
-    let who = Who { name: user("ada"), role: Role::Admin };
+    let who = Who::new(user("ada"), Role::Admin);
     stage.answer(Call::WhoAmI, Ok(Answer::Who(who)));
     stage.keys("R\n");
     assert_eq!(deeds(&mut stage), [], "a reason is needed");

@@ -143,6 +143,7 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
         seq: 9,
         at: Time(1_700_000_000_000),
         who: Some(ada()),
+        via: None,
         board: Some(rpi4()),
         offset: Some(4711),
         event,
@@ -155,6 +156,7 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
     for (event, bytes) in [
         (Event::Stopped, r#"{"kind":"stopped"}"#),
         (Event::PowerAsked { ask: PowerAsk::Cycle }, r#"{"kind":"power-asked","ask":"cycle"}"#),
+        (Event::PowerJoined { ask: PowerAsk::On }, r#"{"kind":"power-joined","ask":"on"}"#),
         (Event::PowerSeen { state: PowerState::On }, r#"{"kind":"power-seen","state":"on"}"#),
         (
             Event::Ended {

@@ -47,7 +47,8 @@ async fn write(folder: &Path, is_early: bool, most: u64) -> Result<()> {
             for n in numbers {
                 let event = Event::Noted { text: text(writer, n) };
                 let writes = vec![Write::put(key(writer), &n)];
-                let draft = Draft { who: None, board: None, offset: None, event, writes };
+                let draft =
+                    Draft { who: None, via: None, board: None, offset: None, event, writes };
                 let commit = memory.ledger().stage(draft);
                 if is_early {
                     acknowledge(writer, n)?;

@@ -79,7 +79,9 @@ impl Identity {
             version => {
                 let of_users = ["user", "auth", "auth_file", "privacy", "privacy_file"];
                 refuse(table, &of_users, "version = 3");
-                Some(Identity::Community(version, table.optional("community_file")))
+                let file = table.optional("community_file");
+                warn(table, "community_file", file.as_ref(), 1);
+                Some(Identity::Community(version, file))
             }
         }
     }
@@ -121,6 +123,7 @@ impl User {
         let name = table.required("user");
         let auth = table.or("auth", AuthProtocol::Sha256);
         let auth_file = table.required("auth_file");
+        warn(table, "auth_file", auth_file.as_ref(), SHORTEST_PASSWORD);
         let privacy = User::read_privacy(table, auth);
         Some(User { name: name?, auth, auth_file: auth_file?, privacy: privacy? })
     }
@@ -134,6 +137,7 @@ impl User {
             return Some(None);
         };
         let file = table.required("privacy_file");
+        warn(table, "privacy_file", file.as_ref(), SHORTEST_PASSWORD);
         // Makers stretch a short key in two different ways, and no device says in which.
         if cipher.priv_key_needs_extension(&auth) {
             table.fault("privacy", "privacy: this cipher needs a longer auth; write auth = sha256");
@@ -183,6 +187,13 @@ fn refuse(table: &mut Table<'_>, keys: &[&'static str], with: &str) {
         if table.value(key).is_some() {
             table.fault(key, format!("{key} goes with {with}"));
         }
+    }
+}
+
+/// Warns of a secret that cannot be had now. It is read again each time it is needed.
+fn warn(table: &Table<'_>, key: &str, file: Option<&SecretFile>, shortest: usize) {
+    if let Some(Err(why)) = file.map(|file| secret(key, file, shortest)) {
+        table.warn(key, why);
     }
 }
 

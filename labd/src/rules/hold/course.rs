@@ -8,7 +8,7 @@ use protocol::user::UserName;
 use protocol::{Error, Time};
 
 use super::slot::warns_at;
-use super::waiting::Keepers;
+use super::waiting::Ties;
 use super::{Book, Done, Stage, Waiting, no_place};
 
 impl Book {
@@ -46,7 +46,7 @@ impl Book {
     /// What time does: drops what nobody keeps, warns, ends what is over, serves boards that have come
     /// or changed to those who wait for them, and drops who waits for boards that have gone.
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
-        let gone = |waiting: &mut Waiting| waiting.keepers.given_up(waiting.grace(), now);
+        let gone = |waiting: &mut Waiting| waiting.ties.given_up(waiting.grace(), now);
         // First, so that no board goes to somebody whose place is given up.
         let mut done: Vec<_> = self.queue.extract_if(.., gone).map(Waiting::given_up).collect();
         let warning = self.warning;
@@ -77,8 +77,7 @@ impl Book {
             return Some(Time::default());
         }
         let holds = self.boards.values().filter_map(|slot| slot.due(self.warning));
-        let places =
-            self.queue.iter().filter_map(|waiting| waiting.keepers.gives_up(waiting.grace()));
+        let places = self.queue.iter().filter_map(|waiting| waiting.ties.gives_up(waiting.grace()));
         holds.chain(places).min()
     }
 
@@ -87,17 +86,17 @@ impl Book {
     /// # Errors
     /// [`Error::NoSuch`] if there is none of that number of theirs.
     pub fn keep(&mut self, who: &UserName, number: u64) -> Result<(), Error> {
-        let keepers = self.keepers(number).filter(|(owner, _)| owner == who);
-        let (_, keepers) = keepers.ok_or_else(|| no_place(number))?;
-        keepers.connected += 1;
+        let ties = self.ties(number).filter(|(owner, _)| owner == who);
+        let (_, ties) = ties.ok_or_else(|| no_place(number))?;
+        ties.connected += 1;
         Ok(())
     }
 
     /// A client that kept a hold or a place has gone.
     pub fn let_go(&mut self, number: u64, now: Time) {
-        if let Some((_, keepers)) = self.keepers(number) {
-            keepers.connected = keepers.connected.saturating_sub(1);
-            keepers.gone_since = now;
+        if let Some((_, ties)) = self.ties(number) {
+            ties.connected = ties.connected.saturating_sub(1);
+            ties.gone_since = now;
         }
     }
 
@@ -115,7 +114,7 @@ impl Book {
         if hold.until <= now {
             return self.end(board, Ended::Expired, now);
         }
-        if slot.keepers.given_up(hold.grace, now) {
+        if slot.ties.given_up(hold.grace, now) {
             return self.end(board, Ended::Abandoned, now);
         }
         if !slot.warned && warns_at(&hold, warning) <= now {
@@ -125,15 +124,15 @@ impl Book {
         Vec::new()
     }
 
-    pub(super) fn keepers(&mut self, number: u64) -> Option<(UserName, &mut Keepers)> {
+    pub(super) fn ties(&mut self, number: u64) -> Option<(UserName, &mut Ties)> {
         let place = self.queue.iter_mut().find(|waiting| waiting.number == number);
         if let Some(place) = place {
-            return Some((place.who.clone(), &mut place.keepers));
+            return Some((place.who.clone(), &mut place.ties));
         }
         self.boards.values_mut().find_map(|slot| {
             let is_it = |hold: &&Hold| hold.number == number || hold.place == Some(number);
             let hold = slot.stage.living().filter(is_it)?;
-            Some((hold.who.clone(), &mut slot.keepers))
+            Some((hold.who.clone(), &mut slot.ties))
         })
     }
 }

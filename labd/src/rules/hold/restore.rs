@@ -3,7 +3,7 @@
 use protocol::board::BoardName;
 use protocol::{Error, Time};
 
-use super::waiting::Keepers;
+use super::waiting::Ties;
 use super::{Book, Record, Slot, Stage, Terms, Waiting, held_by};
 
 impl Book {
@@ -16,7 +16,7 @@ impl Book {
             warned: false,
             free_since: Time::default(),
             faulty: false,
-            keepers: Keepers::default(),
+            ties: Ties::default(),
         };
         self.boards.entry(board).or_insert(slot).terms = terms;
         self.unserved = true;
@@ -46,15 +46,15 @@ impl Book {
             numbers.into_iter().flatten().map(|number| number + 1).fold(self.next, u64::max);
         if let Some(slot) = self.boards.get_mut(board) {
             let Record { stage, last, warned } = record;
-            let keepers = Keepers { connected: 0, gone_since: now };
-            *slot = Slot { stage, last, warned, keepers, terms: slot.terms.clone(), ..*slot };
+            let ties = Ties { connected: 0, gone_since: now };
+            *slot = Slot { stage, last, warned, ties, terms: slot.terms.clone(), ..*slot };
         }
     }
 
     /// Takes up a place that was written down.
     pub fn restore_waiting(&mut self, mut waiting: Waiting, now: Time) {
         self.next = self.next.max(waiting.number + 1);
-        waiting.keepers.gone_since = now;
+        waiting.ties.gone_since = now;
         waiting.turn = waiting.turn.max(waiting.number);
         let at = self.queue.partition_point(|other| other.number < waiting.number);
         self.queue.insert(at, waiting);
@@ -70,13 +70,13 @@ impl Book {
                 if own.stage.hold().map(|hold| hold.number)
                     == slot.stage.hold().map(|hold| hold.number)
                 {
-                    own.keepers = slot.keepers;
+                    own.ties = slot.ties;
                 }
             }
         }
         for own in &mut self.queue {
             if let Some(waiting) = before.waiting(own.number) {
-                own.keepers = waiting.keepers;
+                own.ties = waiting.ties;
             }
         }
     }
@@ -95,7 +95,7 @@ impl Book {
     pub fn shift(&mut self, ms: i64) {
         for slot in self.boards.values_mut() {
             slot.free_since = slot.free_since.shifted(ms);
-            slot.keepers.gone_since = slot.keepers.gone_since.shifted(ms);
+            slot.ties.gone_since = slot.ties.gone_since.shifted(ms);
             for hold in slot.stage.holds_mut().into_iter().flatten() {
                 hold.since = hold.since.shifted(ms);
                 hold.until = hold.until.shifted(ms);
@@ -103,7 +103,7 @@ impl Book {
         }
         for waiting in &mut self.queue {
             waiting.since = waiting.since.shifted(ms);
-            waiting.keepers.gone_since = waiting.keepers.gone_since.shifted(ms);
+            waiting.ties.gone_since = waiting.ties.gone_since.shifted(ms);
         }
     }
 }

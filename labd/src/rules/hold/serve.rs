@@ -5,7 +5,7 @@ use protocol::hold::{Ask, Ended, Hold, Want};
 use protocol::user::UserName;
 use protocol::{Error, Span, Time};
 
-use super::waiting::Keepers;
+use super::waiting::Ties;
 use super::{Book, Done, Last, Slot, Stage, Waiting, held_by, no_board};
 use crate::rules::queue;
 
@@ -71,11 +71,11 @@ impl Book {
             note: ask.note.clone(),
             place: place.as_ref().map(|place| place.number),
         };
-        let keepers = place.as_ref().map_or_else(Keepers::default, |place| place.keepers);
+        let ties = place.as_ref().map_or_else(Ties::default, |place| place.ties);
         if let Some(slot) = self.boards.get_mut(board) {
             slot.warned = false;
             // The client gets its grace to come and keep what it was given just now.
-            slot.keepers = Keepers { gone_since: now, ..keepers };
+            slot.ties = Ties { gone_since: now, ..ties };
             slot.stage = if slot.terms.prepares {
                 Stage::Preparing { hold: hold.clone(), ssh_key: ask.ssh_key.clone(), after: None }
             } else {
@@ -114,12 +114,7 @@ impl Book {
         if !boards.is_empty() {
             return Ok(boards);
         }
-        let (what, name) = match want {
-            Want::Board { name } => return Err(no_board(name)),
-            Want::Class { name } => ("class with boards", name.clone()),
-            Want::Tags { expr } => ("board with", expr.to_string()),
-        };
-        Err(Error::NoSuch { what: what.to_owned(), name, near: None })
+        Err(no_such(want))
     }
 
     /// The free board that has been free the longest; a faulty one only if there is no other.
@@ -143,4 +138,15 @@ impl Book {
             (_, None) => Error::Unknown,
         }
     }
+}
+
+/// Boards that are not open to whoever asks are not there for them.
+fn no_such(want: &Want) -> Error {
+    let (what, name) = match want {
+        Want::Board { name } => return no_board(name),
+        Want::Among { want, .. } => return no_such(want),
+        Want::Class { name } => ("class with boards", name.clone()),
+        Want::Tags { expr } => ("board with", expr.to_string()),
+    };
+    Error::NoSuch { what: what.to_owned(), name, near: None }
 }

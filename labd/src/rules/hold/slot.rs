@@ -5,7 +5,7 @@ use protocol::hold::{Ask, Ended, Hold, Obstacle, Want};
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
 
-use super::waiting::Keepers;
+use super::waiting::Ties;
 
 /// What the book must know of a board to decide about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Slot {
     pub(super) free_since: Time,
     /// Chosen last when any board will do.
     pub(super) faulty: bool,
-    pub(super) keepers: Keepers,
+    pub(super) ties: Ties,
 }
 
 /// Where a board stands between two holds.
@@ -138,7 +138,7 @@ impl Slot {
     pub(super) fn due(&self, warning: Span) -> Option<Time> {
         let hold = self.stage.living()?;
         let next = if self.warned { hold.until } else { warns_at(hold, warning) };
-        Some(self.keepers.gives_up(hold.grace).map_or(next, |gives_up| gives_up.min(next)))
+        Some(self.ties.gives_up(hold.grace).map_or(next, |gives_up| gives_up.min(next)))
     }
 
     /// When the board is free at the latest, as far as is known.

@@ -22,12 +22,12 @@ pub struct Waiting {
     #[serde(default)]
     pub(super) turn: u64,
     #[serde(skip)]
-    pub(super) keepers: Keepers,
+    pub(super) ties: Ties,
 }
 
-/// The clients that keep a hold or a place alive, if it is tied to any.
+/// The clients that a hold or a place is tied to, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Keepers {
+pub(super) struct Ties {
     pub(super) connected: u32,
     /// Since when there is none.
     pub(super) gone_since: Time,
@@ -48,7 +48,7 @@ impl Waiting {
     }
 }
 
-impl Keepers {
+impl Ties {
     pub(super) fn gives_up(self, grace: Option<Span>) -> Option<Time> {
         let grace = grace.filter(|_| self.connected == 0)?;
         Some(self.gone_since + grace)

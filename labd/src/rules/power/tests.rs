@@ -82,13 +82,14 @@ struct Walk {
 fn walk(ask: PowerAsk, outlet: &mut Outlet, pauses: &[u64], crashes: &[usize]) -> Walk {
     let (mut now, mut looks, mut walk) = (1_000, 0, Walk::default());
     let (mut told, mut seen) = (false, Seen::Unclear);
-    let mut job = Job::new(ask, Time(now));
+    let mut job = Job::new(ask, None, Time(now));
     let mut off_since = None;
     for (count, pause) in pauses.iter().cycle().take(STEPS).enumerate() {
         if crashes.contains(&count) {
             // Gone for a while; then it goes on with what was written down.
             now += 500;
-            job = job.entering(job.step, Time(now));
+            let step = job.step;
+            job = job.entering(step, Time(now));
             (told, seen) = (false, Seen::Unclear);
         }
         outlet.settle(now);
@@ -126,6 +127,14 @@ fn walk(ask: PowerAsk, outlet: &mut Outlet, pauses: &[u64], crashes: &[usize]) -
     outlet.settle(u64::MAX);
     walk.told = told;
     walk
+}
+
+/// A lab that was updated goes on with what its earlier daemon had in hand.
+#[test]
+fn a_job_that_was_written_down_without_who_asked_is_read() {
+    let written = r#"{"ask":"cycle","step":"dwell","since":7}"#;
+    let job = Job { ask: PowerAsk::Cycle, step: Step::Dwell, since: Time(7), who: None };
+    assert_eq!(serde_json::from_str::<Job>(written).expect("a job"), job);
 }
 
 fn any_outlet() -> impl Strategy<Value = Outlet> {
