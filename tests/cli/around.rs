@@ -226,7 +226,7 @@ async fn labd_says_at_its_start_what_its_machine_lacks_and_opens_all_the_same() 
     let scene = Scene::with_boards(&[]).await?;
     let (config, socket) = (scene.lab.path("own.conf"), scene.lab.path("own.sock"));
     fs::write(&config, "setup_script = /nowhere/board-setup\n")?;
-    let mut labd = Command::new(programs::path("labd")?)
+    let labd = Command::new(programs::path("labd")?)
         .arg("--config")
         .arg(&config)
         .arg("--state")
