@@ -102,7 +102,7 @@ impl Command {
             Command::Doctor(command) => command.run(at, out).await?,
             Command::Admin(command) => command.run(at, out).await?,
             Command::Demo(command) => command.run(at, out).await?,
-            Command::Man(command) => command.run()?,
+            Command::Man(command) => command.run(out)?,
         }
         Ok(None)
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use protocol::Error;
+use protocol::board::BoardName;
 use protocol::user::Role;
 
 /// For the end of `--help`.
@@ -81,7 +82,12 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Bad { .. }) => USAGE,
         Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
         Some(Error::NotAllowed { .. } | Error::OutOfScope { .. } | Error::NotKnown { .. }) => 5,
-        Some(Error::HeldBy { .. } | Error::AllTaken { .. } | Error::OthersWait { .. }) => TAKEN,
+        Some(
+            Error::HeldBy { .. }
+            | Error::AllTaken { .. }
+            | Error::OthersWait { .. }
+            | Error::NoPen { .. },
+        ) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. }) => 8,
         Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,
@@ -124,6 +130,7 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         Error::NotHeld { board } => {
             format!("nobody does: hold it with 'labctl reserve {board}'")
         }
+        Error::NoPen { board, .. } => no_pen(board),
         Error::HoldOver { board, .. } => {
             format!("see 'labctl journal {board}', and hold it again with 'labctl reserve {board}'")
         }
@@ -161,4 +168,11 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         _ => return None,
     };
     Some(help)
+}
+
+/// What to do without the pen.
+pub fn no_pen(board: &BoardName) -> String {
+    format!(
+        "see who types with 'labctl board {board}'; take the pen with 'labctl console {board}', Ctrl-T f"
+    )
 }

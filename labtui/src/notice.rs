@@ -58,6 +58,7 @@ pub fn advice(why: &Error) -> &'static str {
         Error::NoSuch { .. } => "Look for it in the table; / filters",
         Error::HeldBy { .. } | Error::AllTaken { .. } => "Press r to wait in line",
         Error::NotHeld { .. } => "Press r to reserve the board first",
+        Error::NoPen { .. } => "Take the pen first",
         Error::HoldOver { .. } => "Press r to reserve the board again",
         Error::OthersWait { .. } => "Ask for less, or release the board and wait in line",
         Error::NotAllowed { .. } => "Ask an administrator for the role",

@@ -114,6 +114,7 @@ calls! {
     power(board: BoardName, ask: PowerAsk) -> PowerDetail;
     outlet(board: BoardName) -> PowerDetail;
     pen(session: u64, ask: PenAsk) -> PenState;
+    type_in(session: u64, bytes: Vec<u8>) -> ();
     send_break(session: u64, span: Span) -> ();
     note(board: BoardName, text: String) -> ();
     may(ask: MayAsk) -> May;

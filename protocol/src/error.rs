@@ -51,6 +51,15 @@ pub enum Error {
         /// The board.
         board: BoardName,
     },
+    /// Somebody else types on the console, or nobody does.
+    #[error("you do not have the pen of {board}'s console{}", of.as_ref().map(|who| format!("; {who} has it")).unwrap_or_default())]
+    NoPen {
+        /// The board.
+        board: BoardName,
+        /// Who has the pen.
+        #[serde(default)]
+        of: Option<UserName>,
+    },
     /// The hold under which this was asked is over.
     #[error("your hold {number} of {board} is over: {how}")]
     HoldOver {

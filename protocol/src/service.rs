@@ -49,7 +49,9 @@ pub trait Lab {
 
     /// Takes, asks for, or gives up the pen for a session that follows a console.
     async fn pen(session: u64, ask: PenAsk) -> Result<PenState, Error>;
-    /// Sends a BREAK of `span` on the console, for a session that has the pen.
+    /// Types for a session that has the pen; answers when the device has taken all of it.
+    async fn type_in(session: u64, bytes: Vec<u8>) -> Result<(), Error>;
+    /// Sends a BREAK of `span` on the console, for a session that has the pen; answers when it is over.
     async fn send_break(session: u64, span: Span) -> Result<(), Error>;
     /// Writes something down on a board's timeline.
     async fn note(board: BoardName, text: String) -> Result<(), Error>;

@@ -10,6 +10,7 @@ use lab_tests::patience::soon;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use protocol::console::{From, PenAsk};
 use protocol::hold::Release;
 use protocol::journal::Event;
 use protocol::wire::Welcome;
@@ -235,5 +236,57 @@ async fn a_script_sends_and_expects_step_by_step() -> Result<()> {
     );
     let history = scene.says(&["console", "rpi4", "--history"]).await?;
     assert_eq!(history.out, "\r\n\x1b[1mrpi4\x1b[0m login: root\r\n# ");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_types_at_a_console_that_is_away_is_told_so() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let ada = scene.lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    scene.lab.settled().await?;
+    scene.lab.board("rpi4").unplug().await;
+    ada.journal("rpi4").await?.event(|event| matches!(event, Event::ConsoleLost { .. })).await?;
+    let script = scene.says(&["console", "rpi4", "--send", "reboot\\r"]).await?;
+    let mut child = scene.labctl(&["console", "rpi4"])?.stdin(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().context("piped")?;
+    stdin.write_all(b"reboot\r").await?;
+    let pipe = soon(child.wait_with_output()).await??;
+    for (code, said) in [
+        (script.code, script.err),
+        (pipe.status.code(), String::from_utf8_lossy(&pipe.stderr).into_owned()),
+    ] {
+        assert_eq!(code, Some(9), "{said}");
+        assert!(said.contains("the console of rpi4 is away, and nothing was typed: "), "{said}");
+        assert!(
+            said.contains("help: wait until it is back with 'labctl wait rpi4 open'"),
+            "{said}"
+        );
+    }
+    let mut terminal = Terminal::open(&scene, &["console", "rpi4"]).await?;
+    terminal.screen.until("[the console is away, and what you type goes nowhere: ").await?;
+    terminal.screen.type_in("\x14b").await?;
+    terminal.screen.until("[the console of rpi4 is away, and no BREAK was sent: ").await?;
+    assert_eq!(terminal.leave("\x14q").await?, Some(0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_whose_pen_is_taken_is_told_by_whom() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (scene.lab.user("ada").await?, scene.lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let script = ["console", "rpi4", "--send", "a", "--expect", "go", "--send", "b"];
+    let labctl = tokio::spawn(said(scene.labctl(&script)?));
+    assert_eq!(scene.lab.board("rpi4").typed(1).await?, "a");
+    let roots = root.look_at("rpi4", From::End).await?;
+    root.pen(roots.session(), PenAsk::Force { reason: "lunch".to_owned() }).await?;
+    scene.lab.board("rpi4").print("go").await?;
+    let said = soon(labctl).await???;
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert!(
+        said.err.contains("you do not have the pen of rpi4's console; root has it"),
+        "{said:?}"
+    );
     Ok(())
 }

@@ -207,15 +207,14 @@ async fn a_break_is_for_who_has_the_pen_and_where_there_is_none_that_is_written_
     ada.reserve(board("rpi4")).await?;
     let onlooker = ada.look_at("rpi4", From::End).await?;
     let refused = ada.send_break(onlooker.session(), Span::default()).await.unwrap_err();
-    assert_eq!(
-        refused,
-        Error::Bad { why: "a BREAK takes the pen, and you do not have it".to_owned() }
-    );
+    assert_eq!(refused, Error::NoPen { board: name("rpi4"), of: None });
     let typist = ada.type_at("rpi4").await?;
     let bob = lab.user("bob").await?;
     let refused = bob.send_break(typist.session(), Span::default()).await.unwrap_err();
     assert!(matches!(refused, Error::NoSuch { .. }), "{refused}");
-    ada.send_break(typist.session(), Span::default()).await?;
+    let failed = ada.send_break(typist.session(), Span::default()).await.unwrap_err().to_string();
+    assert!(failed.starts_with("the console of rpi4 sends no BREAK: "), "{failed}");
+    assert!(failed.ends_with("raw TCP carries no BREAK; use protocol = telnet"), "{failed}");
     let noted = |event: &Event| matches!(event, Event::Noted { text } if text.starts_with("a BREAK could not be sent"));
     ada.journal("rpi4").await?.event(noted).await?;
     Ok(())

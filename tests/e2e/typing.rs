@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 use lab_tests::follower::Follower;
-use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
 use lab_tests::patience::soon;
-use protocol::Error;
+use lab_tests::person::Person;
 use protocol::console::{From, PenAsk, PenState};
+use protocol::hold::Release;
 use protocol::journal::{Entry, Event};
+use protocol::{Error, Span};
 
 fn typed(event: &Event) -> bool {
     matches!(event, Event::Typed { .. })
@@ -185,4 +187,75 @@ async fn what_was_typed_before_leaving_arrives_though_the_board_talks_all_the_ti
         never = talking => never,
         typed = coming_and_going => typed.map(|typed| assert_eq!(typed, "x".repeat(200))),
     }
+}
+
+/// Whoever asks whether it was typed is told why not.
+async fn why_not(ada: &Person, session: u64, text: &str) -> Result<String> {
+    match soon(ada.type_in(session, text.into())).await? {
+        Ok(()) => anyhow::bail!("it was typed"),
+        Err(why) => Ok(why.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn what_is_typed_while_the_device_is_away_is_refused_and_not_lost_in_silence() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let session = ada.type_at("rpi4").await?;
+    ada.type_in(session.session(), b"ls\r".to_vec()).await?;
+    assert_eq!(lab.board("rpi4").typed(3).await?, "ls\r", "an answer means that it is typed");
+    lab.board("rpi4").unplug().await;
+    journal.event(|event| matches!(event, Event::ConsoleLost { .. })).await?;
+    let why = why_not(&ada, session.session(), "reboot\r").await?;
+    assert!(why.starts_with("the console of rpi4 is away, and nothing was typed: "), "{why}");
+    let broken = soon(ada.send_break(session.session(), Span::default())).await?;
+    let why = broken.unwrap_err().to_string();
+    assert!(why.starts_with("the console of rpi4 is away, and no BREAK was sent: "), "{why}");
+    lab.board("rpi4").plug().await?;
+    journal.event(|event| *event == Event::ConsoleOpened).await?;
+    ada.type_in(session.session(), b"id\r".to_vec()).await?;
+    assert_eq!(lab.board("rpi4").typed(3).await?, "id\r", "and nothing of before");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_typed_in_part_is_told_with_the_reason() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 1; every = 20ms }");
+    let lab = Plan::new(paced).by_hand().open().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    let mut journal = ada.journal("rpi4").await?;
+    let (rpi4, paste) = (lab.board("rpi4"), "x".repeat(9_000));
+
+    let hold = held(ada.reserve(board("rpi4")).await?)?;
+    let adas = ada.type_at("rpi4").await?;
+    let release = async {
+        rpi4.typed(2).await?;
+        Ok(ada.release(name("rpi4"), Release::default()).await?)
+    };
+    let (why, _) = tokio::try_join!(why_not(&ada, adas.session(), &paste), release)?;
+    let over = format!("your hold {} of rpi4 is over: it ended before all was typed", hold.number);
+    assert_eq!(why, over);
+
+    ada.reserve(board("rpi4")).await?;
+    let adas = ada.type_at("rpi4").await?;
+    let unplug = async {
+        rpi4.typed(2).await?;
+        rpi4.unplug().await;
+        anyhow::Ok(())
+    };
+    let (why, ()) = tokio::try_join!(why_not(&ada, adas.session(), &paste), unplug)?;
+    assert!(why.starts_with("the console of rpi4 is away, and "), "{why}");
+    assert!(why.contains(" of 9000 bytes were typed: "), "{why}");
+    rpi4.plug().await?;
+    journal.event(|event| matches!(event, Event::ConsoleLost { .. })).await?;
+    journal.event(|event| *event == Event::ConsoleOpened).await?;
+
+    let roots = root.look_at("rpi4", From::End).await?;
+    root.pen(roots.session(), PenAsk::Force { reason: "mine".to_owned() }).await?;
+    let why = why_not(&ada, adas.session(), "ls").await?;
+    assert_eq!(why, "you do not have the pen of rpi4's console; root has it");
+    Ok(())
 }

@@ -41,7 +41,7 @@ pub struct Console {
     #[arg(add = want::boards())]
     board: BoardName,
     /// Only look
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "send")]
     read_only: bool,
     /// Begin in the past: boot, start, 10m, or @OFFSET
     #[arg(short, long, value_name = "WHEN", value_parser = since)]
@@ -51,7 +51,7 @@ pub struct Console {
     history: bool,
     #[command(flatten)]
     steps: Steps,
-    /// No --expect may take longer than this
+    /// No --expect and no --send may take longer than this
     #[arg(long, value_name = "SPAN", default_value = "60s")]
     timeout: Span,
     /// After standard input has ended, go on with what the board prints for so long

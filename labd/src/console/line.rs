@@ -5,6 +5,7 @@
 //! touch it: they follow the recording, each at its own speed.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -77,12 +78,22 @@ struct Input {
     /// Under which hold.
     hold: Option<u64>,
     what: What,
+    answer: Answer,
 }
 
 #[derive(Debug)]
 enum What {
     Bytes(Vec<u8>),
     Break(Span),
+}
+
+/// How whoever sent an input hears what became of it, if they have not left.
+type Answer = oneshot::Sender<Result<(), Error>>;
+
+/// An input that the device is just taking.
+enum Taking {
+    Bytes { left: Vec<u8>, of: usize, hold: Option<u64>, answer: Answer },
+    Break { who: UserName, end: Instant, answer: Answer },
 }
 
 /// Everything a line stands on.
@@ -118,7 +129,8 @@ impl Line {
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
         });
-        let task = Task { line: shared.clone(), typed, pace, journal: Typed::default() };
+        let journal = Typed::default();
+        let task = Task { line: shared.clone(), typed, taking: None, pace, journal };
         tokio::spawn(async move {
             let work = async {
                 // If there never was a lab, nor is there work.
@@ -270,35 +282,41 @@ impl Line {
         Ok(state)
     }
 
-    /// Types on behalf of a session; waits while the device is behind. Without the pen nothing is
-    /// typed, and nothing is said: who has the pen is on the timeline.
-    pub async fn type_in(&self, session: u64, bytes: Vec<u8>) {
-        let seat = {
-            let desk = self.shared.desk.lock();
-            desk.seat(session).filter(|_| desk.has_pen(session)).cloned()
-        };
-        if let Some(seat) = seat {
-            self.shared.send(seat, What::Bytes(bytes)).await;
+    /// Types for a session, if it has the pen. Returns when it is in line for the device: who leaves need not
+    /// stay until a device that is stuck has taken it, and what became of it is not said.
+    pub async fn press(&self, session: u64, bytes: Vec<u8>) {
+        if let Ok(seat) = self.typist(session)
+            && !bytes.is_empty()
+        {
+            drop(self.shared.put(seat, What::Bytes(bytes)).await);
         }
     }
 
-    /// Sends a BREAK for a session that has the pen.
+    /// Types for a session that has the pen. Returns when the device has taken all of it.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::Bad`] without the pen.
+    /// [`Error::NoSuch`]; [`Error::NoPen`]; [`Error::Device`] if it is away; [`Error::HoldOver`].
+    pub async fn type_in(&self, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        let seat = self.typist(session)?;
+        if bytes.is_empty() { Ok(()) } else { self.shared.send(seat, What::Bytes(bytes)).await }
+    }
+
+    /// Sends a BREAK for a session that has the pen. Returns when it is over.
+    ///
+    /// # Errors
+    /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK.
     pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
-        let seat = {
-            let desk = self.shared.desk.lock();
-            let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
-            if !desk.has_pen(session) {
-                return Err(Error::Bad {
-                    why: "a BREAK takes the pen, and you do not have it".to_owned(),
-                });
-            }
-            seat.clone()
-        };
-        self.shared.send(seat, What::Break(span)).await;
-        Ok(())
+        self.shared.send(self.typist(session)?, What::Break(span)).await
+    }
+
+    /// The seat of a session that has the pen.
+    fn typist(&self, session: u64) -> Result<Seat, Error> {
+        let desk = self.shared.desk.lock();
+        let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
+        if !desk.has_pen(session) {
+            return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
+        }
+        Ok(seat.clone())
     }
 }
 
@@ -307,9 +325,39 @@ fn no_session(session: u64) -> Error {
 }
 
 impl Shared {
-    /// The task takes inputs until the line is dropped, and `self` is the line's.
-    async fn send(&self, Seat { who, hold, .. }: Seat, what: What) {
-        let _ = self.inputs.send(Input { who, hold, what }).await;
+    /// Returns when the device has taken it, or why it has not.
+    async fn send(&self, seat: Seat, what: What) -> Result<(), Error> {
+        let answered = self.put(seat, what).await;
+        answered.await.unwrap_or_else(|_| Err(self.fault("is closed")))
+    }
+
+    /// Puts it in line for the device.
+    async fn put(
+        &self,
+        Seat { who, hold, .. }: Seat,
+        what: What,
+    ) -> oneshot::Receiver<Result<(), Error>> {
+        let (answer, answered) = oneshot::channel();
+        // The task takes inputs until the line is dropped; then nobody answers either.
+        let _ = self.inputs.send(Input { who, hold, what, answer }).await;
+        answered
+    }
+
+    /// That something is the matter with the console.
+    fn fault(&self, what: impl fmt::Display) -> Error {
+        let why = format!("the console of {} {what}", self.board);
+        Error::Device { device: self.device.to_string(), why }
+    }
+
+    /// That the device is not there, and what was not done for that.
+    fn away(&self, undone: &str) -> Error {
+        let why = self.status.lock().fault.clone().unwrap_or_else(|| "not opened yet".to_owned());
+        self.fault(format_args!("is away, and {undone}: {why}"))
+    }
+
+    fn over(&self, hold: Option<u64>) -> Error {
+        let (board, number) = (self.board.clone(), hold.unwrap_or_default());
+        Error::HoldOver { board, number, how: "it ended before all was typed".to_owned() }
     }
 
     fn is_over(&self, hold: Option<u64>) -> bool {
@@ -324,12 +372,18 @@ impl Shared {
         self.mark.touch();
     }
 
-    fn note_break(&self, who: UserName, sent: io::Result<()>) {
-        let event = match sent {
-            Ok(()) => Event::Break,
-            Err(error) => Event::Noted { text: format!("a BREAK could not be sent: {error}") },
+    /// Writes down what became of a BREAK, and says it.
+    fn note_break(&self, who: UserName, sent: io::Result<()>, answer: Answer) {
+        let (event, said) = match sent {
+            Ok(()) => (Event::Break, Ok(())),
+            Err(error) => {
+                let text = format!("a BREAK could not be sent: {error}");
+                let said = self.fault(format_args!("sends no BREAK: {error}"));
+                (Event::Noted { text }, Err(said))
+            }
         };
         self.note(Some(who), event);
+        tell(answer, said);
     }
 
     fn pen_dropped(&self, session: u64, who: &UserName, next: Option<u64>) {
@@ -374,6 +428,7 @@ impl Shared {
 struct Task {
     line: Arc<Shared>,
     typed: mpsc::Receiver<Input>,
+    taking: Option<Taking>,
     pace: Pace,
     journal: Typed,
 }
@@ -396,6 +451,7 @@ impl Task {
                     let why = self.serve(port).await;
                     self.line.set_state(ConsoleState::Away, Some(why.clone()));
                     self.line.note(None, Event::ConsoleLost { why });
+                    self.break_off();
                 }
                 Err(error) => {
                     self.line.set_state(ConsoleState::Away, Some(error.to_string()));
@@ -408,14 +464,34 @@ impl Task {
         }
     }
 
-    /// Until the device is back, whatever is typed goes nowhere.
+    /// What the device was taking when it went is not taken.
+    fn break_off(&mut self) {
+        match self.taking.take() {
+            None => {}
+            Some(Taking::Break { answer, .. }) => {
+                tell(answer, Err(self.line.away("the BREAK was cut short")));
+            }
+            Some(Taking::Bytes { left, of, answer, .. }) => {
+                let undone = format!("{} of {of} bytes were typed", of - left.len());
+                tell(answer, Err(self.line.away(&undone)));
+            }
+        }
+    }
+
+    /// Until the device is back, whatever is typed goes nowhere, and whoever types is told.
     async fn wait_for_device(&mut self) {
         let appears = self.line.device.appears();
         tokio::pin!(appears);
         loop {
             tokio::select! {
                 () = &mut appears => return,
-                Some(_) = self.typed.recv() => {}
+                Some(Input { what, answer, .. }) = self.typed.recv() => {
+                    let undone = match what {
+                        What::Bytes(_) => "nothing was typed",
+                        What::Break(_) => "no BREAK was sent",
+                    };
+                    tell(answer, Err(self.line.away(undone)));
+                }
             }
         }
     }
@@ -423,43 +499,71 @@ impl Task {
     /// Serves an open port until it is gone; says why it is.
     async fn serve(&mut self, mut port: Box<dyn Port>) -> String {
         let mut buffer = vec![0; CHUNK];
-        let (mut pending, mut under): (Vec<u8>, Option<u64>) = (Vec::new(), None);
         let mut fence = self.line.fence.subscribe();
         let mut may_write = Instant::now();
-        let mut broken: Option<(UserName, Instant)> = None;
         loop {
             let paused = may_write > Instant::now();
-            let piece = &pending[..pending.len().min(self.pace.bytes)];
-            let piece = if paused || broken.is_some() { &[][..] } else { piece };
+            let (piece, broken) = match &self.taking {
+                Some(Taking::Bytes { left, .. }) if !paused => {
+                    (&left[..left.len().min(self.pace.bytes)], None)
+                }
+                Some(Taking::Break { end, .. }) => (&[][..], Some(*end)),
+                _ => (&[][..], None),
+            };
             tokio::select! {
                 turn = turn(port.as_mut(), &mut buffer, piece) => match turn {
                     Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
                     Ok(Turn::Read(read)) => self.record(&buffer[..read]).await,
                     Ok(Turn::Wrote(written)) => {
-                        pending.drain(..written);
+                        self.wrote(written);
                         may_write = Instant::now() + self.pace.every.duration();
                     }
                     Err(error) => return error.to_string(),
                 },
-                Some(Input { who, hold, what }) = self.typed.recv(), if pending.is_empty() && broken.is_none() => match what {
-                    _ if self.line.is_over(hold) => {}
-                    What::Bytes(bytes) => {
-                        self.note_all(|journal, now| journal.type_in(who, &bytes, now));
-                        (pending, under) = (bytes, hold);
+                Some(Input { who, hold, what, answer }) = self.typed.recv(), if self.taking.is_none() => match what {
+                    _ if self.line.is_over(hold) => tell(answer, Err(self.line.over(hold))),
+                    What::Bytes(left) => {
+                        self.note_all(|journal, now| journal.type_in(who, &left, now));
+                        self.taking = Some(Taking::Bytes { of: left.len(), left, hold, answer });
                     }
                     What::Break(span) => match port.set_break(true) {
-                        Ok(()) => broken = Some((who, Instant::now() + span.duration())),
-                        Err(error) => self.line.note_break(who, Err(error)),
+                        Ok(()) => {
+                            let end = Instant::now() + span.duration();
+                            self.taking = Some(Taking::Break { who, end, answer });
+                        }
+                        Err(error) => self.line.note_break(who, Err(error), answer),
                     },
                 },
-                Some(who) = end_of(&broken) => {
-                    broken = None;
-                    self.line.note_break(who, port.set_break(false));
+                () = sleep_until(broken.unwrap_or(may_write)), if broken.is_some() => {
+                    if let Some(Taking::Break { who, answer, .. }) = self.taking.take() {
+                        self.line.note_break(who, port.set_break(false), answer);
+                    }
                 }
-                _ = fence.changed() => if self.line.is_over(under) { pending.clear() },
-                () = sleep_until(may_write), if paused && !pending.is_empty() => {}
+                _ = fence.changed() => self.fence_off(),
+                () = sleep_until(may_write), if paused && self.taking.is_some() && broken.is_none() => {}
                 () = self.journal.due() => self.note_all(Typed::settle),
             }
+        }
+    }
+
+    /// The device has taken so many bytes.
+    fn wrote(&mut self, written: usize) {
+        let Some(Taking::Bytes { left, .. }) = &mut self.taking else { return };
+        left.drain(..written);
+        if left.is_empty()
+            && let Some(Taking::Bytes { answer, .. }) = self.taking.take()
+        {
+            tell(answer, Ok(()));
+        }
+    }
+
+    /// What was typed under a hold that is over goes nowhere.
+    fn fence_off(&mut self) {
+        let line = &self.line;
+        let is_over =
+            |it: &mut Taking| matches!(it, Taking::Bytes { hold, .. } if line.is_over(*hold));
+        if let Some(Taking::Bytes { hold, answer, .. }) = self.taking.take_if(is_over) {
+            tell(answer, Err(self.line.over(hold)));
         }
     }
 
@@ -485,15 +589,10 @@ impl Task {
     }
 }
 
-/// Returns when a BREAK is to end, and whose it is; never, if there is none.
-async fn end_of(broken: &Option<(UserName, Instant)>) -> Option<UserName> {
-    match broken {
-        Some((who, end)) => {
-            sleep_until(*end).await;
-            Some(who.clone())
-        }
-        None => std::future::pending().await,
-    }
+/// Says what became of an input.
+fn tell(answer: Answer, what: Result<(), Error>) {
+    // Who has left need not hear it.
+    let _ = answer.send(what);
 }
 
 /// Reads or writes, whichever can be done first.

@@ -34,9 +34,9 @@ impl Viewer {
         self.line.recording()
     }
 
-    /// Types, if it has the pen; waits while the board is behind.
-    pub async fn type_in(&self, bytes: Vec<u8>) {
-        self.line.type_in(self.session, bytes).await;
+    /// Types, if it has the pen; waits while the board is behind. What becomes of it is not said.
+    pub async fn press(&self, bytes: Vec<u8>) {
+        self.line.press(self.session, bytes).await;
     }
 }
 
@@ -99,10 +99,19 @@ impl Lab {
         line.pen(session, ask)
     }
 
-    /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most.
+    /// Types for a session that has the pen. Answers when the device has taken all of it.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::Bad`] without the pen.
+    /// [`Error::NoSuch`]; [`Error::NoPen`], [`Error::HoldOver`]; [`Error::Device`] if it is away.
+    pub async fn type_in(&self, who: &Who, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        self.session(who, session)?.type_in(session, bytes).await
+    }
+
+    /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most. Answers
+    /// when it is over.
+    ///
+    /// # Errors
+    /// As [`Lab::type_in`]; [`Error::Device`] also if it knows no BREAK.
     pub async fn send_break(&self, who: &Who, session: u64, span: Span) -> Result<(), Error> {
         let span = if span.0 == 0 { Span::millis(250) } else { span.min(Span::seconds(3)) };
         self.session(who, session)?.send_break(session, span).await

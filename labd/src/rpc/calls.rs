@@ -112,6 +112,10 @@ impl service::Lab for Caller {
         self.lab.pen(&self.who()?, session, ask)
     }
 
+    async fn type_in(self, _: Context, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        self.lab.type_in(&self.who()?, session, bytes).await
+    }
+
     async fn send_break(self, _: Context, session: u64, span: Span) -> Result<(), Error> {
         self.lab.send_break(&self.who()?, session, span).await
     }

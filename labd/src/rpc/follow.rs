@@ -131,7 +131,8 @@ async fn console(
         loop {
             match read.read(&mut typed).await? {
                 0 => return Ok(()),
-                read => viewer.type_in(typed[..read].to_vec()).await,
+                // There is no way back but the console's own bytes: who must know calls.
+                read => viewer.press(typed[..read].to_vec()).await,
             }
         }
     };

@@ -86,7 +86,7 @@ pub fn refusal(who: UserName, verb: Verb) -> Error {
         Verb::Hold => "hold boards",
         Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash => "use boards",
         Verb::Share => "hand over what is theirs",
-        Verb::Moderate => "end what is somebody else's",
+        Verb::Moderate => "end other people's holds",
         Verb::Administer => "administer this lab",
     };
     // A program's role is nothing that a person would ask for.

@@ -77,6 +77,11 @@ impl Desk {
         self.pen == Some(session)
     }
 
+    /// Who has the pen.
+    pub fn owner(&self) -> Option<UserName> {
+        self.pen.map(|session| self.name(session))
+    }
+
     /// How the pen stands for a session.
     pub fn pen_of(&self, session: u64) -> PenState {
         let place = self.line.iter().position(|waiting| *waiting == session);

@@ -104,7 +104,7 @@ impl People {
             (AccountAsk::Remove, Some(_)) => None,
             (ask, Some(known)) => Some(edited(known.clone(), ask, now)?),
         };
-        self.check_last_admin(name, changed.as_ref(), is_backed, now)?;
+        self.check_last_admin(name, changed.as_ref(), is_backed)?;
         Ok(match changed {
             Some(account) => {
                 self.accounts.insert(name.clone(), account);
@@ -120,9 +120,11 @@ impl People {
         name: &UserName,
         changed: Option<&Account>,
         is_backed: bool,
-        now: Time,
     ) -> Result<(), Error> {
-        let is_admin = |account: &Account| account.role(now) == Some(Role::Admin);
+        let is_admin = |account: &Account| {
+            let for_good = |grant: &Grant| grant.role == Role::Admin && grant.until.is_none();
+            account.roles.iter().any(for_good)
+        };
         let was = self.accounts.get(name).is_some_and(is_admin);
         let mut others = self.accounts.values().filter(|other| other.name != *name);
         if is_backed || !was || changed.is_some_and(is_admin) || others.any(is_admin) {

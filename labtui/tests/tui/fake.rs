@@ -274,6 +274,10 @@ impl Lab for FakeLab {
         Ok(PenState::Yours)
     }
 
+    async fn type_in(self, _: Context, _: u64, _: Vec<u8>) -> Result<(), Error> {
+        Err(Error::Unknown)
+    }
+
     async fn send_break(self, _: Context, session: u64, _: Span) -> Result<(), Error> {
         self.wrote(format!("break {session}"));
         Ok(())

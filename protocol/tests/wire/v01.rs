@@ -103,6 +103,10 @@ fn refusals_are_values() {
         &Error::HoldOver { board: rpi4(), number: 41, how: "released".into() },
         r#"{"kind":"hold-over","board":"rpi4","number":41,"how":"released"}"#,
     );
+    assert_wire(
+        &Error::NoPen { board: rpi4(), of: Some("ada".parse().expect("a name")) },
+        r#"{"kind":"no-pen","board":"rpi4","of":"ada"}"#,
+    );
     assert_wire(&Error::TimedOut { seconds: 5 }, r#"{"kind":"timed-out","seconds":5}"#);
     assert_read(&Error::Unknown, r#"{"kind":"out-of-coffee","cups":0}"#);
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::sleep;
 
 use crate::At;
-use crate::exit::{Failure, TAKEN};
+use crate::exit::{self, Failure, TAKEN};
 
 /// The first pause before a connection is made again, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -29,6 +29,36 @@ pub(super) struct Link {
     pub(super) session: u64,
     /// Set if the pen was wanted and not to be had: why.
     pub(super) read_only: Option<Error>,
+    /// Set by [`Link::must_type`].
+    typist: Option<Typist>,
+}
+
+/// Types for those who must know that it arrives.
+#[derive(Clone)]
+pub(super) struct Typist {
+    calls: Client,
+    session: u64,
+    board: BoardName,
+}
+
+impl Typist {
+    /// Types. Returns when the board's device has taken all of it.
+    ///
+    /// # Errors
+    /// Why it has not.
+    pub(super) async fn type_in(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let typed = self.calls.type_in(self.session, bytes.to_vec()).await;
+        typed.map_err(|error| match &error {
+            Error::Device { .. } => {
+                let board = &self.board;
+                let help = format!(
+                    "wait until it is back with 'labctl wait {board} open'; see also 'labctl doctor'"
+                );
+                exit::with_help(error, help)
+            }
+            _ => error.into(),
+        })
+    }
 }
 
 /// What came of reading.
@@ -73,6 +103,7 @@ impl Link {
             offset,
             session,
             read_only,
+            typist: None,
         })
     }
 
@@ -92,18 +123,27 @@ impl Link {
         if let Some(why) = self.read_only.take() {
             return Err(why.into());
         }
-        if self.pen == Pen::Wanted && !self.has_pen(&self.at.connect().await?).await? {
+        if self.pen == Pen::Unwanted {
+            return Ok(());
+        }
+        let calls = self.at.connect().await?;
+        if !self.has_pen(&calls).await? {
             let board = &self.board;
             return Err(Failure {
                 what: format!("somebody else types on the console of {board}"),
                 code: TAKEN,
-                help: Some(format!(
-                    "see who with 'labctl board {board}'; take the pen with 'labctl console {board}', Ctrl-T f"
-                )),
+                help: Some(exit::no_pen(board)),
             }
             .into());
         }
+        let (session, board) = (self.session, self.board.clone());
+        self.typist = Some(Typist { calls, session, board });
         Ok(())
+    }
+
+    /// Who types here, if it [must](Link::must_type).
+    pub(super) fn typist(&self) -> Option<Typist> {
+        self.typist.clone()
     }
 
     /// Reads what there is.
@@ -117,8 +157,19 @@ impl Link {
         }
     }
 
-    /// Types. A connection that breaks meanwhile shows when it is read.
-    pub(super) async fn type_in(&mut self, bytes: &[u8]) {
+    /// Types. Returns when the board's device has taken all of it.
+    ///
+    /// # Errors
+    /// Why it has not.
+    pub(super) async fn type_in(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        match &self.typist {
+            Some(typist) => typist.type_in(bytes).await,
+            None => Err(Error::NoPen { board: self.board.clone(), of: None }.into()),
+        }
+    }
+
+    /// Types without waiting. A connection that breaks meanwhile shows when it is read.
+    pub(super) async fn press(&mut self, bytes: &[u8]) {
         let _ = self.write.write_all(bytes).await;
     }
 

@@ -1,5 +1,7 @@
 //! A console between two pipes: bytes as they are, no escape.
 
+use std::cell::RefCell;
+
 use protocol::client;
 use protocol::console::From;
 use protocol::wire::Follow;
@@ -7,11 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, stdin, stdout};
 use tokio::time::{Instant, sleep_until};
 
 use super::Console;
-use super::link::{Heard, Link};
+use super::link::{Heard, Link, Typist};
 use crate::At;
 
 /// As much is carried at once.
 const PIECE: usize = 64 * 1024;
+/// As much is typed at once, and known to have arrived before more is.
+const TYPED: usize = 4 * 1024;
 
 /// Carries bytes until standard input has ended and the board has had its time to answer. Who only
 /// looks goes on until the pipe is closed.
@@ -22,8 +26,10 @@ pub(super) async fn run(console: &Console, at: &At) -> anyhow::Result<()> {
     let from = console.since.unwrap_or(From::End);
     let mut link = Link::open(at, &console.board, from, console.pen()).await?;
     link.must_type().await?;
-    let (mut input, mut output) = (stdin(), stdout());
-    let (mut heard, mut typed) = (vec![0; PIECE], vec![0; PIECE]);
+    let typist = RefCell::new(link.typist());
+    let typing = type_all(&typist);
+    tokio::pin!(typing);
+    let (mut heard, mut output) = (vec![0; PIECE], stdout());
     let mut end = None::<Instant>;
     loop {
         let over = async {
@@ -41,13 +47,27 @@ pub(super) async fn run(console: &Console, at: &At) -> anyhow::Result<()> {
                 Heard::Broken => {
                     link.mend().await?;
                     link.must_type().await?;
+                    typist.replace(link.typist());
                 }
             },
-            read = input.read(&mut typed), if end.is_none() && !console.read_only => match read? {
-                0 => end = Some(Instant::now() + console.linger.duration()),
-                read => link.type_in(&typed[..read]).await,
-            },
+            typed = &mut typing, if end.is_none() && !console.read_only => {
+                typed?;
+                end = Some(Instant::now() + console.linger.duration());
+            }
             () = over => return Ok(()),
+        }
+    }
+}
+
+/// Types standard input to its end. The typist is another one after the connection was made again.
+async fn type_all(typist: &RefCell<Option<Typist>>) -> anyhow::Result<()> {
+    let (mut input, mut piece) = (stdin(), vec![0; TYPED]);
+    loop {
+        let read = input.read(&mut piece).await?;
+        let typist = typist.borrow().clone();
+        match typist {
+            Some(typist) if read > 0 => typist.type_in(&piece[..read]).await?,
+            _ => return Ok(()),
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn run(
     let mut matches = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         match step {
-            Step::Send(bytes) => link.type_in(bytes).await,
+            Step::Send(bytes) => {
+                let typed = tokio::time::timeout(console.timeout.duration(), link.type_in(bytes));
+                typed.await.map_err(|_| stuck(index, console))??;
+            }
             Step::Expect(regex) => {
                 let wait = async {
                     loop {
@@ -76,6 +79,14 @@ async fn listen(link: &mut Link, heard: &mut Heard, out: &Output) -> anyhow::Res
         }
     }
     Ok(())
+}
+
+fn stuck(index: usize, console: &Console) -> Failure {
+    let (step, board, timeout) = (index + 1, &console.board, console.timeout);
+    Failure::not_in_time(
+        format!("step {step}: {board} did not take what was typed within {timeout}"),
+        "give it longer with --timeout; its flow control, or its pace in labd.conf, may hold it up",
+    )
 }
 
 fn late(index: usize, regex: &str, console: &Console, heard: &Heard) -> Failure {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
 use protocol::client::{self, Client};
-use protocol::console::{From, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
 use protocol::text::{self, Sanitiser};
 use protocol::wire::Follow;
@@ -76,6 +76,9 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
     } else if console.pen() == Pen::Wanted && !link.has_pen(&calls).await? {
         out.say("[somebody else types here: Ctrl-T p asks for the pen, Ctrl-T f takes it]");
     }
+    if let Some(why) = away(&calls, &console.board).await? {
+        out.say(format_args!("[the console is away, and what you type goes nowhere: {why}]"));
+    }
     let raw = Raw::enter()?;
     let mut session = Session {
         console,
@@ -89,6 +92,13 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
     drop(raw);
     out.say("");
     outcome
+}
+
+/// Why the console's device is not there, if it is not.
+async fn away(calls: &Client, board: &BoardName) -> Result<Option<String>, Error> {
+    let line = calls.board(board.clone()).await?.line;
+    let away = line.filter(|line| line.state == ConsoleState::Away);
+    Ok(away.map(|line| text::plain(line.fault.unwrap_or_default().as_bytes(), 200)))
 }
 
 struct Session<'a> {
@@ -178,7 +188,7 @@ impl Session<'_> {
             }
         }
         if !plain.is_empty() {
-            self.link.type_in(&plain).await;
+            self.link.press(&plain).await;
         }
         Ok(true)
     }

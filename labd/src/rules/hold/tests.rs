@@ -115,6 +115,10 @@ fn any_ask() -> impl Strategy<Value = Ask> {
     let want = prop_oneof![
         4 => any_board().prop_map(|name| Want::Board { name }),
         2 => select(vec!["a", "b", "z"]).prop_map(|name| Want::Class { name: name.to_owned() }),
+        1 => vec(any_board(), 1..3).prop_map(|boards| {
+            let want = Box::new(Want::Class { name: "a".to_owned() });
+            Want::Among { want, boards }
+        }),
         2 => select(vec!["fast", "not fast", "not b"]).prop_map(tags),
     ];
     let if_taken = prop_oneof![1 => Just(IfTaken::Refuse), 4 => Just(IfTaken::Queue)];

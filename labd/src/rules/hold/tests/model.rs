@@ -104,6 +104,9 @@ impl Promises {
                     text.strip_prefix("not ").map_or((&*text, true), |t| (t, false));
                 (class == tag || tags.iter().any(|has| has == tag)) == should
             }
+            Want::Among { want, boards } => {
+                self.meets(board, want) && boards.iter().any(|other| other == board)
+            }
         }
     }
 
@@ -259,10 +262,15 @@ impl Promises {
         let would_do = self.would_do(&ask.want);
         let benches = || would_do.iter().map(|board| (board, &self.boards[board]));
         if would_do.is_empty() {
-            let (what, name) = match &ask.want {
+            let mut want = &ask.want;
+            while let Want::Among { want: inner, .. } = want {
+                want = inner;
+            }
+            let (what, name) = match want {
                 Want::Board { name } => ("board", name.to_string()),
                 Want::Class { name } => ("class with boards", name.clone()),
                 Want::Tags { expr } => ("board with", expr.to_string()),
+                Want::Among { .. } => unreachable!("it was unpacked"),
             };
             return Err(Error::NoSuch { what: what.to_owned(), name, near: None });
         }
