@@ -5,11 +5,13 @@
 //! - [`pen`]: who may type on a console
 //! - [`power`]: what an outlet is told next
 //! - [`echo`]: whether what was typed may be written down
+//! - [`guard`]: whom a door listens to before it knows who they are
 //! - [`access`]: who may do what
 //! - [`people`]: whom the lab knows by itself
 
 pub mod access;
 pub mod echo;
+pub mod guard;
 pub mod hold;
 pub mod pen;
 pub mod people;
