@@ -279,14 +279,6 @@ impl Writer {
         Ok(kill(self.pid, Signal::SIGCONT)?)
     }
 
-    /// Kills it, and hears all that it has said.
-    pub(crate) fn kill(mut self) -> Result<Acks> {
-        kill(self.pid, Signal::SIGKILL)?;
-        self.child.wait()?;
-        self.hear(Duration::from_secs(10))?;
-        Ok(std::mem::take(&mut self.acks))
-    }
-
     /// Hears what is said until it is quiet for so long, or there is nobody any more.
     fn hear(&mut self, quiet: Duration) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
