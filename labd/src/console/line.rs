@@ -2,7 +2,8 @@
 //!
 //! It reads, records, and then shows; it writes what the pen's owner types, as fast as the board
 //! takes it; and it opens the device again whenever that has gone and come back. Viewers never
-//! touch it: they follow the recording, each at its own speed.
+//! touch it: they follow the recording, each at its own speed. They stay when the device is configured
+//! anew: the line lets go of one and takes the other.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -37,6 +38,8 @@ const INPUTS: usize = 16;
 const LINE: usize = 512;
 /// A recording that cannot be written is tried again this often.
 const RETRY: Duration = Duration::from_millis(250);
+/// Why a console is gone that was let go of.
+const ANEW: &str = "the board is configured anew";
 
 /// A console's line. Dropping the last handle ends its task and closes the device.
 pub struct Line {
@@ -47,7 +50,9 @@ pub struct Line {
 
 struct Shared {
     board: BoardName,
-    device: Device,
+    wanted: watch::Sender<Wanted>,
+    /// Whether the task has the device, or is about to look whether it may.
+    has_it: watch::Sender<bool>,
     recording: Arc<Recording>,
     ledger: Ledger,
     clock: Clock,
@@ -59,6 +64,15 @@ struct Shared {
     fence: watch::Sender<u64>,
     status: Mutex<Status>,
     inputs: mpsc::Sender<Input>,
+}
+
+/// What the line is to do.
+#[derive(Debug, Clone)]
+struct Wanted {
+    device: Device,
+    pace: Pace,
+    /// If not, somebody else may have it.
+    is_ours: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,19 +109,18 @@ pub struct Ground {
     pub clock: Clock,
     /// What to touch when the board looks different.
     pub mark: Arc<Mark>,
-    /// Comes true when the device may be opened.
-    pub opened: watch::Receiver<bool>,
 }
 
 impl Line {
-    /// Starts the task that owns `device`.
+    /// Starts the task that will own `device`, see [`Line::take`].
     pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
-        let Ground { recording, ledger, clock, mark, mut opened } = ground;
+        let Ground { recording, ledger, clock, mark } = ground;
         let shared = Arc::new(Shared {
             board,
-            device,
+            wanted: watch::Sender::new(Wanted { device, pace, is_ours: false }),
+            has_it: watch::Sender::new(false),
             recording,
             ledger,
             clock,
@@ -118,16 +131,11 @@ impl Line {
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
         });
-        let task = Task { line: shared.clone(), typed, pace, journal: Typed::default() };
+        let wanted = shared.wanted.subscribe();
+        let task = Task { line: shared.clone(), wanted, typed, pace, journal: Typed::default() };
         tokio::spawn(async move {
-            let work = async {
-                // If there never was a lab, nor is there work.
-                if opened.wait_for(|opened| *opened).await.is_ok() {
-                    task.run().await;
-                }
-            };
             tokio::select! {
-                () = work => {}
+                () = task.run() => {}
                 _ = ended => {}
             }
         });
@@ -135,8 +143,23 @@ impl Line {
     }
 
     /// What the device is configured as.
-    pub fn device(&self) -> &Device {
-        &self.shared.device
+    pub fn device(&self) -> Device {
+        self.shared.wanted.borrow().device.clone()
+    }
+
+    /// Has this device from now on, and types so fast. If it has another, [`Line::let_go`] comes first.
+    pub fn take(&self, device: Device, pace: Pace) {
+        self.shared.wanted.send_replace(Wanted { device, pace, is_ours: true });
+    }
+
+    /// Lets go of the device. What is returned waits until it is closed and may be another's.
+    pub fn let_go(&self) -> impl Future<Output = ()> {
+        self.shared.wanted.send_modify(|wanted| wanted.is_ours = false);
+        let mut has_it = self.shared.has_it.subscribe();
+        async move {
+            // If the line is gone, so is its device.
+            let _ = has_it.wait_for(|has_it| !has_it).await;
+        }
     }
 
     /// Whose console it is.
@@ -163,7 +186,7 @@ impl Line {
     pub fn detail(&self) -> ConsoleDetail {
         let status = self.shared.status.lock();
         ConsoleDetail {
-            device: self.shared.device.to_string(),
+            device: self.device().to_string(),
             state: status.state,
             start: self.shared.recording.start(),
             end: self.shared.recording.end(),
@@ -363,9 +386,16 @@ impl Shared {
 /// The task.
 struct Task {
     line: Arc<Shared>,
+    wanted: watch::Receiver<Wanted>,
     typed: mpsc::Receiver<Input>,
     pace: Pace,
     journal: Typed,
+}
+
+impl Wanted {
+    fn is_still(&self, device: &Device) -> bool {
+        self.is_ours && self.device == *device
+    }
 }
 
 /// What a turn at the port brought.
@@ -378,40 +408,65 @@ impl Task {
     async fn run(mut self) {
         let mut seen_open = false;
         loop {
-            match self.line.device.open().await {
-                Ok(port) => {
+            // First said and then looked: whoever lets go of it meanwhile waits.
+            self.line.has_it.send_replace(true);
+            let Wanted { device, pace, is_ours } = self.wanted.borrow_and_update().clone();
+            if !is_ours {
+                self.line.has_it.send_replace(false);
+                self.drop_typed_until(async |wanted| drop(wanted.changed().await)).await;
+                continue;
+            }
+            self.pace = pace;
+            match self.open(&device).await {
+                Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
                     self.line.note(None, Event::ConsoleOpened);
                     seen_open = true;
-                    let why = self.serve(port).await;
+                    let why = self.serve(port, &device).await;
                     self.line.set_state(ConsoleState::Away, Some(why.clone()));
                     self.line.note(None, Event::ConsoleLost { why });
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.line.set_state(ConsoleState::Away, Some(error.to_string()));
                     if !std::mem::replace(&mut seen_open, true) {
                         self.line.note(None, Event::ConsoleLost { why: error.to_string() });
                     }
                 }
+                None => continue,
             }
-            self.wait_for_device().await;
+            self.line.has_it.send_replace(false);
+            self.drop_typed_until(async |wanted| {
+                tokio::select! {
+                    () = device.appears() => {}
+                    () = anew(wanted, &device) => {}
+                }
+            })
+            .await;
         }
     }
 
-    /// Until the device is back, whatever is typed goes nowhere.
-    async fn wait_for_device(&mut self) {
-        let appears = self.line.device.appears();
-        tokio::pin!(appears);
+    /// None if it is not wanted any more.
+    async fn open(&mut self, device: &Device) -> Option<io::Result<Box<dyn Port>>> {
+        tokio::select! {
+            opened = device.open() => Some(opened),
+            () = anew(&mut self.wanted, device) => None,
+        }
+    }
+
+    /// As long as there is no device, whatever is typed goes nowhere.
+    async fn drop_typed_until(&mut self, until: impl AsyncFnOnce(&mut watch::Receiver<Wanted>)) {
+        let until = until(&mut self.wanted);
+        tokio::pin!(until);
         loop {
             tokio::select! {
-                () = &mut appears => return,
+                () = &mut until => return,
                 Some(_) = self.typed.recv() => {}
             }
         }
     }
 
     /// Serves an open port until it is gone; says why it is.
-    async fn serve(&mut self, mut port: Box<dyn Port>) -> String {
+    async fn serve(&mut self, mut port: Box<dyn Port>, device: &Device) -> String {
         let mut buffer = vec![0; CHUNK];
         let (mut pending, mut under): (Vec<u8>, Option<u64>) = (Vec::new(), None);
         let mut fence = self.line.fence.subscribe();
@@ -446,6 +501,13 @@ impl Task {
                     broken = None;
                     self.line.note_break(who, port.set_break(false));
                 }
+                Ok(()) = self.wanted.changed() => {
+                    let wanted = self.wanted.borrow_and_update().clone();
+                    if !wanted.is_still(device) {
+                        return ANEW.to_owned();
+                    }
+                    self.pace = wanted.pace;
+                }
                 _ = fence.changed() => if self.line.is_over(under) { pending.clear() },
                 () = sleep_until(may_write), if paused && !pending.is_empty() => {}
                 () = self.journal.due() => self.note_all(Typed::settle),
@@ -473,6 +535,12 @@ impl Task {
             self.line.note(Some(who), event);
         }
     }
+}
+
+/// Returns when this device is not wanted any more.
+async fn anew(wanted: &mut watch::Receiver<Wanted>, device: &Device) {
+    // The sender is the task's own line.
+    let _ = wanted.wait_for(|wanted| !wanted.is_still(device)).await;
 }
 
 /// Returns when a BREAK is to end, and whose it is; never, if there is none.
