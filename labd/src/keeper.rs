@@ -401,6 +401,14 @@ impl Shared {
                         pause = self.back_off(pause).await;
                     }
                 }
+                Next::Reset => match controller.speak(|| outlet.reset()).await {
+                    Ok(()) => told = true,
+                    Err(error) if is_final(&error) => return self.give_up(&job, &error).await,
+                    Err(error) => {
+                        trouble = Some(error);
+                        pause = self.back_off(pause).await;
+                    }
+                },
                 Next::Look => {
                     pause = self.back_off(pause).await;
                     seen = self.look_for(&mut trouble).await;
@@ -552,7 +560,7 @@ impl Shared {
     /// Writes down that the job has come a step further.
     async fn write_job(&self, job: &Job) -> Result<(), Error> {
         let to = match job.step {
-            Step::On | Step::Back => PowerState::On,
+            Step::On | Step::Back | Step::Reset => PowerState::On,
             Step::Off | Step::Dwell => PowerState::Off,
         };
         self.write(job, Event::PowerStep { to }).await

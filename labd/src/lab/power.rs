@@ -7,6 +7,7 @@ use protocol::user::Who;
 
 use super::Lab;
 use crate::keeper::Keeper;
+use crate::power::Power;
 use crate::rules::access::{self, Verb};
 use std::sync::Arc;
 
@@ -25,6 +26,9 @@ impl Lab {
     ) -> Result<PowerDetail, Error> {
         let keeper = self.keeper(board)?;
         let hold = access::may_use(who, board, self.book.lock().book.hold_of(board))?;
+        if ask == PowerAsk::Reset && !keeper.outlet().can_reset() {
+            return Err(Error::Lacks { board: board.clone(), what: "reset".to_owned() });
+        }
         keeper.ask(ask, Some(who.name.clone()), hold).await?;
         Ok(keeper.detail())
     }
