@@ -222,7 +222,7 @@ impl User {
         match self.dice.below(16) {
             0..6 => self.extend(client, board).await,
             6..9 => self.give(client, board).await,
-            9 => {
+            9..11 => {
                 client.power(board.clone(), PowerAsk::Cycle).await?;
                 *self.cycles.entry(board).or_default() += 1;
                 Ok(())
