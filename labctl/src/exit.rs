@@ -164,6 +164,9 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
             "make room on the disk of the daemon's state folder".to_owned()
         }
         Error::TimedOut { .. } => "see how it stands with 'labctl boards'".to_owned(),
+        Error::Lacks { board, what } if what == "reset" => {
+            format!("switch it off and on with 'labctl power {board} cycle'")
+        }
         Error::Lacks { board, .. } => format!("see what it has with 'labctl board {board}'"),
         _ => return None,
     };

@@ -60,10 +60,10 @@ pub struct Keeper {
 
 struct Shared {
     board: BoardName,
-    outlet: Outlet,
-    controller: Arc<Controller>,
-    limits: Limits,
-    sweep: Span,
+    wiring: Mutex<Arc<Wiring>>,
+    controllers: Controllers,
+    /// Held while a job is in hand.
+    turn: tokio::sync::Mutex<()>,
     ledger: Ledger,
     clock: Clock,
     mark: Arc<Mark>,
@@ -72,8 +72,17 @@ struct Shared {
     asked: Notify,
 }
 
+/// What a keeper keeps.
+struct Wiring {
+    outlet: Outlet,
+    controller: Arc<Controller>,
+    limits: Limits,
+    sweep: Span,
+}
+
 #[derive(Default)]
 struct State {
+    charge: Charge,
     seen: PowerState,
     seen_at: Option<Time>,
     /// As the timeline has it.
@@ -86,6 +95,18 @@ struct State {
     unwritten: Option<(Option<UserName>, Event)>,
     /// What is asked under an older hold is refused.
     fence: u64,
+}
+
+/// Whether the outlet is the keeper's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Charge {
+    /// Not yet: what is asked for waits.
+    #[default]
+    Later,
+    /// It is.
+    Now,
+    /// Not any more: what is asked for is refused.
+    Over,
 }
 
 /// A job, and all who wait for it.
@@ -111,6 +132,11 @@ pub struct Ground {
     pub recording: Option<Arc<Recording>>,
     /// The devices behind all outlets.
     pub controllers: Controllers,
+}
+
+/// How an outlet is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Care {
     /// The times of a job.
     pub limits: Limits,
     /// How often the outlet is asked how it stands.
@@ -118,20 +144,25 @@ pub struct Ground {
 }
 
 impl Keeper {
-    /// Starts the task that owns `outlet`.
-    pub fn start(board: BoardName, outlet: Outlet, known: Known, ground: Ground) -> Keeper {
-        let Ground { ledger, clock, mark, recording, controllers, limits, sweep } = ground;
+    /// Starts the task that will own `outlet`, see [`Keeper::take`].
+    pub fn start(
+        board: BoardName,
+        outlet: Outlet,
+        care: Care,
+        known: Known,
+        ground: Ground,
+    ) -> Keeper {
+        let Ground { ledger, clock, mark, recording, controllers } = ground;
         let queue = known
             .job
             .map(|job| Pending { job, also: Vec::new(), hold: None, answers: Vec::new() })
             .into_iter()
             .collect();
         let shared = Arc::new(Shared {
-            controller: controllers.get(&outlet.controller()),
+            wiring: Mutex::new(Arc::new(Wiring::new(outlet, care, &controllers))),
             board,
-            outlet,
-            limits,
-            sweep,
+            controllers,
+            turn: tokio::sync::Mutex::default(),
             ledger,
             clock,
             mark,
@@ -139,7 +170,7 @@ impl Keeper {
             state: Mutex::new(State { queue, written: known.seen, ..State::default() }),
             asked: Notify::new(),
         });
-        let (alive, mut ended) = oneshot::channel();
+        let (alive, mut ended) = oneshot::channel::<()>();
         tokio::spawn({
             let shared = shared.clone();
             async move {
@@ -156,10 +187,43 @@ impl Keeper {
         Keeper { shared, _alive: alive }
     }
 
-    /// Whether it was started with these.
-    pub fn is(&self, outlet: &Outlet, limits: Limits, sweep: Span) -> bool {
-        let Shared { outlet: own, limits: own_limits, sweep: own_sweep, .. } = &*self.shared;
-        (own, *own_limits, *own_sweep) == (outlet, limits, sweep)
+    /// Which outlet it keeps.
+    pub fn outlet(&self) -> Outlet {
+        self.shared.wiring().outlet.clone()
+    }
+
+    /// Keeps this outlet so from now on. If it keeps another, [`Keeper::let_go`] comes first; a job in
+    /// hand goes on with the new times.
+    pub fn take(&self, outlet: Outlet, care: Care) {
+        let mut state = self.shared.state.lock();
+        if self.shared.wiring().outlet != outlet {
+            (state.seen, state.seen_at, state.fault) = (PowerState::Unknown, None, None);
+        }
+        *self.shared.wiring.lock() = Arc::new(Wiring::new(outlet, care, &self.shared.controllers));
+        state.charge = Charge::Now;
+        drop(state);
+        self.shared.asked.notify_one();
+    }
+
+    /// Lets go of the outlet: what is not begun waits for [`Keeper::take`]. What is returned waits until
+    /// the job in hand is done.
+    pub fn let_go(&self) -> impl Future<Output = ()> {
+        self.shared.state.lock().charge = Charge::Later;
+        self.idle()
+    }
+
+    /// Lets go of the outlet for good: what is not begun is refused.
+    pub fn end(&self) -> impl Future<Output = ()> {
+        let mut state = self.shared.state.lock();
+        state.charge = Charge::Over;
+        // Who waits for an answer hears that the board is gone.
+        state.queue.clear();
+        drop(state);
+        self.idle()
+    }
+
+    async fn idle(&self) {
+        drop(self.shared.turn.lock().await);
     }
 
     /// Asks for power, under a hold if there is one. Returns when it is done and seen to be done; the deed does not depend on
@@ -176,6 +240,9 @@ impl Keeper {
         let (answer, answered) = oneshot::channel();
         let joined = {
             let mut state = self.shared.state.lock();
+            if state.charge == Charge::Over {
+                return Err(self.shared.gone());
+            }
             // The hold may have ended since the caller was found to have it.
             if let Some(number) = hold.filter(|number| *number < state.fence) {
                 return Err(self.shared.over(number, &Ended::Unknown));
@@ -241,7 +308,7 @@ impl Keeper {
     pub fn detail(&self) -> PowerDetail {
         let state = self.shared.state.lock();
         PowerDetail {
-            outlet: self.shared.outlet.to_string(),
+            outlet: self.outlet().to_string(),
             state: state.seen,
             seen: state.seen_at,
             doing: state.job.as_ref().or(state.queue.front()).map(|pending| pending.job.ask),
@@ -250,11 +317,25 @@ impl Keeper {
     }
 }
 
+impl Wiring {
+    fn new(outlet: Outlet, Care { limits, sweep }: Care, controllers: &Controllers) -> Wiring {
+        Wiring { controller: controllers.get(&outlet.controller()), outlet, limits, sweep }
+    }
+}
+
 impl Shared {
+    fn wiring(&self) -> Arc<Wiring> {
+        self.wiring.lock().clone()
+    }
+
     /// Does the next job, if there is one.
     async fn work_off(&self) -> bool {
+        let _turn = self.turn.lock().await;
         let next = {
             let mut state = self.state.lock();
+            if state.charge != Charge::Now {
+                return false;
+            }
             state.job = state.queue.pop_front();
             // Under the lock: who joins it from now on comes after it on the timeline.
             state.job.as_mut().map(|pending| self.begin(pending))
@@ -298,15 +379,16 @@ impl Shared {
         let mut pause = LOOK.0;
         let mut trouble = None;
         loop {
-            match job.next(told, seen, self.clock.steady(), self.limits) {
+            let Wiring { outlet, controller, limits, .. } = &*self.wiring();
+            match job.next(told, seen, self.clock.steady(), *limits) {
                 Next::Tell(on) => {
                     // Once for all tries, and not before there is one.
-                    if !announced && self.controller.is_open() {
+                    if !announced && controller.is_open() {
                         let event = Event::PowerSent { to: Some(on).into() };
                         self.try_to_write(self.write(&job, event)).await?;
                         announced = true;
                     }
-                    match self.controller.speak(|| self.outlet.set(on)).await {
+                    match controller.speak(|| outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
                         Err(error) if job.is_untouched() && is_final(&error) => {
                             self.look_for(&mut None).await;
@@ -319,6 +401,14 @@ impl Shared {
                         pause = self.back_off(pause).await;
                     }
                 }
+                Next::Reset => match controller.speak(|| outlet.reset()).await {
+                    Ok(()) => told = true,
+                    Err(error) if is_final(&error) => return self.give_up(&job, &error).await,
+                    Err(error) => {
+                        trouble = Some(error);
+                        pause = self.back_off(pause).await;
+                    }
+                },
                 Next::Look => {
                     pause = self.back_off(pause).await;
                     seen = self.look_for(&mut trouble).await;
@@ -353,7 +443,7 @@ impl Shared {
     }
 
     async fn look_for(&self, trouble: &mut Option<power::Error>) -> Seen {
-        if !self.outlet.can_tell() {
+        if !self.wiring().outlet.can_tell() {
             return Seen::Mute;
         }
         match self.look().await {
@@ -368,10 +458,11 @@ impl Shared {
     }
 
     fn disobeyed(&self, seen: Seen) -> power::Error {
-        let device = self.outlet.to_string();
+        let Wiring { outlet, limits, .. } = &*self.wiring();
+        let device = outlet.to_string();
         match seen {
             Seen::At(on) => power::Error::Disobeyed { device, on },
-            _ => power::Error::Silent { device, limit: self.limits.obey.duration() },
+            _ => power::Error::Silent { device, limit: limits.obey.duration() },
         }
     }
 
@@ -383,9 +474,9 @@ impl Shared {
             let _ = self.write_end(who, event).await;
         }
         if self.state.lock().seen_at.is_some() {
-            sleep(self.sweep.duration()).await;
+            sleep(self.wiring().sweep.duration()).await;
         }
-        if !self.outlet.can_tell() {
+        if self.state.lock().charge != Charge::Now || !self.wiring().outlet.can_tell() {
             return std::future::pending().await;
         }
         // What is wrong shows on the board.
@@ -412,10 +503,14 @@ impl Shared {
     /// Asks the outlet, remembers the answer, and writes it down if the timeline has another. That an
     /// outlet is between the two while it obeys goes without saying.
     async fn look(&self) -> Result<PowerState, power::Error> {
-        let answer = self.controller.speak(|| self.outlet.get()).await;
+        let wiring = self.wiring();
+        let answer = wiring.controller.speak(|| wiring.outlet.get()).await;
         let seen = answer.as_ref().map_or(PowerState::Unknown, |on| (*on).into());
         let (changed, news) = {
             let mut state = self.state.lock();
+            if self.wiring().outlet != wiring.outlet {
+                return answer.map(PowerState::from);
+            }
             state.seen_at = Some(self.clock.now());
             let changed = std::mem::replace(&mut state.seen, seen) != seen;
             let obeys = seen == PowerState::Unknown && state.job.is_some();
@@ -465,7 +560,7 @@ impl Shared {
     /// Writes down that the job has come a step further.
     async fn write_job(&self, job: &Job) -> Result<(), Error> {
         let to = match job.step {
-            Step::On | Step::Back => PowerState::On,
+            Step::On | Step::Back | Step::Reset => PowerState::On,
             Step::Off | Step::Dwell => PowerState::Off,
         };
         self.write(job, Event::PowerStep { to }).await
@@ -481,7 +576,7 @@ impl Shared {
     }
 
     fn device(&self, error: &power::Error) -> Error {
-        Error::Device { device: self.outlet.to_string(), why: error.to_string() }
+        Error::Device { device: self.wiring().outlet.to_string(), why: error.to_string() }
     }
 
     fn over(&self, number: u64, how: &Ended) -> Error {
@@ -490,7 +585,7 @@ impl Shared {
 
     fn gone(&self) -> Error {
         let why = "the board was taken out of the lab".to_owned();
-        Error::Device { device: self.outlet.to_string(), why }
+        Error::Device { device: self.wiring().outlet.to_string(), why }
     }
 }
 

@@ -70,8 +70,8 @@ pub struct Lab {
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
-    /// True when the lab is open: before, no console competes with it for the processor.
-    opened: watch::Sender<bool>,
+    /// One configuration is taken over at a time.
+    reloading: tokio::sync::Mutex<()>,
     /// True when the lab ends.
     ending: watch::Sender<bool>,
 }

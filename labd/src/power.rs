@@ -29,6 +29,20 @@ pub trait Power {
     /// See [`Error`].
     fn get(&self) -> impl Future<Output = Result<Option<bool>, Error>> + Send;
 
+    /// Presses the reset button: the board begins again, and its power stays.
+    ///
+    /// # Errors
+    /// See [`Error`]. Without a button it is [`Error::Refused`].
+    fn reset(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        let (device, why) = (self.controller(), "it has no reset".to_owned());
+        std::future::ready(Err(Error::Refused { device, why }))
+    }
+
+    /// Whether there is a reset button.
+    fn can_reset(&self) -> bool {
+        false
+    }
+
     /// Whether the outlet can say how it stands at all. If not, it is told and believed.
     fn can_tell(&self) -> bool {
         true
@@ -96,6 +110,14 @@ macro_rules! drivers {
                 match self { $(Outlet::$name(driver) => driver.get().await,)* }
             }
 
+            async fn reset(&self) -> Result<(), Error> {
+                match self { $(Outlet::$name(driver) => driver.reset().await,)* }
+            }
+
+            fn can_reset(&self) -> bool {
+                match self { $(Outlet::$name(driver) => driver.can_reset(),)* }
+            }
+
             fn can_tell(&self) -> bool {
                 match self { $(Outlet::$name(driver) => driver.can_tell(),)* }
             }
@@ -121,7 +143,7 @@ macro_rules! drivers {
 drivers! {
     /// Switches and PDUs that speak SNMP.
     Snmp(snmp::SnmpPower),
-    /// Three commands of the administrator's.
+    /// Commands of the administrator's.
     Command(command::Command),
     /// A virtual machine.
     Qemu(crate::qemu::Machine),

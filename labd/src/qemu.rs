@@ -148,7 +148,7 @@ impl Machine {
     ///
     /// # Errors
     /// `NotFound` if the machine is off; `TimedOut` if QEMU does not answer.
-    pub async fn reset(&self) -> io::Result<()> {
+    pub(crate) async fn press_reset(&self) -> io::Result<()> {
         let mut monitor = self.monitor().await?.ok_or_else(|| self.is_off())?;
         monitor.ask("system_reset", json!({})).await?;
         Ok(())

@@ -107,6 +107,7 @@ impl fmt::Display for Call {
             Call::Release { board, .. } => write!(f, "release {board}"),
             Call::Extend { board, .. } => write!(f, "extend your hold of {board}"),
             Call::Power { board, ask: PowerAsk::Cycle } => write!(f, "cycle the power of {board}"),
+            Call::Power { board, ask: PowerAsk::Reset } => write!(f, "reset {board}"),
             Call::Power { board, ask } => write!(f, "switch {board} {ask}"),
             Call::Pen { .. } => write!(f, "take the pen"),
             Call::Break { .. } => write!(f, "send a BREAK"),

@@ -107,7 +107,7 @@ pub enum Error {
     Lacks {
         /// The board.
         board: BoardName,
-        /// `outlet`, `console`.
+        /// `outlet`, `console`, `reset`.
         what: String,
     },
     /// A device did not do as asked.

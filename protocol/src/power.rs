@@ -53,6 +53,8 @@ pub enum PowerAsk {
     Off,
     /// Off, seen off, a pause, on, seen on: one deed, finished even over a restart of the daemon.
     Cycle,
+    /// The reset button: the board begins again, and its power stays. Not every outlet has one.
+    Reset,
 }
 
 impl fmt::Display for PowerAsk {
@@ -61,6 +63,7 @@ impl fmt::Display for PowerAsk {
             PowerAsk::On => "on",
             PowerAsk::Off => "off",
             PowerAsk::Cycle => "cycle",
+            PowerAsk::Reset => "reset",
         })
     }
 }

@@ -26,13 +26,9 @@ struct Ser2net {
 }
 
 impl Ser2net {
-    /// Serves a board's port behind `accepter`: `tcp`, or `telnet,tcp`. None, and says so, if
-    /// there is no ser2net here.
-    fn start(accepter: &str, board: &Board) -> Option<Ser2net> {
-        if !Path::new(PROGRAM).exists() {
-            eprintln!("skipped: there is no {PROGRAM}");
-            return None;
-        }
+    /// Serves a board's port behind `accepter`: `tcp`, or `telnet,tcp`.
+    fn start(accepter: &str, board: &Board) -> Ser2net {
+        assert!(Path::new(PROGRAM).exists(), "there is no {PROGRAM}; tests/run installs it");
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("ser2net.yaml");
         let address = own_address();
@@ -52,7 +48,7 @@ impl Ser2net {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Some(Ser2net { process, address, _folder: folder })
+        Ser2net { process, address, _folder: folder }
     }
 
     fn console(&self, protocol: Protocol) -> TcpConsole {
@@ -96,7 +92,7 @@ fn own_address() -> SocketAddr {
 /// Every byte, both ways, a BREAK, every byte again; then the server is killed.
 async fn a_whole_life(accepter: &str, protocol: Protocol) {
     let mut board = Board::new();
-    let Some(server) = Ser2net::start(accepter, &board) else { return };
+    let server = Ser2net::start(accepter, &board);
     let mut port = server.open(protocol).await;
     for _ in 0..2 {
         type_on(&mut port, &every_byte()).await;
@@ -133,7 +129,7 @@ async fn rfc2217() {
 async fn a_speed_reaches_the_port() {
     for speed in [115_200, 57_600] {
         let board = Board::new();
-        let Some(server) = Ser2net::start("telnet(rfc2217),tcp", &board) else { return };
+        let server = Ser2net::start("telnet(rfc2217),tcp", &board);
         let _port = server.open(Protocol::Rfc2217(Uart { speed, ..Uart::default() })).await;
         until(|| board.speed() == speed).await;
     }
@@ -142,7 +138,7 @@ async fn a_speed_reaches_the_port() {
 #[tokio::test]
 async fn telnet_alone_does_not_do_rfc_2217() {
     let board = Board::new();
-    let Some(server) = Ser2net::start("telnet,tcp", &board) else { return };
+    let server = Ser2net::start("telnet,tcp", &board);
     let _ready = server.open(Protocol::Telnet).await;
     let console = server.console(Protocol::Rfc2217(Uart::default()));
     assert!(soon(console.open()).await.is_err());

@@ -7,8 +7,8 @@
 //! - `full`: the disk is full for a while
 //! - `clock`: the clock is set while labd is stopped
 //!
-//! Each check has a control that it must catch: a writer that does not wait for the disk, a disk
-//! whose syncs do nothing.
+//! Each check has a control that it must catch: a labd that does not wait for the disk, a disk whose
+//! syncs do nothing. What cannot be run here fails, and says what it takes.
 
 mod clock;
 mod corrupt;
@@ -46,12 +46,10 @@ fn percentile(values: &mut [u64], percent: usize) -> u64 {
 }
 
 /// Gives this thread, and all that it starts, mounts of their own, which are gone when it ends.
-/// False if this user may not.
-fn alone_with_mounts() -> bool {
+fn alone_with_mounts() -> Result<()> {
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};
     let nothing: Option<&str> = None;
-    unshare(CloneFlags::CLONE_NEWNS)
-        .and_then(|()| mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing))
-        .is_ok()
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    Ok(mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?)
 }

@@ -1,11 +1,16 @@
 //! Waiting for a board.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures::poll;
 use lab_tests::lab::{MONDAY, Plan, TestLab, board, boards, class, held, name, queued, waits};
 use lab_tests::patience::soon;
+use labd::ledger::Draft;
 use protocol::hold::{Ask, Obstacle, Placed, Release};
+use protocol::journal::Event;
+use protocol::user::{Role, Who};
 use protocol::{Error, Span};
 
 use super::median;
@@ -119,6 +124,34 @@ async fn who_asks_how_a_place_stands_is_answered_when_their_patience_is_over() -
     let place = waits(bob.reserve(queued(board("rpi4"))).await?)?;
     let placed = bob.placed(place.number, Span::default()).await?;
     assert_eq!(placed, Placed::Queued { place });
+    Ok(())
+}
+
+/// A kill just then must not lose a hold that somebody was told of.
+#[tokio::test]
+async fn a_turn_that_comes_while_patience_ends_is_told_when_it_is_on_disk() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.settled().await?;
+    let lab = lab.lab();
+    let who = |name: &str| anyhow::Ok(Who { name: name.parse()?, role: Role::User });
+    let (ada, bob) = (who("ada")?, who("bob")?);
+    held(lab.reserve(&ada, board("rpi4")).await?)?;
+    let place = waits(lab.reserve(&bob, queued(board("rpi4"))).await?)?;
+    let rpi4 = name("rpi4");
+    // The disk has much to do.
+    let note = |_| Draft {
+        who: None,
+        board: None,
+        offset: None,
+        event: Event::Noted { text: "x".repeat(1_000) },
+        writes: Vec::new(),
+    };
+    drop(lab.ledger().stage_all((0..20_000).map(note)));
+    let mut release = pin!(lab.release(&ada, &rpi4, Release::default()));
+    assert!(poll!(&mut release).is_pending(), "it is decided, and on its way to the disk");
+    held(lab.placed(&bob, place.number, Span(0)).await?)?;
+    assert!(lab.ledger().unwritten().is_none(), "bob was told of what is not on disk");
+    release.await?;
     Ok(())
 }
 

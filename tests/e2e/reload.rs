@@ -2,11 +2,15 @@
 
 use anyhow::Result;
 use lab_tests::lab::{Plan, TestLab, board, boards, file, held, name};
+use lab_tests::patience::soon;
 use protocol::board::Filter;
 use protocol::console::From;
 use protocol::hold::Release;
 use protocol::journal::Event;
+use protocol::power::{PowerAsk, PowerDetail, PowerState};
+use protocol::wire::Follow;
 use protocol::{Error, Span};
+use tokio::task::JoinHandle;
 
 #[tokio::test]
 async fn what_is_configured_as_it_was_goes_on_undisturbed() -> Result<()> {
@@ -111,7 +115,6 @@ async fn a_console_that_is_configured_anew_keeps_its_history() -> Result<()> {
     assert_eq!(console.line().await?, "one");
     let paced =
         boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 1; every = 1ms }");
-    lab.ground().forget_lines();
     lab.ground().configure(&paced).await?;
     assert_eq!(root.reload().await?, ["rpi4: changed pace"]);
     lab.board("rpi4").print("two\n").await?;
@@ -133,5 +136,85 @@ async fn holds_made_after_a_reload_have_its_terms() -> Result<()> {
     ada.release(name("rpi4"), Release::default()).await?;
     let after = held(ada.reserve(board("rpi4")).await?)?;
     assert_eq!(after.until.since(after.since), Span::minutes(10));
+    Ok(())
+}
+
+/// Boards that stay off for three seconds within a cycle.
+fn slow() -> String {
+    boards(&["rpi4"]).replace("dwell = 0s", "dwell = 3s")
+}
+
+/// A lab whose board has been switched off in a cycle, and that cycle.
+async fn cycling() -> Result<(TestLab, JoinHandle<Result<PowerDetail, Error>>)> {
+    let lab = Plan::new(slow()).by_hand().open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let cycle = tokio::spawn(async move { ada.power(name("rpi4"), PowerAsk::Cycle).await });
+    journal.event(|event| matches!(event, Event::PowerStep { .. })).await?;
+    Ok((lab, cycle))
+}
+
+#[tokio::test]
+async fn a_cycle_in_hand_is_finished_once_when_the_times_of_power_change() -> Result<()> {
+    let (mut lab, cycle) = cycling().await?;
+    let root = lab.admin().await?;
+    lab.ground().configure(&slow().replace("limit = 3s", "limit = 4s")).await?;
+    assert_eq!(root.reload().await?, ["how power is switched has changed"]);
+    lab.advance(Span::seconds(3));
+    assert_eq!(soon(cycle).await???.state, PowerState::On);
+    root.power(name("rpi4"), PowerAsk::Off).await?;
+    assert_eq!(lab.outlet("rpi4").orders(), ["off", "on", "off"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cycle_in_hand_is_finished_where_it_began_before_the_board_has_another_outlet()
+-> Result<()> {
+    let (mut lab, cycle) = cycling().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    lab.ground().configure(&slow().replace("@outlet(rpi4)", "@outlet(other)")).await?;
+    let reloading = tokio::spawn(async move { root.reload().await });
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let reloaded = |event: &Event| matches!(event, Event::Reloaded { .. });
+    ada.follow(all).await?.event(reloaded).await?;
+    let off = tokio::spawn({
+        let ada = ada.clone();
+        async move { ada.power(name("rpi4"), PowerAsk::Off).await }
+    });
+    ada.board(name("rpi4")).await?;
+    lab.advance(Span::seconds(3));
+    assert_eq!(soon(cycle).await???.state, PowerState::On);
+    assert_eq!(soon(reloading).await???, ["rpi4: changed outlet"]);
+    assert_eq!(soon(off).await???.state, PowerState::Off);
+    assert_eq!(lab.outlet("rpi4").orders(), ["off", "on"]);
+    assert_eq!(lab.outlet("other").orders(), ["off"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_asked_of_a_board_that_is_taken_out_is_refused_if_it_is_not_begun() -> Result<()> {
+    let mut lab = Plan::new(slow()).by_hand().open().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    let mut journal = ada.journal("rpi4").await?;
+    let ask = |ask| {
+        let root = root.clone();
+        tokio::spawn(async move { root.power(name("rpi4"), ask).await })
+    };
+    let cycle = ask(PowerAsk::Cycle);
+    journal.event(|event| matches!(event, Event::PowerStep { .. })).await?;
+    let off = ask(PowerAsk::Off);
+    root.board(name("rpi4")).await?;
+    lab.ground().configure(&boards(&["rpi5"])).await?;
+    let reloading = tokio::spawn({
+        let root = root.clone();
+        async move { root.reload().await }
+    });
+    let refused = soon(off).await??.unwrap_err();
+    assert!(refused.to_string().contains("the board was taken out of the lab"), "{refused}");
+    lab.advance(Span::seconds(3));
+    assert_eq!(soon(cycle).await???.state, PowerState::On);
+    soon(reloading).await???;
+    assert_eq!(lab.outlet("rpi4").orders(), ["off", "on"]);
     Ok(())
 }

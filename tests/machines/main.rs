@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_tests::lab::{Plan, board, boards, name};
 use labd::console::{Console, Port};
 use labd::power::{Error, Power};
 use labd::qemu::Machine;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use protocol::console::From;
+use protocol::journal::Event;
+use protocol::power::{PowerAsk, PowerState};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -189,12 +193,44 @@ async fn a_break_reaches_the_guest() -> Result<()> {
 async fn a_reset_starts_the_guest_again() -> Result<()> {
     let shed = Shed::new()?;
     let machine = shed.machine();
-    ensure!(machine.reset().await.is_err());
+    ensure!(matches!(machine.reset().await, Err(Error::Refused { .. })), "it is off");
     let mut console = start(&machine).await?;
     expect(&mut console, guest::BANNER).await?;
     machine.reset().await?;
     expect(&mut console, guest::BANNER).await?;
     machine.set(false).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_holds_a_machine_resets_it_and_power_stays() -> Result<()> {
+    let shed = Shed::new()?;
+    let (disk, run) = (shed.folder.path().join("disk"), shed.run());
+    let qemu = format!(
+        "{{ cls = qemu, folder = \"{}\", command = [qemu-system-x86_64, -accel, tcg, -m, 16, \
+         -nodefaults, -drive, \"file={},format=raw\"] }}",
+        run.display(),
+        disk.display()
+    );
+    let config = boards(&["vm"]).replace("@console(vm), @outlet(vm)", &qemu);
+    let lab = Plan::new(config).open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("vm")).await?;
+    let off = ada.power(name("vm"), PowerAsk::Reset).await.unwrap_err();
+    ensure!(off.to_string().ends_with("refused: it is off"), "{off}");
+    let mut console = ada.look_at("vm", From::End).await?;
+    ada.power(name("vm"), PowerAsk::On).await?;
+    console.until(guest::BANNER).await?;
+    let detail = ada.power(name("vm"), PowerAsk::Reset).await?;
+    ensure!(detail.state == PowerState::On, "{detail:?}");
+    console.until(guest::BANNER).await?;
+    let mut boot = ada.look_at("vm", From::Boot).await?;
+    boot.until(guest::BANNER).await?;
+    ensure!(boot.cursor() == console.cursor(), "the boot began with the reset");
+    let done = |event: &Event| *event == Event::PowerDone { ask: PowerAsk::Reset };
+    let entry = ada.journal("vm").await?.event(done).await?;
+    ensure!(entry.who == Some("ada".parse()?), "{entry:?}");
+    ada.power(name("vm"), PowerAsk::Off).await?;
     Ok(())
 }
 

@@ -75,6 +75,21 @@ async fn without_a_status_an_outlet_cannot_say() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_reset_is_a_fourth_command() -> Result<()> {
+    let dir = TempDir::new()?;
+    let state = dir.path().join("state");
+    let without = outlet("exit 0", [])?;
+    assert!(!without.can_reset());
+    assert!(matches!(without.reset().await, Err(Error::Refused { .. })));
+    let reset = list(["/bin/sh", "-c", &format!("echo reset > {}", state.display())]);
+    let with = outlet("exit 0", [("reset", reset)])?;
+    assert!(with.can_reset());
+    with.reset().await?;
+    assert_eq!(std::fs::read_to_string(&state)?, "reset\n");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_command_that_fails_is_quoted() -> Result<()> {
     let error = outlet("echo trying >&2; echo no outlet 3 >&2; exit 4", [])?.set(true).await;
     let error = error.unwrap_err();

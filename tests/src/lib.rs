@@ -4,7 +4,8 @@
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
-//! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything
+//! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
+//!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
 //! - [`acks`], [`dice`], [`op`], [`trace`]: what was acknowledged, chance, and what a writer did to the disk
 
@@ -20,6 +21,7 @@ pub mod outlet;
 pub mod patience;
 pub mod person;
 pub mod programs;
+pub mod root;
 pub mod settings;
 pub mod switch;
 pub mod trace;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use labd::config::fault::Faults;
+use labd::config::fault::{Faults, Weight};
 use labd::config::reader::Table;
 use labd::config::ucl::{Key, Node, Place, Value};
 
@@ -28,7 +28,7 @@ pub fn read<T>(
     let mut table = Table::new(&section, &faults);
     let driver = read(&mut table);
     table.finish();
-    match faults.into_sorted().first() {
+    match faults.into_sorted().iter().find(|fault| fault.weight == Weight::Fault) {
         Some(fault) => bail!("{fault}"),
         None => driver.context("no driver, and no fault"),
     }

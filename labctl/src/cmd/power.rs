@@ -27,6 +27,8 @@ enum What {
     Off,
     /// Off, a pause, and on again
     Cycle,
+    /// The reset button, of boards that have one; power stays
+    Reset,
     /// Ask the outlet how it stands
     Status,
 }
@@ -38,6 +40,7 @@ impl Power {
             What::On => lab.power(self.board.clone(), PowerAsk::On).await?,
             What::Off => lab.power(self.board.clone(), PowerAsk::Off).await?,
             What::Cycle => lab.power(self.board.clone(), PowerAsk::Cycle).await?,
+            What::Reset => lab.power(self.board.clone(), PowerAsk::Reset).await?,
             What::Status => lab.outlet(self.board.clone()).await?,
         };
         out.tell("power", &detail, format_args!("{}: power is {}", self.board, detail.state))?;

@@ -2,7 +2,8 @@
 //!
 //! It reads, records, and then shows; it writes what the pen's owner types, as fast as the board
 //! takes it; and it opens the device again whenever that has gone and come back. Viewers never
-//! touch it: they follow the recording, each at its own speed.
+//! touch it: they follow the recording, each at its own speed. They stay when the device is configured
+//! anew: the line lets go of one and takes the other.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -38,6 +39,8 @@ const INPUTS: usize = 16;
 const LINE: usize = 512;
 /// A recording that cannot be written is tried again this often.
 const RETRY: Duration = Duration::from_millis(250);
+/// Why a console is gone that was let go of.
+const ANEW: &str = "the board is configured anew";
 
 /// A console's line. Dropping the last handle ends its task and closes the device.
 pub struct Line {
@@ -48,7 +51,9 @@ pub struct Line {
 
 struct Shared {
     board: BoardName,
-    device: Device,
+    wanted: watch::Sender<Wanted>,
+    /// Whether the task has the device, or is about to look whether it may.
+    has_it: watch::Sender<bool>,
     recording: Arc<Recording>,
     ledger: Ledger,
     clock: Clock,
@@ -60,6 +65,15 @@ struct Shared {
     fence: watch::Sender<u64>,
     status: Mutex<Status>,
     inputs: mpsc::Sender<Input>,
+}
+
+/// What the line is to do.
+#[derive(Debug, Clone)]
+struct Wanted {
+    device: Device,
+    pace: Pace,
+    /// If not, somebody else may have it.
+    is_ours: bool,
 }
 
 #[derive(Debug, Default)]
@@ -106,19 +120,18 @@ pub struct Ground {
     pub clock: Clock,
     /// What to touch when the board looks different.
     pub mark: Arc<Mark>,
-    /// Comes true when the device may be opened.
-    pub opened: watch::Receiver<bool>,
 }
 
 impl Line {
-    /// Starts the task that owns `device`.
+    /// Starts the task that will own `device`, see [`Line::take`].
     pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
-        let Ground { recording, ledger, clock, mark, mut opened } = ground;
+        let Ground { recording, ledger, clock, mark } = ground;
         let shared = Arc::new(Shared {
             board,
-            device,
+            wanted: watch::Sender::new(Wanted { device, pace, is_ours: false }),
+            has_it: watch::Sender::new(false),
             recording,
             ledger,
             clock,
@@ -129,17 +142,11 @@ impl Line {
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
         });
-        let journal = Typed::default();
-        let task = Task { line: shared.clone(), typed, taking: None, pace, journal };
+        let (wanted, journal) = (shared.wanted.subscribe(), Typed::default());
+        let task = Task { line: shared.clone(), wanted, typed, taking: None, pace, journal };
         tokio::spawn(async move {
-            let work = async {
-                // If there never was a lab, nor is there work.
-                if opened.wait_for(|opened| *opened).await.is_ok() {
-                    task.run().await;
-                }
-            };
             tokio::select! {
-                () = work => {}
+                () = task.run() => {}
                 _ = ended => {}
             }
         });
@@ -147,8 +154,23 @@ impl Line {
     }
 
     /// What the device is configured as.
-    pub fn device(&self) -> &Device {
-        &self.shared.device
+    pub fn device(&self) -> Device {
+        self.shared.wanted.borrow().device.clone()
+    }
+
+    /// Has this device from now on, and types so fast. If it has another, [`Line::let_go`] comes first.
+    pub fn take(&self, device: Device, pace: Pace) {
+        self.shared.wanted.send_replace(Wanted { device, pace, is_ours: true });
+    }
+
+    /// Lets go of the device. What is returned waits until it is closed and may be another's.
+    pub fn let_go(&self) -> impl Future<Output = ()> {
+        self.shared.wanted.send_modify(|wanted| wanted.is_ours = false);
+        let mut has_it = self.shared.has_it.subscribe();
+        async move {
+            // If the line is gone, so is its device.
+            let _ = has_it.wait_for(|has_it| !has_it).await;
+        }
     }
 
     /// Whose console it is.
@@ -175,7 +197,7 @@ impl Line {
     pub fn detail(&self) -> ConsoleDetail {
         let status = self.shared.status.lock();
         ConsoleDetail {
-            device: self.shared.device.to_string(),
+            device: self.device().to_string(),
             state: status.state,
             start: self.shared.recording.start(),
             end: self.shared.recording.end(),
@@ -346,7 +368,7 @@ impl Shared {
     /// That something is the matter with the console.
     fn fault(&self, what: impl fmt::Display) -> Error {
         let why = format!("the console of {} {what}", self.board);
-        Error::Device { device: self.device.to_string(), why }
+        Error::Device { device: self.wanted.borrow().device.to_string(), why }
     }
 
     /// That the device is not there, and what was not done for that.
@@ -427,10 +449,17 @@ impl Shared {
 /// The task.
 struct Task {
     line: Arc<Shared>,
+    wanted: watch::Receiver<Wanted>,
     typed: mpsc::Receiver<Input>,
     taking: Option<Taking>,
     pace: Pace,
     journal: Typed,
+}
+
+impl Wanted {
+    fn is_still(&self, device: &Device) -> bool {
+        self.is_ours && self.device == *device
+    }
 }
 
 /// What a turn at the port brought.
@@ -443,24 +472,41 @@ impl Task {
     async fn run(mut self) {
         let mut seen_open = false;
         loop {
-            match self.line.device.open().await {
-                Ok(port) => {
+            // First said and then looked: whoever lets go of it meanwhile waits.
+            self.line.has_it.send_replace(true);
+            let Wanted { device, pace, is_ours } = self.wanted.borrow_and_update().clone();
+            if !is_ours {
+                self.line.has_it.send_replace(false);
+                self.drop_typed_until(async |wanted| drop(wanted.changed().await)).await;
+                continue;
+            }
+            self.pace = pace;
+            match self.open(&device).await {
+                Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
                     self.line.note(None, Event::ConsoleOpened);
                     seen_open = true;
-                    let why = self.serve(port).await;
+                    let why = self.serve(port, &device).await;
                     self.line.set_state(ConsoleState::Away, Some(why.clone()));
                     self.line.note(None, Event::ConsoleLost { why });
                     self.break_off();
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.line.set_state(ConsoleState::Away, Some(error.to_string()));
                     if !std::mem::replace(&mut seen_open, true) {
                         self.line.note(None, Event::ConsoleLost { why: error.to_string() });
                     }
                 }
+                None => continue,
             }
-            self.wait_for_device().await;
+            self.line.has_it.send_replace(false);
+            self.drop_typed_until(async |wanted| {
+                tokio::select! {
+                    () = device.appears() => {}
+                    () = anew(wanted, &device) => {}
+                }
+            })
+            .await;
         }
     }
 
@@ -478,13 +524,21 @@ impl Task {
         }
     }
 
-    /// Until the device is back, whatever is typed goes nowhere, and whoever types is told.
-    async fn wait_for_device(&mut self) {
-        let appears = self.line.device.appears();
-        tokio::pin!(appears);
+    /// None if it is not wanted any more.
+    async fn open(&mut self, device: &Device) -> Option<io::Result<Box<dyn Port>>> {
+        tokio::select! {
+            opened = device.open() => Some(opened),
+            () = anew(&mut self.wanted, device) => None,
+        }
+    }
+
+    /// As long as there is no device, whatever is typed goes nowhere, and whoever types is told.
+    async fn drop_typed_until(&mut self, until: impl AsyncFnOnce(&mut watch::Receiver<Wanted>)) {
+        let until = until(&mut self.wanted);
+        tokio::pin!(until);
         loop {
             tokio::select! {
-                () = &mut appears => return,
+                () = &mut until => return,
                 Some(Input { what, answer, .. }) = self.typed.recv() => {
                     let undone = match what {
                         What::Bytes(_) => "nothing was typed",
@@ -497,7 +551,7 @@ impl Task {
     }
 
     /// Serves an open port until it is gone; says why it is.
-    async fn serve(&mut self, mut port: Box<dyn Port>) -> String {
+    async fn serve(&mut self, mut port: Box<dyn Port>, device: &Device) -> String {
         let mut buffer = vec![0; CHUNK];
         let mut fence = self.line.fence.subscribe();
         let mut may_write = Instant::now();
@@ -538,6 +592,13 @@ impl Task {
                     if let Some(Taking::Break { who, answer, .. }) = self.taking.take() {
                         self.line.note_break(who, port.set_break(false), answer);
                     }
+                }
+                Ok(()) = self.wanted.changed() => {
+                    let wanted = self.wanted.borrow_and_update().clone();
+                    if !wanted.is_still(device) {
+                        return ANEW.to_owned();
+                    }
+                    self.pace = wanted.pace;
                 }
                 _ = fence.changed() => self.fence_off(),
                 () = sleep_until(may_write), if paused && self.taking.is_some() && broken.is_none() => {}
@@ -593,6 +654,12 @@ impl Task {
 fn tell(answer: Answer, what: Result<(), Error>) {
     // Who has left need not hear it.
     let _ = answer.send(what);
+}
+
+/// Returns when this device is not wanted any more.
+async fn anew(wanted: &mut watch::Receiver<Wanted>, device: &Device) {
+    // The sender is the task's own line.
+    let _ = wanted.wait_for(|wanted| !wanted.is_still(device)).await;
 }
 
 /// Reads or writes, whichever can be done first.

@@ -10,14 +10,14 @@ mod plug;
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FlockArg, OFlag};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{ControlFlags, SetArg, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -229,11 +229,25 @@ impl Drop for SerialPort {
         if self.flow != FlowControl::None {
             let _ = self.stream.clear(ClearBuffer::Output);
         }
+        unlock(&self.stream);
     }
+}
+
+/// Closing unlocks only when nobody has the descriptor any more, and a program that is just being
+/// started has it for a moment: to whoever opens the port next, it would be in use.
+#[expect(deprecated, reason = "its successor locks what it owns; the descriptor is the stream's")]
+fn unlock(stream: &SerialStream) {
+    // It is about to be closed.
+    let _ = nix::fcntl::flock(stream.as_raw_fd(), FlockArg::Unlock);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
+    use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+    use nix::sys::socket::{self, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType};
+
     use super::*;
     use crate::console::uart::tests::from_settings;
 
@@ -263,6 +277,27 @@ mod tests {
         for (settings, message) in cases {
             assert_eq!(from_settings(settings, SerialConsole::read).1, [message]);
         }
+    }
+
+    /// A descriptor on its way through a socket is one that somebody else has, as a child does before
+    /// it runs its program.
+    #[tokio::test]
+    async fn a_port_that_is_closed_can_be_opened_though_its_descriptor_is_still_about() {
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let board = posix_openpt(flags).unwrap();
+        grantpt(&board).unwrap();
+        unlockpt(&board).unwrap();
+        let console = SerialConsole::new(ptsname_r(&board).unwrap(), Uart::default());
+        let (device, builder) = (console.device.clone(), console.builder());
+        let stream = open(&device, &builder).unwrap();
+        let (ours, _theirs) =
+            socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
+                .unwrap();
+        let (fds, byte) = ([stream.as_raw_fd()], [IoSlice::new(b"x")]);
+        let message = [ControlMessage::ScmRights(&fds)];
+        socket::sendmsg::<()>(ours.as_raw_fd(), &byte, &message, MsgFlags::empty(), None).unwrap();
+        drop(SerialPort { stream, console: console.to_string(), flow: FlowControl::None });
+        open(&device, &builder).unwrap();
     }
 
     /// A pty only ends the file; these are what drivers of adapters give.

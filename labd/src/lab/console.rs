@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use protocol::board::BoardName;
 use protocol::console::{From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
-use protocol::power::PowerState;
+use protocol::power::{PowerAsk, PowerState};
 use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
@@ -148,7 +148,7 @@ impl Lab {
         })
     }
 
-    /// How far the console had come when the board was last switched on.
+    /// How far the console had come when the board was last switched on or reset.
     async fn last_power_on(&self, board: &Board) -> Option<u64> {
         // Without an outlet there is nothing to find, and a long ledger to search.
         board.keeper.as_ref()?;
@@ -158,14 +158,16 @@ impl Lab {
                 entry.event,
                 Event::PowerSent { to: PowerState::On }
                     | Event::PowerSeen { state: PowerState::On }
+                    | Event::PowerAsked { ask: PowerAsk::Reset }
             );
             on && entry.board.as_ref() == Some(&name)
         };
         let newest = self.ledger().newest(2, is_on).await.ok()?;
         // Told to be on and seen to be on are one boot: the first of the two counts.
         let told = |event: &Event| matches!(event, Event::PowerSent { .. });
+        let seen = |event: &Event| matches!(event, Event::PowerSeen { .. });
         match newest.as_slice() {
-            [first, second] if told(&first.entry.event) && !told(&second.entry.event) => {
+            [first, second] if told(&first.entry.event) && seen(&second.entry.event) => {
                 first.entry.offset
             }
             other => other.last()?.entry.offset,

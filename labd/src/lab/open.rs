@@ -23,7 +23,7 @@ use crate::console::line::{self, Line};
 use crate::journal::recording::Recording;
 use crate::journal::{Changes, Mark};
 use crate::keeper::controller::Controllers;
-use crate::keeper::{self, Keeper, Known};
+use crate::keeper::{self, Care, Keeper, Known};
 use crate::ledger::Write;
 use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
@@ -98,7 +98,7 @@ impl Lab {
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
-            opened: watch::Sender::new(false),
+            reloading: tokio::sync::Mutex::default(),
             ending: watch::Sender::new(false),
         };
         *lab.book.lock() = lab.read_back(0)?;
@@ -109,7 +109,7 @@ impl Lab {
         tokio::spawn(keep_time(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
         tokio::spawn(forget_events(lab.clone()));
-        lab.opened.send_replace(true);
+        lab.boards_now().values().for_each(|board| board.take_line());
         Ok(lab)
     }
 
@@ -169,14 +169,16 @@ impl Lab {
             let name = board.name.as_str();
             let seen = seen.get(name).copied().unwrap_or_default();
             let known = Known { job: jobs.get(name).cloned(), seen };
-            boards.insert(board.name.clone(), Arc::new(self.raise(&config, board, None, known)?));
+            let raised = self.raise(&config, board, None, known)?;
+            raised.take_outlet(&config.power);
+            boards.insert(board.name.clone(), Arc::new(raised));
         }
         *self.boards.write() = Arc::new(boards);
         Ok(())
     }
 
-    /// Makes a board from its configuration. Whatever is configured as it was in `before` goes on
-    /// undisturbed.
+    /// Makes a board from its configuration. What takes care of it in `before` goes on; nothing is
+    /// touched before [`Board::take_line`] and [`Board::take_outlet`].
     pub(super) fn raise(
         &self,
         lab: &Config,
@@ -217,10 +219,7 @@ impl Lab {
         recording: Option<&Arc<Recording>>,
     ) -> Option<Arc<Line>> {
         let device = config.console.clone()?;
-        let same = |board: &&Board| {
-            board.config.pace == config.pace && board.config.console.as_ref() == Some(&device)
-        };
-        if let Some(line) = before.filter(same).and_then(|board| board.line.clone()) {
+        if let Some(line) = before.and_then(|board| board.line.clone()) {
             return Some(line);
         }
         let ground = line::Ground {
@@ -228,7 +227,6 @@ impl Lab {
             ledger: self.ledger().clone(),
             clock: self.clock.clone(),
             mark: mark.clone(),
-            opened: self.opened.subscribe(),
         };
         Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
     }
@@ -243,9 +241,7 @@ impl Lab {
         known: Known,
     ) -> Option<Arc<Keeper>> {
         let outlet = config.outlet.clone()?;
-        let limits = Limits { dwell: power.dwell, obey: power.limit };
-        let same = |keeper: &Arc<Keeper>| keeper.is(&outlet, limits, power.sweep);
-        if let Some(keeper) = before.and_then(|board| board.keeper.clone()).filter(same) {
+        if let Some(keeper) = before.and_then(|board| board.keeper.clone()) {
             return Some(keeper);
         }
         let ground = keeper::Ground {
@@ -254,10 +250,8 @@ impl Lab {
             mark: mark.clone(),
             recording: recording.cloned(),
             controllers: self.controllers.clone(),
-            limits,
-            sweep: power.sweep,
         };
-        Some(Arc::new(Keeper::start(config.name.clone(), outlet, known, ground)))
+        Some(Arc::new(Keeper::start(config.name.clone(), outlet, care(power), known, ground)))
     }
 
     /// The first entry of this run. Holds of boards that are no longer in the configuration end with it.
@@ -387,6 +381,26 @@ fn unchanged(config: &BoardConfig, before: Option<&BoardConfig>) -> BoardConfig 
     config
 }
 
+impl Board {
+    /// Its line has the console that is configured from now on.
+    pub(super) fn take_line(&self) {
+        if let (Some(line), Some(device)) = (&self.line, &self.config.console) {
+            line.take(device.clone(), self.config.pace);
+        }
+    }
+
+    /// Its keeper has the outlet that is configured from now on.
+    pub(super) fn take_outlet(&self, power: &PowerSettings) {
+        if let (Some(keeper), Some(outlet)) = (&self.keeper, &self.config.outlet) {
+            keeper.take(outlet.clone(), care(power));
+        }
+    }
+}
+
+fn care(power: &PowerSettings) -> Care {
+    Care { limits: Limits { dwell: power.dwell, obey: power.limit }, sweep: power.sweep }
+}
+
 /// What the book must know of a board.
 pub(super) fn terms(config: &Config, board: &BoardConfig) -> Terms {
     Terms {
@@ -461,7 +475,7 @@ async fn forget_events(lab: Arc<Lab>) {
 }
 
 /// Returns when the lab ends.
-async fn ended(ending: &mut watch::Receiver<bool>) {
+pub(super) async fn ended(ending: &mut watch::Receiver<bool>) {
     // The sender is the lab's: if it is gone, so is the lab.
     let _ = ending.wait_for(|ending| *ending).await;
 }

@@ -7,6 +7,7 @@ use protocol::user::{Verb, Who};
 
 use super::{Board, Lab};
 use crate::keeper::Keeper;
+use crate::power::Power;
 use std::sync::Arc;
 
 impl Lab {
@@ -24,6 +25,9 @@ impl Lab {
     ) -> Result<PowerDetail, Error> {
         let (here, keeper) = self.keeper(who, board)?;
         let hold = self.allow_on(who, Verb::Power, &here)?;
+        if ask == PowerAsk::Reset && !keeper.outlet().can_reset() {
+            return Err(Error::Lacks { board: board.clone(), what: "reset".to_owned() });
+        }
         keeper.ask(ask, Some(who.name.clone()), hold).await?;
         Ok(keeper.detail())
     }

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::join_all;
 use protocol::Error;
+use protocol::board::BoardName;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 
-use super::open::terms;
-use super::{Lab, internal};
+use super::open::{ended, terms};
+use super::{Board, Lab, internal};
 use crate::config::Config;
 use crate::keeper::Known;
 
 impl Lab {
     /// Reads the configuration again. If it has no fault it is taken over as one step; what is
-    /// configured as it was goes on undisturbed. Says what changed, a sentence each.
+    /// configured as it was goes on undisturbed. A console or an outlet that goes to another is let go
+    /// of first, an outlet when the job in hand is done. Says what changed, a sentence each.
     ///
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Config`] with every fault; [`Error::HeldBy`] if a board that
@@ -33,10 +37,13 @@ impl Lab {
                 faults: faults.iter().map(ToString::to_string).collect(),
             })?;
         config.log_warnings();
-        self.take_over(who, config).await
+        // What is begun is finished, though the caller may leave.
+        let (lab, who) = (self.clone(), who.clone());
+        tokio::spawn(async move { lab.take_over(&who, config).await }).await.map_err(internal)?
     }
 
     async fn take_over(self: &Arc<Self>, who: &Who, config: Config) -> Result<Vec<String>, Error> {
+        let _alone = self.reloading.lock().await;
         let before = self.boards_now();
         let mut boards = BTreeMap::new();
         for board in &config.boards {
@@ -48,7 +55,7 @@ impl Lab {
         }
         let boards = Arc::new(boards);
         let changes = self.config().changes(&config);
-        let commit = {
+        let (commit, consoles, outlets) = {
             let mut remembered = self.remembered()?;
             let book = &mut remembered.book;
             let gone: Vec<_> = before.keys().filter(|name| !boards.contains_key(*name)).collect();
@@ -67,14 +74,55 @@ impl Lab {
             *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
             let event = Event::Reloaded { changes: changes.clone() };
-            self.ledger().stage(self.entry_by(who, None, event, Vec::new()))
+            let draft = self.entry_by(who, None, event, Vec::new());
+            let commit = self.ledger().stage(draft);
+            let (consoles, outlets) = let_go(&before, &boards);
+            (commit, consoles, outlets)
         };
         // Now that they can be seen; who follows a board that is gone is woken too.
         before.values().chain(boards.values()).for_each(|board| board.mark.touch());
         // A board that is new, or has new tags, may be what somebody waits for.
         self.decisions.send_modify(|count| *count += 1);
-        commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
+        let recorded = commit.await;
         self.reloads.send_modify(|count| *count += 1);
+        let (config, mut ending) = (self.config(), self.ending());
+        let taking = async {
+            consoles.await;
+            boards.values().for_each(|board| board.take_line());
+            outlets.await;
+            boards.values().for_each(|board| board.take_outlet(&config.power));
+        };
+        tokio::select! {
+            () = taking => {}
+            () = ended(&mut ending) => {}
+        }
+        recorded.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         Ok(changes)
     }
+}
+
+type Boards = BTreeMap<BoardName, Arc<Board>>;
+
+/// Everybody lets go of what is not configured for them any more, now; what is returned waits until
+/// the consoles are closed, and until the jobs in hand are done.
+fn let_go<'a>(
+    before: &'a Boards,
+    after: &Boards,
+) -> (impl Future<Output = ()> + use<'a>, impl Future<Output = ()> + use<'a>) {
+    let (mut consoles, mut outlets) = (Vec::new(), Vec::new());
+    for (name, Board { line, keeper, .. }) in before.iter().map(|(name, board)| (name, &**board)) {
+        let config = after.get(name).map(|board| &board.config);
+        let (console, outlet) = config.map(|it| (it.console.as_ref(), it.outlet.as_ref())).unzip();
+        let (console, outlet) = (console.flatten(), outlet.flatten());
+        if let Some(line) = line.as_ref().filter(|line| console != Some(&line.device())) {
+            consoles.push(line.let_go());
+        }
+        if let Some(keeper) = keeper.as_ref().filter(|keeper| outlet != Some(&keeper.outlet())) {
+            outlets.push(match outlet {
+                Some(_) => keeper.let_go().left_future(),
+                None => keeper.end().right_future(),
+            });
+        }
+    }
+    (join_all(consoles).map(drop), join_all(outlets).map(drop))
 }

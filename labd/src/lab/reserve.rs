@@ -42,7 +42,8 @@ impl Lab {
                 finish(chores, &hold.board).await?;
                 Ok(Placed::Held { hold })
             }
-            Some(Done::Queued { place, .. }) => self.standing(who, place),
+            // It may have been served since, by somebody's release that is not on disk yet.
+            Some(Done::Queued { place, .. }) => self.told(|| self.standing(who, place)).await,
             _ => Err(internal("a decision changed nothing")),
         }
     }
@@ -74,7 +75,7 @@ impl Lab {
         };
         match timeout(patience.min(LONGEST_WAIT).duration(), look).await {
             Ok(placed) => placed,
-            Err(_) => self.standing(who, number),
+            Err(_) => self.told(|| self.standing(who, number)).await,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Three commands of the administrator's, for whatever has no driver.
+//! Commands of the administrator's, for whatever has no driver.
 //!
 //! No shell is involved. A command stands in a process group of its own, with an empty standard
 //! input and no descriptor of labd's, and is killed with its whole group when its time is over; also
@@ -24,12 +24,14 @@ use crate::program::{self, Group, Remains};
 /// `{ cls = command, on = [pdu.sh, "on", 3], off = [pdu.sh, "off", 3], status = "pdu.sh get 3" }`
 ///
 /// Exit status 0 is success. `status` prints `on` or `off`, in any case, as its first word; if it
-/// prints anything else, or there is no `status`, the outlet cannot say.
+/// prints anything else, or there is no `status`, the outlet cannot say. `reset` is for boards that have
+/// a reset line.
 #[derive(Debug, PartialEq)]
 pub struct Command {
     on: Words,
     off: Words,
     status: Option<Words>,
+    reset: Option<Words>,
     /// Outlets that name the same are switched one at a time.
     controller: Option<String>,
     limit: Duration,
@@ -56,8 +58,8 @@ impl Command {
     /// Reads the settings. `None` if there is a fault among them.
     pub fn read(table: &mut Table<'_>) -> Option<Command> {
         let (on, off): (Option<Words>, _) = (table.required("on"), table.required("off"));
-        let status = table.optional("status");
-        for (key, words) in [("on", &on), ("off", &off), ("status", &status)] {
+        let (status, reset) = (table.optional("status"), table.optional("reset"));
+        for (key, words) in [("on", &on), ("off", &off), ("status", &status), ("reset", &reset)] {
             if let Some(why) = words.as_ref().and_then(|words| executable::missing(&words.program))
             {
                 table.warn(key, why);
@@ -68,7 +70,7 @@ impl Command {
         if limit == Span(0) {
             table.fault("limit", "limit: no time at all is too little");
         }
-        Some(Command { on: on?, off: off?, status, controller, limit: limit.duration() })
+        Some(Command { on: on?, off: off?, status, reset, controller, limit: limit.duration() })
     }
 
     /// Runs a command to its end, and gives what it printed.
@@ -105,6 +107,16 @@ impl Power for Command {
     async fn get(&self) -> Result<Option<bool>, Error> {
         let Some(status) = &self.status else { return Ok(None) };
         self.run(status).await.map(|printed| on_or_off(&printed))
+    }
+
+    async fn reset(&self) -> Result<(), Error> {
+        let why = "it has no reset".to_owned();
+        let refused = Error::Refused { device: self.to_string(), why };
+        self.run(self.reset.as_ref().ok_or(refused)?).await.map(drop)
+    }
+
+    fn can_reset(&self) -> bool {
+        self.reset.is_some()
     }
 
     fn can_tell(&self) -> bool {

@@ -15,6 +15,19 @@ impl Power for Machine {
         self.power().await.map_err(|why| fault(self, &why))
     }
 
+    async fn reset(&self) -> Result<(), Error> {
+        self.press_reset().await.map_err(|why| match why.kind() {
+            io::ErrorKind::NotFound => {
+                Error::Refused { device: self.to_string(), why: "it is off".to_owned() }
+            }
+            _ => fault(self, &why),
+        })
+    }
+
+    fn can_reset(&self) -> bool {
+        true
+    }
+
     fn controller(&self) -> String {
         self.to_string()
     }

@@ -22,6 +22,19 @@ impl Power for Sim {
         }
     }
 
+    async fn reset(&self) -> Result<(), Error> {
+        let board = self.board();
+        if board.supply() != Some(true) {
+            return Err(Error::Refused { device: self.to_string(), why: "it is off".to_owned() });
+        }
+        board.reset();
+        Ok(())
+    }
+
+    fn can_reset(&self) -> bool {
+        true
+    }
+
     fn controller(&self) -> String {
         match self.switch() {
             Some(switch) => format!("sim {switch}"),

@@ -1,6 +1,6 @@
 //! What an outlet is told next.
 //!
-//! A job is *on*, *off* or *cycle*. It is a short walk: tell, see, pause, tell, see. Each step is
+//! A job is *on*, *off*, *cycle* or *reset*. It is a short walk: tell, see, pause, tell, see. Each step is
 //! decided here from what was seen, and done by the keeper, who writes the step down before it does
 //! it; so a job that a crash cut short goes on where it was.
 
@@ -39,6 +39,8 @@ pub enum Step {
     /// The outlet was told to be off and not seen to be in its time. It may be all the same, so it
     /// is told to be on before the job is given up.
     Back,
+    /// The board is being reset. Nothing is to be seen of that: its power stays.
+    Reset,
 }
 
 /// What was seen of the outlet.
@@ -57,6 +59,8 @@ pub enum Seen {
 pub enum Next {
     /// Tell the outlet, then look.
     Tell(bool),
+    /// Reset the board.
+    Reset,
     /// Look again in a while.
     Look,
     /// Do nothing until then.
@@ -81,7 +85,11 @@ pub struct Limits {
 impl Job {
     /// A job that nothing has been done for yet.
     pub fn new(ask: PowerAsk, who: Option<UserName>, now: Time) -> Job {
-        let step = if ask == PowerAsk::On { Step::On } else { Step::Off };
+        let step = match ask {
+            PowerAsk::On => Step::On,
+            PowerAsk::Off | PowerAsk::Cycle => Step::Off,
+            PowerAsk::Reset => Step::Reset,
+        };
         Job { ask, step, since: now, who }
     }
 
@@ -89,7 +97,7 @@ impl Job {
     /// have to be made good.
     pub fn is_untouched(&self) -> bool {
         match self.ask {
-            PowerAsk::On | PowerAsk::Off => true,
+            PowerAsk::On | PowerAsk::Off | PowerAsk::Reset => true,
             PowerAsk::Cycle => self.step == Step::Off,
         }
     }
@@ -107,6 +115,9 @@ impl Job {
                 let end = self.since + limits.dwell;
                 return if now < end { Next::Rest(end) } else { Next::Enter(Step::On) };
             }
+            Step::Reset if told => return Next::Done,
+            Step::Reset if now.since(self.since) >= limits.obey => return Next::GiveUp,
+            Step::Reset => return Next::Reset,
             Step::Back if told => return Next::GiveUp,
             Step::On | Step::Back => true,
             Step::Off => false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::model::{Loader, Model};
@@ -31,6 +31,8 @@ pub(crate) struct Board {
     relay: watch::Sender<bool>,
     /// Whether the board has its voltages.
     supply: watch::Receiver<bool>,
+    /// The reset line.
+    reset: Arc<Notify>,
     wire: Arc<Wire>,
     /// What decides on a flaky outlet's moods.
     chance: Mutex<Random>,
@@ -53,12 +55,15 @@ impl Board {
         let (relay, orders) = watch::channel(settings.character == Character::StuckOn);
         let (voltage, supply) = watch::channel(false);
         let wire = Arc::new(Wire::default());
-        tokio::spawn(Life::new(settings, seed, wire.clone()).live(orders, voltage));
+        let life = Life::new(settings, seed, wire.clone());
+        let reset = life.reset.clone();
+        tokio::spawn(life.live(orders, voltage));
         Board {
             character: settings.character,
             speed: settings.speed,
             relay,
             supply,
+            reset,
             wire,
             chance: Mutex::new(Random::new(seed, 1)),
         }
@@ -74,6 +79,11 @@ impl Board {
             // The other end is only gone while the runtime ends.
             let _ = self.supply.clone().wait_for(|on| !on).await;
         }
+    }
+
+    /// The software begins again, if the board has power.
+    pub(crate) fn reset(&self) {
+        self.reset.notify_waiters();
     }
 
     /// Whether the board has power; `None` while its voltages rise.
@@ -122,6 +132,7 @@ pub(super) enum End {
 struct Life {
     model: &'static Model,
     character: Character,
+    reset: Arc<Notify>,
     hardware: Hardware,
     /// What the boot loader's flash holds, over power cuts too.
     flash: Option<Environment>,
@@ -132,6 +143,7 @@ impl Life {
         Life {
             model: settings.kind.model(),
             character: settings.character,
+            reset: Arc::default(),
             hardware: Hardware::new(wire, settings.speed, seed),
             flash: None,
         }
@@ -157,10 +169,17 @@ impl Life {
         if self.character == Character::Silent {
             return pending().await;
         }
+        let reset = self.reset.clone();
         loop {
-            let Err(end) = self.run().await;
-            if end == End::Halt {
-                return pending().await;
+            let runs = async {
+                match self.run().await {
+                    Err(End::Halt) => pending().await,
+                    Err(End::Reset) => {}
+                }
+            };
+            tokio::select! {
+                () = runs => {}
+                () = reset.notified() => {}
             }
         }
     }

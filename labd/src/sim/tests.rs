@@ -250,6 +250,18 @@ async fn the_outlet_takes_a_moment() {
     assert_eq!(sim.get().await, Ok(Some(false)));
 }
 
+#[tokio::test]
+async fn a_reset_begins_again_with_the_power_on() {
+    let mut seat = Seat::logged_in().await;
+    seat.sim.reset().await.unwrap();
+    assert_eq!(seat.sim.get().await, Ok(Some(true)));
+    // A kernel that goes on talks now and then, and would do so for ever.
+    timeout(LIMIT, seat.until("SPL")).await.unwrap();
+    seat.until("login: ").await;
+    seat.sim.set(false).await.unwrap();
+    assert!(matches!(seat.sim.reset().await, Err(Error::Refused { .. })));
+}
+
 /// Nothing is said after the power is cut, not even the end of the line.
 #[tokio::test]
 async fn power_off_silences_at_once() {

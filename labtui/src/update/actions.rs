@@ -232,6 +232,7 @@ fn confirm_power(model: &Model, board: &Board, ask: PowerAsk) -> Dialog {
         PowerAsk::Cycle => {
             ("Cycle", "Its power is cut at once and comes back; what runs on it is lost.")
         }
+        PowerAsk::Reset => ("Reset", "It begins again at once; what runs on it is lost."),
     };
     let step = Step::Call(Call::Power { board: name.clone(), ask });
     let (answers, marked) = if model.is_mine(board) {

@@ -160,6 +160,7 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
     for (event, bytes) in [
         (Event::Stopped, r#"{"kind":"stopped"}"#),
         (Event::PowerAsked { ask: PowerAsk::Cycle }, r#"{"kind":"power-asked","ask":"cycle"}"#),
+        (Event::PowerDone { ask: PowerAsk::Reset }, r#"{"kind":"power-done","ask":"reset"}"#),
         (Event::PowerJoined { ask: PowerAsk::On }, r#"{"kind":"power-joined","ask":"on"}"#),
         (Event::PowerSeen { state: PowerState::On }, r#"{"kind":"power-seen","state":"on"}"#),
         (

@@ -76,6 +76,8 @@ struct Walk {
     off_for: Vec<u64>,
     /// What it was told last.
     last_told: Option<bool>,
+    /// How often it was reset.
+    resets: usize,
 }
 
 /// Plays the keeper: every step takes a while, and may be the last before a crash.
@@ -108,6 +110,11 @@ fn walk(ask: PowerAsk, outlet: &mut Outlet, pauses: &[u64], crashes: &[usize]) -
                 outlet.settle(now);
                 seen = outlet.look(looks);
                 looks += 1;
+            }
+            Next::Reset => {
+                told = outlet.reached.pop().unwrap_or(true);
+                walk.resets += usize::from(told);
+                now += pause;
             }
             Next::Rest(until) => now = until.0,
             Next::Enter(step) => {
@@ -151,6 +158,19 @@ fn any_outlet() -> impl Strategy<Value = Outlet> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// A reset is tried until it arrives, within its time; power is left alone.
+    #[test]
+    fn a_reset_resets_and_switches_nothing(
+        before in any_outlet(),
+        pauses in vec(1_u64..40, 1..10),
+    ) {
+        let walk = walk(PowerAsk::Reset, &mut before.clone(), &pauses, &[]);
+        prop_assert_eq!(walk.last_told, None);
+        prop_assert_eq!(walk.resets, usize::from(walk.done.is_some()));
+        prop_assert!(walk.gave_up.is_none_or(|(_, lasted)| lasted >= LIMITS.obey.0));
+        prop_assert!(walk.done.is_some() || walk.gave_up.is_some());
+    }
 
     /// Every job ends. It is done when that was seen, or cannot be; it is given up after its time
     /// and not before. An outlet that obeys is never left off when it was to be on in the end, and
