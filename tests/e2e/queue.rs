@@ -133,13 +133,14 @@ async fn a_turn_that_comes_while_patience_ends_is_told_when_it_is_on_disk() -> R
     let lab = TestLab::with_boards(&["rpi4"]).await?;
     lab.settled().await?;
     let lab = lab.lab();
-    let who = |name: &str| anyhow::Ok(Who { name: name.parse()?, role: Role::User });
+    let who = |name: &str| anyhow::Ok(Who::new(name.parse()?, Role::User));
     let (ada, bob) = (who("ada")?, who("bob")?);
     held(lab.reserve(&ada, board("rpi4")).await?)?;
     let place = waits(lab.reserve(&bob, queued(board("rpi4"))).await?)?;
     let rpi4 = name("rpi4");
     // The disk has much to do.
     let note = |_| Draft {
+        via: None,
         who: None,
         board: None,
         offset: None,
