@@ -21,8 +21,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use protocol::Span;
 use protocol::address::Address;
-use protocol::board::Filter;
-use protocol::client::Client;
 use protocol::demo;
 
 pub mod call;
@@ -81,7 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// The demo for those who are not at a terminal: its boards, and what to do next.
 async fn list(address: &Address) -> anyhow::Result<ExitCode> {
-    let boards = Client::connect(address).await?.boards(Filter::default()).await?;
+    let boards = demo::table(address).await?;
     let mut out = std::io::stdout().lock();
     for board in boards {
         let (name, class, state, power) = (board.name, board.class, board.state, board.power);

@@ -5,12 +5,17 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::board::{Board, Filter};
 use crate::client::Client;
 use crate::error::Error;
+use crate::power::PowerState;
 use crate::time::Span;
 
 /// A demo that does not answer within this time has failed to start.
 const START: Duration = Duration::from_secs(10);
+
+/// Boards that have no power after this time have none.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Makes sure that the user's demo runs. One that is started here ends `linger` after its last client
 /// has left.
@@ -51,6 +56,24 @@ pub async fn find_or_start(linger: Span) -> Result<(), Error> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Err(failed(format!("labd demo did not answer within {} s", START.as_secs())))
+}
+
+/// The demo's board table, when every board has power that can have it, or after two seconds: a demo
+/// that has just been started switches them on.
+///
+/// # Errors
+/// [`Error::Unreachable`].
+pub async fn table(address: &Address) -> Result<Vec<Board>, Error> {
+    let lab = Client::connect(address).await?;
+    let began = Instant::now();
+    loop {
+        let boards = lab.boards(Filter::default()).await?;
+        let is_up = |board: &Board| matches!(board.power, PowerState::On | PowerState::None);
+        if boards.iter().all(is_up) || began.elapsed() > WARM_UP {
+            return Ok(boards);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// The labd that belongs to this program: beside it, or else the one on the PATH.

@@ -2,8 +2,6 @@
 
 use protocol::Span;
 use protocol::address::Address;
-use protocol::board::Filter;
-use protocol::client::Client;
 use protocol::demo;
 
 use super::boards;
@@ -20,8 +18,7 @@ pub struct Demo {}
 impl Demo {
     pub(super) async fn run(self, _at: &At, out: &mut Output) -> anyhow::Result<()> {
         demo::find_or_start(LINGER).await?;
-        let lab = Client::connect(&Address::demo()).await?;
-        let boards = lab.boards(Filter::default()).await?;
+        let boards = demo::table(&Address::demo()).await?;
         out.list("boards", &boards, |out| boards::table(out, &boards))?;
         out.say(demo::next_steps(&Address::demo()));
         Ok(())
