@@ -17,6 +17,7 @@ mod settings;
 pub mod ucl;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use protocol::Span;
@@ -37,6 +38,8 @@ pub struct Config {
     pub setup: Option<Setup>,
     /// Who may do what; none if nothing is said of it, and whoever may open the socket is a user.
     pub access: Option<Access>,
+    /// The door for those from elsewhere, if there is one.
+    pub tls: Option<Tls>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -100,6 +103,7 @@ impl Config {
         let config = Config {
             setup: Setup::read(&mut top),
             access: Access::read(&mut top, faults),
+            tls: Tls::read(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),
             history: History::read(&mut top, faults),
@@ -141,6 +145,33 @@ pub enum Principal {
     Group(String),
     /// `*`
     Everybody,
+}
+
+/// `tls { listen = "0.0.0.0:7443"; name = lab.example.org }`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Where the lab listens.
+    pub listen: Vec<SocketAddr>,
+    /// By what name others reach it.
+    pub name: String,
+    /// The site's own certificate, if it is not the lab's authority that says who the lab is.
+    pub site: Option<Site>,
+}
+
+/// A certificate of the site's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The chain, in PEM, the lab's own first.
+    pub certificate: PathBuf,
+    /// The key, in PEM.
+    pub key: PathBuf,
+}
+
+impl Tls {
+    /// The port that others come to.
+    pub fn port(&self) -> u16 {
+        self.listen.first().map_or(protocol::address::PORT, SocketAddr::port)
+    }
 }
 
 /// `power { dwell = 3s; limit = 30s; sweep = 30s }`

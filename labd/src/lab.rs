@@ -26,8 +26,8 @@ pub mod reserve;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use protocol::Error;
@@ -36,6 +36,7 @@ use protocol::user::Who;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+use crate::authority::Authority;
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Config};
 use crate::console::line::Line;
@@ -67,6 +68,8 @@ pub struct Lab {
     reloads: watch::Sender<u64>,
     /// Counts the changes of accounts, tokens and keys, for the same reason.
     access_changes: watch::Sender<u64>,
+    /// Who says who is who to those who come by TLS; opened with the door.
+    authority: OnceLock<Arc<Authority>>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,

@@ -15,6 +15,7 @@
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
 //! | programs | [`program`] | nothing |
+//! | identity | [`authority`] | `protocol` |
 //! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
 //! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
 //! | description | [`config`] | the drivers' own settings |
@@ -51,6 +52,7 @@
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
 //!   what its outlet says; what was in hand goes on; the doors open.
 
+pub mod authority;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -64,6 +64,7 @@ pub fn advice(why: &Error) -> &'static str {
         Error::NotAllowed { .. } => "Ask an administrator for the role",
         Error::OutOfScope { .. } => "Come with another token",
         Error::NotKnown { .. } => "Log in again",
+        Error::Impostor { .. } => "Do not go on; ask the lab's administrator",
         Error::Lacks { .. } => "Enter shows what the board has",
         Error::Device { .. } => "Look at the device, then try again",
         Error::Setup { .. } => "The timeline has the script's output; tell an administrator",

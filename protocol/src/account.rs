@@ -105,6 +105,9 @@ pub struct Token {
     /// Good for one connection only.
     #[serde(default)]
     pub once: bool,
+    /// May be exchanged for a certificate: whoever has it becomes its owner.
+    #[serde(default)]
+    pub joins: bool,
     /// When it was last used, to ten minutes.
     #[serde(default)]
     pub used: Option<Time>,
@@ -128,6 +131,10 @@ pub struct TokenAsk {
     /// Good for one connection only.
     #[serde(default)]
     pub once: bool,
+    /// May be exchanged for a certificate: then it is good once, for ten minutes, and an
+    /// administrator's to make.
+    #[serde(default)]
+    pub joins: bool,
 }
 
 /// A token, with the secret that is told once and kept nowhere.
@@ -241,6 +248,37 @@ pub struct Key {
     pub line: String,
     /// Since when.
     pub since: Time,
+}
+
+/// How long a certificate lasts; a client renews its own when a third of that is left.
+pub const CERTIFICATE: Span = Span::hours(24);
+
+/// A certificate with which somebody comes in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Names it, in lists and in the audit; it opens nothing.
+    pub id: String,
+    /// Whose.
+    pub who: UserName,
+    /// Where they were when it was made.
+    pub from: String,
+    /// Since when.
+    pub since: Time,
+    /// Until when.
+    pub until: Time,
+}
+
+/// A certificate that was just made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// Whose.
+    pub who: UserName,
+    /// PEM.
+    pub certificate: String,
+    /// Since when.
+    pub since: Time,
+    /// Until when.
+    pub until: Time,
 }
 
 /// Whether somebody may do something.

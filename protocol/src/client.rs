@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use tarpc::client::{Config, RpcError};
 use tarpc::context::{self, Context};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
-use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 
-use crate::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use crate::account::{
+    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+};
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
+use crate::dial::dial;
+pub use crate::dial::{Flow, Stream};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::power::{PowerAsk, PowerDetail};
@@ -23,38 +25,11 @@ use crate::wire::{self, Follow, Purpose, Welcome};
 /// How long an ordinary call may take: a power cycle behind a slow switch, a setup script.
 const PATIENCE: Span = Span::minutes(10);
 
-/// A daemon that lives answers the first line within this time, also with a long history to look through.
-const FIRST_ANSWER: Duration = Duration::from_secs(30);
-
 /// A connection that calls are made on. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
     calls: LabClient,
     address: Address,
-}
-
-/// A connection that something flows on.
-pub type Flow = BufReader<UnixStream>;
-
-/// Connects and asks for `purpose`.
-async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
-    let Address::Unix(path) = address;
-    let unreachable = |error: std::io::Error| Error::Unreachable {
-        address: address.to_string(),
-        why: error.to_string(),
-    };
-    let stream = UnixStream::connect(path).await.map_err(unreachable)?;
-    let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    let greet = async {
-        wire::ask(&mut stream, purpose).await.map_err(unreachable)?;
-        wire::answer(&mut stream).await
-    };
-    let silent = || Error::Unreachable {
-        address: address.to_string(),
-        why: format!("it said nothing within {} s", FIRST_ANSWER.as_secs()),
-    };
-    let welcome = timeout(FIRST_ANSWER, greet).await.map_err(|_| silent())??;
-    Ok((stream, welcome))
 }
 
 /// Follows something on a connection of its own.
@@ -123,6 +98,10 @@ calls! {
     tokens() -> Vec<Token>;
     make_token(ask: TokenAsk) -> NewToken;
     revoke_token(id: String) -> Token;
+    enrol(key: String) -> Enrolled;
+    logins() -> Vec<Login>;
+    log_out(id: String) -> Login;
+    found_at() -> Address;
     reload() -> Vec<String>;
     doctor() -> Vec<String>;
     verify() -> Vec<String>;

@@ -96,6 +96,14 @@ pub enum Error {
         /// `rpi4-1`, `the verb power`.
         what: String,
     },
+    /// Whoever answers there is not the lab that is known.
+    #[error("{address} is not to be believed: {why}")]
+    Impostor {
+        /// Where.
+        address: String,
+        /// Why not.
+        why: String,
+    },
     /// What the caller came with is not good, or no longer.
     #[error("{why}")]
     NotKnown {

@@ -235,6 +235,15 @@ pub enum Event {
         /// `made`, `revoked`, `used`; `added`, `removed`.
         what: String,
     },
+    /// A certificate was made, or revoked.
+    Login {
+        /// Which.
+        id: String,
+        /// Whose.
+        of: UserName,
+        /// `made`, `revoked`.
+        what: String,
+    },
     /// Somebody was not allowed what they asked for.
     Denied {
         /// What.
@@ -332,6 +341,7 @@ impl fmt::Display for Event {
             Event::Key { fingerprint, of, what } => {
                 write!(f, "{what} the key {fingerprint} of {of}")
             }
+            Event::Login { id, of, what } => write!(f, "{what} the certificate {id} of {of}"),
             Event::Denied { verb, why } => write!(f, "may not {verb}: {why}"),
             Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
             Event::Unknown => write!(f, "something that this version does not know"),

@@ -10,6 +10,8 @@
 //! | [`error`] | why a call was refused, as something its caller can act on |
 //! | [`wire`] | the first line, the framing, the codec |
 //! | [`address`] | where a lab is found |
+//! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
+//! | [`context`] | the labs that somebody has logged in to |
 //! | [`client`] | connect, call, follow |
 //! | [`version`] | what each version of the words added |
 //!
@@ -21,7 +23,9 @@ pub mod address;
 pub mod board;
 pub mod client;
 pub mod console;
+pub mod context;
 pub mod demo;
+pub mod dial;
 pub mod error;
 pub mod hold;
 pub mod journal;
@@ -30,6 +34,7 @@ pub mod service;
 pub mod tags;
 pub mod text;
 pub mod time;
+pub mod tls;
 pub mod user;
 pub mod version;
 pub mod wire;

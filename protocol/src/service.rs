@@ -3,7 +3,10 @@
 //! A call is a small question and its answer. What takes time goes on in the daemon when the caller
 //! leaves; what flows is followed, see [`crate::wire::Follow`].
 
-use crate::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use crate::account::{
+    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+};
+use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
 use crate::error::Error;
@@ -68,6 +71,16 @@ pub trait Lab {
     async fn make_token(ask: TokenAsk) -> Result<NewToken, Error>;
     /// Revokes a token. Whoever is here with it is out within a second.
     async fn revoke_token(id: String) -> Result<Token, Error>;
+
+    /// Exchanges what the caller came with, a joining token or a certificate, for a certificate of a
+    /// public key, in PEM.
+    async fn enrol(key: String) -> Result<Enrolled, Error>;
+    /// The certificates: everybody's for an administrator, else the caller's own.
+    async fn logins() -> Result<Vec<Login>, Error>;
+    /// Revokes a certificate. Whoever is here with it is out within a second.
+    async fn log_out(id: String) -> Result<Login, Error>;
+    /// Where the lab is found from elsewhere, and by what it is known.
+    async fn found_at() -> Result<Address, Error>;
 
     /// Reads the configuration again and takes it over as one step; says what changed.
     async fn reload() -> Result<Vec<String>, Error>;

@@ -9,6 +9,11 @@
 //! < ok 1 1 {"start":4711,"session":3}
 //!   … the console's bytes; keystrokes the other way …
 //!
+//! > lab 1 token lab_…
+//! < ok 1 1 {}
+//! > lab 1 call
+//!   … as above …
+//!
 //! > lab 9 call
 //! < no {"kind":"too-old","why":"…"}
 //! ```
@@ -27,6 +32,7 @@ use tokio::io::{
 };
 use tokio_util::codec::LengthDelimitedCodec;
 
+use crate::account::{BadSecret, Secret};
 use crate::board::BoardName;
 use crate::console::{From, Pen};
 use crate::error::Error;
@@ -45,6 +51,8 @@ pub enum Purpose {
     Call,
     /// Something that flows.
     Follow(Follow),
+    /// None yet: first who is here, by a token. Another first line follows.
+    Prove(Secret),
 }
 
 /// Something that flows from the daemon until either side closes the connection.
@@ -107,6 +115,7 @@ pub struct Welcome {
 pub async fn ask(io: &mut (impl AsyncWrite + Unpin), purpose: &Purpose) -> io::Result<()> {
     let line = match purpose {
         Purpose::Call => format!("lab {VERSION} call\n"),
+        Purpose::Prove(secret) => format!("lab {VERSION} token {}\n", secret.as_str()),
         Purpose::Follow(follow) => {
             format!("lab {VERSION} follow {}\n", serde_json::to_string(follow)?)
         }
@@ -137,6 +146,9 @@ pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Err
     }
     match (words.next(), words.next()) {
         (Some("call"), None) => Ok(Purpose::Call),
+        (Some("token"), Some(secret)) => {
+            secret.parse().map(Purpose::Prove).map_err(|error: BadSecret| bad(error.to_string()))
+        }
         (Some("follow"), Some(what)) => serde_json::from_str(what)
             .map(Purpose::Follow)
             .map_err(|error| bad(format!("what to follow is not understood: {error}"))),

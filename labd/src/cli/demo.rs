@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use protocol::address::Address;
+use protocol::address::{Address, demo_socket};
 use protocol::board::{BoardName, Filter};
 use protocol::demo::next_steps;
 use protocol::hold::{Ask, IfTaken, Want};
@@ -44,8 +44,7 @@ pub struct Demo {
 impl Demo {
     pub(super) fn run(self, places: &Places) -> anyhow::Result<()> {
         start_log("warn");
-        let Address::Unix(usual) = Address::demo();
-        let socket = places.socket.clone().unwrap_or(usual);
+        let socket = places.socket.clone().unwrap_or_else(demo_socket);
         let state = State::new(self.dir)?;
         let config = Config::parse(CONFIG, "demo.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         run::runtime()?.block_on(async {

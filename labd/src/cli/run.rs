@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Access, Config};
 use crate::lab::Lab;
 use crate::rpc::listen;
+use crate::rpc::tls::Door;
 
 /// A system's socket is for the members of this group, if there is one.
 const GROUP: &str = "labd";
@@ -55,6 +56,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
+        open_to_others(&lab).await?;
         orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
         // If it is gone already, that is as well.
@@ -101,6 +103,19 @@ async fn keep_mode(lab: Arc<Lab>, socket: PathBuf) {
             tracing::error!(socket = %socket.display(), %error, "it is open to whom it was open before");
         }
     }
+}
+
+/// Opens the door for those from elsewhere, if the configuration has one.
+async fn open_to_others(lab: &Arc<Lab>) -> anyhow::Result<()> {
+    let config = lab.config();
+    let Some(tls) = &config.tls else { return Ok(()) };
+    let door = Door::new(lab.clone(), tls).context("the door for those from elsewhere")?;
+    for address in &tls.listen {
+        let listener = TcpListener::bind(address).await.with_context(|| address.to_string())?;
+        tracing::info!(%address, name = tls.name, "the lab is open to those who are known");
+        tokio::spawn(door.clone().serve(listener));
+    }
+    Ok(())
 }
 
 fn open_to_group(socket: &Path) -> anyhow::Result<()> {

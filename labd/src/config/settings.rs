@@ -1,5 +1,6 @@
 //! The settings of the whole lab: setup script, access, holds, power and history.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use nix::unistd::{Group, User};
@@ -9,7 +10,7 @@ use protocol::user::UserName;
 use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::ucl::{Node, Value};
-use super::{Access, History, PowerSettings, Principal, Setup, executable};
+use super::{Access, History, PowerSettings, Principal, Setup, Site, Tls, executable};
 
 /// Reads the section `key`, or one without entries if there is none. What `read` leaves over is a
 /// fault.
@@ -170,6 +171,44 @@ impl Setting for Bytes {
 
     fn read(value: &Value) -> Result<Bytes, Option<String>> {
         u64::read(value).map(Bytes).map_err(|_| None)
+    }
+}
+
+/// `0.0.0.0:7443`, `[::]:7443`
+struct Listen(SocketAddr);
+
+impl Setting for Listen {
+    const WANTED: &'static str = "an IP address and a port, such as 0.0.0.0:7443 or [::]:7443";
+
+    fn read(value: &Value) -> Result<Listen, Option<String>> {
+        String::read(value)?.parse().map(Listen).map_err(|_| None)
+    }
+}
+
+impl Tls {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Option<Tls> {
+        top.value("tls")?;
+        section(top, "tls", faults, |table| {
+            let listen: Option<Vec<Listen>> = table.required("listen");
+            let name = table.optional("name");
+            let files = [table.optional("certificate"), table.optional("key")];
+            let site = match files.map(|path| path.map(|WholePath(path)| path)) {
+                [Some(certificate), Some(key)] => Some(Site { certificate, key }),
+                [None, None] => None,
+                [Some(_), None] => {
+                    table.fault("certificate", "'certificate' takes its 'key' beside it");
+                    None
+                }
+                [None, Some(_)] => {
+                    table.fault("key", "'key' takes its 'certificate' beside it");
+                    None
+                }
+            };
+            let listen = listen?.into_iter().map(|Listen(address)| address).collect();
+            let own = || nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+            let name = name.or_else(|| own().ok()).unwrap_or_else(|| "localhost".to_owned());
+            Some(Tls { listen, name, site })
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use protocol::board::BoardName;
@@ -95,6 +95,7 @@ impl Lab {
             changes: Changes::new(),
             reloads: watch::Sender::new(0),
             access_changes: watch::Sender::new(0),
+            authority: OnceLock::new(),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
@@ -153,7 +154,7 @@ impl Lab {
         let accounts = values(self.memory.scan("account/")?);
         let tokens = self.memory.scan("token/")?;
         let keys = self.memory.scan("key/")?.into_iter().map(|(_, key)| key).collect();
-        let people = People::restore(accounts, tokens, keys);
+        let people = People::restore(accounts, tokens, keys, self.memory.scan("login/")?);
         let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =
             attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();

@@ -1,8 +1,13 @@
 //! Who is asking, and whom the lab knows by itself: accounts, tokens, keys.
 
+use std::io;
 use std::sync::Arc;
 
-use protocol::account::{Account, AccountAsk, Key, May, MayAsk, NewToken, Secret, Token, TokenAsk};
+use protocol::account::{
+    Account, AccountAsk, CERTIFICATE, Enrolled, Key, Login, May, MayAsk, NewToken, Secret, Token,
+    TokenAsk,
+};
+use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::hold::Want;
 use protocol::journal::{Entry, Event};
@@ -10,6 +15,7 @@ use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Span, Time};
 
 use super::{Board, Lab, Remembered, internal, sees};
+use crate::authority::Authority;
 use crate::config::{Access, BoardConfig, Principal};
 use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
@@ -18,6 +24,8 @@ use crate::rules::people::{Changed, People};
 
 /// How long a token lasts if nothing is said, and at most.
 const TOKEN: (Span, Span) = (Span::hours(8), Span::hours(90 * 24));
+/// How long a token lasts that lets somebody join.
+const JOIN: Span = Span::minutes(10);
 /// The longest note on a token.
 const LONGEST_NOTE: usize = 200;
 
@@ -55,6 +63,8 @@ pub enum Proof {
     Spent(Token),
     /// An ssh key, by its fingerprint.
     Key(String),
+    /// A certificate of the lab's own authority, by its hash.
+    Login(String),
 }
 
 impl Lab {
@@ -138,7 +148,11 @@ impl Lab {
     pub fn may_read(&self, who: &Who, entry: &Entry) -> bool {
         let is_private = matches!(
             entry.event,
-            Event::Account { .. } | Event::Token { .. } | Event::Key { .. } | Event::Denied { .. }
+            Event::Account { .. }
+                | Event::Token { .. }
+                | Event::Key { .. }
+                | Event::Login { .. }
+                | Event::Denied { .. }
         );
         let is_own = entry.who.as_ref() == Some(&who.name);
         if is_private && !is_own && who.role < Role::Moderator {
@@ -246,7 +260,8 @@ impl Lab {
         ask: TokenAsk,
     ) -> Result<NewToken, Error> {
         let owner = owner.name.clone();
-        self.allow(who, if owner == who.name { Verb::Share } else { Verb::Administer })?;
+        let is_own = owner == who.name && !ask.joins;
+        self.allow(who, if is_own { Verb::Share } else { Verb::Administer })?;
         let bad = |why: String| Error::Bad { why };
         if !who.scope.is_open() {
             let what = "tokens for others".to_owned();
@@ -255,7 +270,7 @@ impl Lab {
         if ask.note.as_ref().is_some_and(|note| note.len() > LONGEST_NOTE) {
             return Err(bad(format!("a note has at most {LONGEST_NOTE} bytes")));
         }
-        let (usual, most) = TOKEN;
+        let (usual, most) = if ask.joins { (JOIN, JOIN) } else { TOKEN };
         let span = ask.span.unwrap_or(usual);
         if span == Span(0) || span > most {
             return Err(bad(format!("a token lasts more than nothing and at most {most}")));
@@ -271,7 +286,8 @@ impl Lab {
             scope: ask.scope,
             since: now,
             until: who.until.map_or(now + span, |until| until.min(now + span)),
-            once: ask.once,
+            once: ask.once || ask.joins,
+            joins: ask.joins,
             used: None,
         };
         let event = Event::Token { id: token.id.clone(), of: owner, what: "made".to_owned() };
@@ -352,6 +368,102 @@ impl Lab {
         keys.filter(|key| all || key.who == who.name).cloned().collect()
     }
 
+    /// Opens the lab's authority, if it is not open yet.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open_authority(&self) -> io::Result<Arc<Authority>> {
+        if let Some(authority) = self.authority.get() {
+            return Ok(authority.clone());
+        }
+        let authority = Arc::new(Authority::open(&self.folder.join("authority"))?);
+        Ok(self.authority.get_or_init(|| authority).clone())
+    }
+
+    /// Where the lab is found from elsewhere, and by what it is known.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if it is not.
+    pub fn found_at(&self, who: &Who) -> Result<Address, Error> {
+        self.allow(who, Verb::See)?;
+        let config = self.config();
+        let (Some(tls), Some(authority)) = (&config.tls, self.authority.get()) else {
+            let why = "this lab has no door for those from elsewhere; write tls { listen = … } in labd.conf";
+            return Err(Error::Bad { why: why.to_owned() });
+        };
+        let pin = tls.site.is_none().then(|| authority.pin());
+        Ok(Address::Tls { host: tls.name.clone(), port: tls.port(), pin })
+    }
+
+    /// Somebody exchanges what they came with for a certificate of their public key.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
+    pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
+        let who = self.who(peer)?;
+        let may_join = match &peer.proof {
+            Proof::Login(_) => true,
+            Proof::Spent(token) => token.joins,
+            Proof::System | Proof::Token(_) | Proof::Key(_) => false,
+        };
+        let bad = |why: String| Error::Bad { why };
+        if !may_join {
+            let why = "only an invitation becomes a login; an administrator makes one with 'labctl admin invite'";
+            return Err(Error::NotKnown { why: why.to_owned() });
+        }
+        let authority = self.open_authority().map_err(|error| bad(error.to_string()))?;
+        let since = self.clock.now();
+        let (certificate, hash) = authority.certify(&who.name, key, since).map_err(|error| {
+            bad(format!("that is no public key that can be certified: {error}"))
+        })?;
+        let (id, until) = (hash[..8].to_owned(), since + CERTIFICATE);
+        let from = who.via.clone().unwrap_or_default();
+        let login = Login { id: id.clone(), who: who.name.clone(), from, since, until };
+        let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
+        self.change(&who, event, |people| people.add_login(hash, login, since)).await?;
+        Ok(Enrolled { who: who.name, certificate, since, until })
+    }
+
+    /// Who came with a certificate, by its hash.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`].
+    pub fn logged_in(&self, hash: String, from: &str) -> Result<Peer, Error> {
+        let remembered = self.remembered()?;
+        let why = "this login was revoked, or is another lab's; log in again".to_owned();
+        let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
+        let (name, via) = (login.who.clone(), format!("{from} certificate {}", login.id));
+        Ok(Peer { name, role: None, groups: Vec::new(), proof: Proof::Login(hash), via })
+    }
+
+    /// The certificates: everybody's for an administrator, else one's own.
+    pub fn logins(&self, who: &Who) -> Vec<Login> {
+        let all = access::may(who, Verb::Administer).is_ok();
+        let remembered = self.book.lock();
+        let logins = remembered.people.logins();
+        logins.filter(|login| all || login.who == who.name).cloned().collect()
+    }
+
+    /// Revokes a certificate; an administrator, anybody's. Whoever is here with it is out within a second.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn log_out(&self, who: &Who, id: &str) -> Result<Login, Error> {
+        self.allow(who, Verb::See)?;
+        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
+        let owner = self.logins(who).into_iter().find(|login| login.id == id);
+        let owner = owner.map_or_else(|| who.name.clone(), |login| login.who);
+        let event = Event::Login { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
+        let mut revoked = None;
+        self.change(who, event, |people| {
+            let (login, changed) = people.log_out(id, of)?;
+            revoked = Some(login);
+            Ok(changed)
+        })
+        .await?;
+        revoked.ok_or_else(|| internal("a login was revoked and is not there"))
+    }
+
     /// Stages a change to who is known, and waits until it is on disk.
     async fn change(
         &self,
@@ -395,6 +507,10 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             Some(key) if key.who == peer.name => return Ok((Scope::default(), None)),
             _ => "this key was removed".to_owned(),
         },
+        Proof::Login(hash) => match people.login(hash) {
+            Some(login) if login.who == peer.name => return Ok((Scope::default(), None)),
+            _ => "this login was revoked; log in again".to_owned(),
+        },
         Proof::Token(hash) => match people.token(hash) {
             Some(token) if token.until > now => {
                 return Ok((token.scope.clone(), Some(token.until)));
@@ -429,6 +545,7 @@ fn written(people: &People, changed: &[Changed]) -> Vec<Write> {
         Changed::Account(name) => put(format!("account/{name}"), people.account(name)),
         Changed::Token(hash) => put(format!("token/{hash}"), people.token(hash)),
         Changed::Key(key) => put(format!("key/{key}"), people.key(key)),
+        Changed::Login(hash) => put(format!("login/{hash}"), people.login(hash)),
     };
     changed.iter().map(write).collect()
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use protocol::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use protocol::account::{
+    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+};
+use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
@@ -169,6 +172,22 @@ impl service::Lab for Caller {
 
     async fn revoke_token(self, _: Context, id: String) -> Result<Token, Error> {
         self.lab.revoke_token(&self.who()?, &id).await
+    }
+
+    async fn enrol(self, _: Context, key: String) -> Result<Enrolled, Error> {
+        self.lab.enrol(&self.peer, &key).await
+    }
+
+    async fn logins(self, _: Context) -> Result<Vec<Login>, Error> {
+        Ok(self.lab.logins(&self.who()?))
+    }
+
+    async fn log_out(self, _: Context, id: String) -> Result<Login, Error> {
+        self.lab.log_out(&self.who()?, &id).await
+    }
+
+    async fn found_at(self, _: Context) -> Result<Address, Error> {
+        self.lab.found_at(&self.who()?)
     }
 
     async fn import(self, _: Context, lines: Vec<String>) -> Result<Vec<String>, Error> {

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use protocol::user::Who;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
@@ -114,7 +113,7 @@ async fn refuse_stranger(
     wire::refuse(&mut stream, why).await
 }
 
-/// Serves one connection of somebody whom a door knows, as long as they are who they were.
+/// Serves one connection of somebody whom a door knows.
 ///
 /// # Errors
 /// The connection's.
@@ -123,38 +122,78 @@ pub async fn converse(
     peer: Peer,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
-    let who = match lab.who(&peer) {
-        Ok(who) => who,
-        Err(why) => return refuse_stranger(stream, &why).await,
-    };
-    tokio::select! {
-        outcome = serve_one(lab.clone(), peer.clone(), who.clone(), stream) => outcome,
-        () = lab.until_changed(&peer, &who) => Ok(()),
+    let mut stream = BufReader::new(stream);
+    let from = peer.via.clone();
+    match introduce(&lab, Some(peer), &from, &mut stream).await {
+        Ok((peer, purpose)) => attend(lab, peer, purpose, stream).await,
+        Err(why) => wire::refuse(&mut stream, &why).await,
     }
 }
 
-async fn serve_one(
+/// Hears what somebody is here for; and before, who they are, if they say so by a token.
+///
+/// # Errors
+/// What they are to be told with [`wire::refuse`]: [`Error::NotKnown`] if they are nobody.
+pub async fn introduce(
+    lab: &Lab,
+    mut known: Option<Peer>,
+    from: &str,
+    stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin),
+) -> Result<(Peer, Purpose), Error> {
+    let mut has_proven = false;
+    loop {
+        let heard = tokio::time::timeout(FIRST_LINE, wire::listen(stream)).await;
+        let silent = |_| format!("you said nothing within {} s", FIRST_LINE.as_secs());
+        match heard.map_err(silent).map_err(|why| Error::Bad { why })?? {
+            Purpose::Prove(_) if has_proven => {
+                return Err(Error::Bad { why: "one token is enough".to_owned() });
+            }
+            Purpose::Prove(secret) => {
+                known = Some(lab.come_in(&secret, from).await?);
+                has_proven = true;
+                let gone = |error: io::Error| Error::Bad { why: error.to_string() };
+                wire::accept(stream, &Welcome::default()).await.map_err(gone)?;
+            }
+            purpose => {
+                let stranger = || {
+                    Error::NotKnown {
+                    why: "the lab does not know you: log in with 'labctl login', or give a token in LAB_TOKEN"
+                        .to_owned(),
+                }
+                };
+                return Ok((known.ok_or_else(stranger)?, purpose));
+            }
+        }
+    }
+}
+
+/// Does what somebody is here for, as long as they are who they were.
+///
+/// # Errors
+/// The connection's.
+pub async fn attend(
     lab: Arc<Lab>,
     peer: Peer,
-    who: Who,
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    purpose: Purpose,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let purpose = match tokio::time::timeout(FIRST_LINE, wire::listen(&mut stream)).await {
-        Ok(Ok(purpose)) => purpose,
-        Ok(Err(why)) => return wire::refuse(&mut stream, &why).await,
-        Err(_) => {
-            let why = format!("you said nothing within {} s", FIRST_LINE.as_secs());
-            return wire::refuse(&mut stream, &Error::Bad { why }).await;
+    let who = match lab.who(&peer) {
+        Ok(who) => who,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    let served = async {
+        match purpose {
+            Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,
+            Purpose::Call | Purpose::Prove(_) => {
+                wire::accept(&mut stream, &Welcome::default()).await?;
+                answer_calls(Caller { lab: lab.clone(), peer: peer.clone() }, stream).await;
+                Ok(())
+            }
         }
     };
-    match purpose {
-        Purpose::Call => {
-            wire::accept(&mut stream, &Welcome::default()).await?;
-            answer_calls(Caller { lab, peer }, stream).await;
-            Ok(())
-        }
-        Purpose::Follow(what) => follow::serve(lab, who, what, stream).await,
+    tokio::select! {
+        outcome = served => outcome,
+        () = lab.until_changed(&peer, &who) => Ok(()),
     }
 }
 

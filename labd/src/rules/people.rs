@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::account::{Account, AccountAsk, Grant, Key, Token};
+use protocol::account::{Account, AccountAsk, Grant, Key, Login, Token};
 use protocol::user::{Role, UserName, is_group};
 use protocol::{Error, Span, Time};
 
@@ -25,6 +25,8 @@ pub struct People {
     tokens: BTreeMap<String, Token>,
     /// By fingerprint.
     keys: BTreeMap<String, Key>,
+    /// By the hash of the certificate.
+    logins: BTreeMap<String, Login>,
 }
 
 /// Something of which what is remembered has changed, or gone.
@@ -36,15 +38,23 @@ pub enum Changed {
     Token(String),
     /// A key, by its fingerprint.
     Key(String),
+    /// A certificate, by its hash.
+    Login(String),
 }
 
 impl People {
     /// What was written down.
-    pub fn restore(accounts: Vec<Account>, tokens: Vec<(String, Token)>, keys: Vec<Key>) -> People {
+    pub fn restore(
+        accounts: Vec<Account>,
+        tokens: Vec<(String, Token)>,
+        keys: Vec<Key>,
+        logins: Vec<(String, Login)>,
+    ) -> People {
         People {
             accounts: accounts.into_iter().map(|known| (known.name.clone(), known)).collect(),
             tokens: tokens.into_iter().collect(),
             keys: keys.into_iter().map(|key| (key.fingerprint.clone(), key)).collect(),
+            logins: logins.into_iter().collect(),
         }
     }
 
@@ -140,6 +150,8 @@ impl People {
         changed.extend(tokens.map(|(hash, _)| Changed::Token(hash)));
         let keys = self.keys.extract_if(.., |_, key| key.who == *name);
         changed.extend(keys.map(|(fingerprint, _)| Changed::Key(fingerprint)));
+        let logins = self.logins.extract_if(.., |_, login| login.who == *name);
+        changed.extend(logins.map(|(hash, _)| Changed::Login(hash)));
         changed
     }
 
@@ -237,6 +249,53 @@ impl People {
         self.keys.get(fingerprint).filter(is_it).ok_or_else(|| no("key", fingerprint))?;
         let key = self.keys.remove(fingerprint).ok_or_else(|| no("key", fingerprint))?;
         Ok((key, vec![Changed::Key(fingerprint.to_owned())]))
+    }
+
+    /// Every certificate.
+    pub fn logins(&self) -> impl Iterator<Item = &Login> {
+        self.logins.values()
+    }
+
+    /// The certificate of that hash.
+    pub fn login(&self, hash: &str) -> Option<&Login> {
+        self.logins.get(hash)
+    }
+
+    /// Adds a certificate. Those of the same person that are over go.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if they have too many.
+    pub fn add_login(
+        &mut self,
+        hash: String,
+        login: Login,
+        now: Time,
+    ) -> Result<Vec<Changed>, Error> {
+        let who = login.who.clone();
+        let over = self.logins.extract_if(.., |_, old| old.who == who && old.until <= now);
+        let mut changed: Vec<_> = over.map(|(hash, _)| Changed::Login(hash)).collect();
+        if self.logins.values().filter(|other| other.who == who).count() >= MOST {
+            return Err(bad(format!("{who} is logged in {MOST} times already; log out somewhere")));
+        }
+        self.logins.insert(hash.clone(), login);
+        changed.push(Changed::Login(hash));
+        Ok(changed)
+    }
+
+    /// Revokes the certificate of that id, if it is one of `of`'s; of anybody's if there is no `of`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn log_out(
+        &mut self,
+        id: &str,
+        of: Option<&UserName>,
+    ) -> Result<(Login, Vec<Changed>), Error> {
+        let is_it = |login: &Login| login.id == id && of.is_none_or(|who| login.who == *who);
+        let found = self.logins.iter().find(|(_, login)| is_it(login));
+        let hash = found.map(|(hash, _)| hash.clone()).ok_or_else(|| no("login", id))?;
+        let login = self.logins.remove(&hash).ok_or_else(|| no("login", id))?;
+        Ok((login, vec![Changed::Login(hash)]))
     }
 
     /// When something that was granted is over next.

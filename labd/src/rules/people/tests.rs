@@ -17,7 +17,18 @@ fn user(name: &str) -> UserName {
 
 fn token(who: &str, id: u64, until: Time, once: bool) -> Token {
     let (note, scope, used) = (None, Scope::default(), None);
-    Token { id: format!("t{id}"), who: user(who), note, scope, since: Time(0), until, once, used }
+    let joins = false;
+    Token {
+        id: format!("t{id}"),
+        who: user(who),
+        note,
+        scope,
+        since: Time(0),
+        until,
+        once,
+        joins,
+        used,
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,184 @@
+//! The lab's own small authority: it says who the lab is, and who its people are.
+//!
+//! Made when a door that speaks TLS is opened for the first time, in the folder `authority` of the
+//! lab's state: `certificate.pem` and `key.pem`, the latter for nobody but labd. Clients know it by the
+//! hash of its certificate, see [`protocol::tls::Pin`]; so whoever loses it lets everybody log in anew.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use protocol::account::CERTIFICATE;
+use protocol::tls::{self, Pin};
+use protocol::user::UserName;
+use protocol::{Span, Time};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SubjectPublicKeyInfo,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+
+/// Clocks of other machines may be wrong by this much.
+const LEEWAY: Span = Span::minutes(10);
+/// How long the lab says that it is itself; it says so anew whenever labd starts.
+const SERVER: Span = Span::hours(365 * 24);
+
+/// The authority.
+pub struct Authority {
+    certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Opens the authority in `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::InvalidData`] for a file that is not what was written.
+    pub fn open(folder: &Path) -> io::Result<Authority> {
+        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        if !certificate.exists() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            let (new, its_key) = make().map_err(io::Error::other)?;
+            // The certificate last: if it is there, so is the key.
+            write(&key, &its_key.serialize_pem())?;
+            write(&certificate, &new)?;
+        }
+        let damaged = |what: &dyn std::fmt::Display| {
+            let why = format!("{}: {what}; restore it from a backup", folder.display());
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        };
+        let der = CertificateDer::from_pem_slice(&fs::read(&certificate)?)
+            .map_err(|error| damaged(&format_args!("{error:?}")))?;
+        let key = KeyPair::from_pem(&fs::read_to_string(&key)?).map_err(|error| damaged(&error))?;
+        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| damaged(&error))?;
+        Ok(Authority { certificate: der, issuer })
+    }
+
+    /// By which clients know it.
+    pub fn pin(&self) -> Pin {
+        Pin::of(&self.certificate)
+    }
+
+    /// Its certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// What the lab shows of itself, under its usual name and these.
+    ///
+    /// # Errors
+    /// What is wrong with a name.
+    pub fn server(&self, names: &[String], now: Time) -> io::Result<CertifiedKey> {
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let names: Vec<String> = names.iter().cloned().chain([tls::NAME.to_owned()]).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params.distinguished_name = named(tls::NAME);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        (params.not_before, params.not_after) = (moment(now - LEEWAY), moment(now + SERVER));
+        let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
+        let chain = vec![certificate.der().clone(), self.certificate.clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(io::Error::other)?;
+        let key = protocol::tls::provider().key_provider.load_private_key(key);
+        Ok(CertifiedKey::new(chain, key.map_err(io::Error::other)?))
+    }
+
+    /// A certificate for a person's public key, as PEM, and its hash.
+    ///
+    /// # Errors
+    /// What is wrong with the key.
+    pub fn certify(
+        &self,
+        who: &UserName,
+        key: &str,
+        now: Time,
+    ) -> Result<(String, String), rcgen::Error> {
+        let key = SubjectPublicKeyInfo::from_pem(key)?;
+        // Asked for first: what cannot be asked cannot be signed either.
+        let _ = key.der_bytes();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = named(who.as_str());
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        (params.not_before, params.not_after) = (moment(now - LEEWAY), moment(now + CERTIFICATE));
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok((certificate.pem(), hash(certificate.der())))
+    }
+}
+
+/// By what a certificate is known to the lab.
+pub fn hash(certificate: &CertificateDer<'_>) -> String {
+    blake3::hash(certificate).to_hex().to_string()
+}
+
+fn make() -> Result<(String, KeyPair), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named("labd authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    (params.not_before, params.not_after) =
+        (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2120, 1, 1));
+    Ok((params.self_signed(&key)?.pem(), key))
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn moment(time: Time) -> OffsetDateTime {
+    let seconds = i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn an_authority_is_the_same_when_it_is_opened_again_and_its_key_is_nobody_elses() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = dir.path().join("authority");
+        let pin = Authority::open(&folder).expect("made").pin();
+        assert_eq!(Authority::open(&folder).expect("opened").pin(), pin);
+        let mode = |name: &str| {
+            let about = fs::metadata(folder.join(name)).expect("it is there");
+            about.permissions().mode() & 0o777
+        };
+        assert_eq!((mode("key.pem"), mode("")), (0o600, 0o700));
+        fs::write(folder.join("key.pem"), "not a key").expect("written");
+        let error = Authority::open(&folder).err().expect("it is refused");
+        assert!(error.to_string().contains("restore it from a backup"), "{error}");
+    }
+
+    #[test]
+    fn only_a_public_key_is_certified() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let authority = Authority::open(dir.path()).expect("made");
+        let (ada, now) = ("ada".parse().expect("a name"), Time(1_800_000_000_000));
+        let key = KeyPair::generate().expect("a key");
+        let (certificate, hash) =
+            authority.certify(&ada, &key.public_key_pem(), now).expect("certified");
+        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"), "{certificate}");
+        assert_eq!(hash.len(), 64);
+        for key in ["", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {
+            assert!(authority.certify(&ada, key, now).is_err(), "{key}");
+        }
+    }
+}

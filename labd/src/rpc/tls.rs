@@ -1,0 +1,224 @@
+//! The door for those from elsewhere: calls and follows behind TLS 1.3.
+//!
+//! Whoever comes has a certificate of the lab's own authority, or says a token first. Until then they
+//! are on the doorstep, for ten seconds at most, with whom [`crate::rules::guard`] deals.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+use protocol::{Error, tls, wire};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::BufReader;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::listen;
+use crate::authority::{self, Authority};
+use crate::config::{Site, Tls};
+use crate::lab::Lab;
+use crate::lab::people::Peer;
+use crate::rules::guard::{Guard, Offence, Refusal, Source};
+
+/// Whoever comes is through the door within this time.
+const DOORSTEP: Duration = Duration::from_secs(10);
+
+/// The door.
+pub struct Door {
+    lab: Arc<Lab>,
+    acceptor: TlsAcceptor,
+    shown: Arc<Shown>,
+    guard: Mutex<Guard>,
+    /// Steady time begins here.
+    since: Instant,
+}
+
+impl Door {
+    /// A door that shows what the configuration says, or what the lab's own authority says of it.
+    ///
+    /// # Errors
+    /// The system's; what is wrong with the site's certificate.
+    pub fn new(lab: Arc<Lab>, tls: &Tls) -> io::Result<Arc<Door>> {
+        let authority = lab.open_authority()?;
+        let shown = Arc::new(Shown(RwLock::new(Arc::new(certificate(&lab, &authority, tls)?))));
+        let config = server(&authority, shown.clone()).map_err(io::Error::other)?;
+        let (acceptor, guard) = (TlsAcceptor::from(Arc::new(config)), Mutex::default());
+        Ok(Arc::new(Door { lab, acceptor, shown, guard, since: Instant::now() }))
+    }
+
+    /// Serves whoever comes until the lab ends.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let mut ending = self.lab.ending();
+        let mut reloads = self.lab.reloads();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = ending.changed() => return,
+                Ok(()) = reloads.changed() => {
+                    self.show_anew();
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((stream, from)) => self.clone().meet(stream, from),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of descriptors, most likely: some will be closed soon.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// A reload is also how the lab hears of the site's renewed certificate.
+    fn show_anew(&self) {
+        let config = self.lab.config();
+        let Some(tls) = &config.tls else { return };
+        let certificate =
+            self.lab.open_authority().and_then(|authority| certificate(&self.lab, &authority, tls));
+        match certificate {
+            Ok(certificate) => *self.shown.0.write() = Arc::new(certificate),
+            Err(error) => {
+                tracing::error!(%error, "the lab shows the certificate that it showed before")
+            }
+        }
+    }
+
+    /// Lets somebody onto the doorstep, or turns them away.
+    fn meet(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
+        let source = Source::from(from.ip());
+        match self.guard.lock().come(source, self.since.elapsed()) {
+            Ok(()) => {}
+            Err(refusal) => return turned_away(from, refusal),
+        }
+        tokio::spawn(async move {
+            let onto = Doorstep { door: self.clone(), source };
+            let met = tokio::time::timeout(DOORSTEP, self.let_in(stream, from)).await;
+            drop(onto);
+            let offence = match met {
+                Ok(Ok((peer, purpose, stream))) => {
+                    if let Err(error) =
+                        listen::attend(self.lab.clone(), peer, purpose, stream).await
+                    {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                    return;
+                }
+                Ok(Err(offence)) => offence,
+                Err(_) => Some(Offence::TooSlow),
+            };
+            if let Some(offence) = offence {
+                tracing::debug!(%from, ?offence, "somebody was not let in");
+                self.guard.lock().note(source, offence, self.since.elapsed());
+            }
+        });
+    }
+
+    /// Hears who somebody is and what for; else, what is to be thought of them.
+    async fn let_in(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+    ) -> Result<(Peer, wire::Purpose, BufReader<TlsStream<TcpStream>>), Option<Offence>> {
+        // Without it keystrokes wait for each other; if it cannot be had, they do.
+        let _ = stream.set_nodelay(true);
+        let stream = self.acceptor.accept(stream).await.map_err(|error| {
+            let went = matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+            );
+            Some(if went { Offence::Silent } else { Offence::Nonsense })
+        })?;
+        let via = format!("tls {}", from.ip());
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let known = shown.map(|shown| self.lab.logged_in(authority::hash(shown), &via));
+        let mut stream = BufReader::new(stream);
+        let met = match known.transpose() {
+            Ok(known) => listen::introduce(&self.lab, known, &via, &mut stream).await,
+            Err(why) => Err(why),
+        };
+        match met {
+            Ok((peer, purpose)) => Ok((peer, purpose, stream)),
+            Err(why) => {
+                // Who does not wait for the answer need not have it.
+                let _ = wire::refuse(&mut stream, &why).await;
+                Err(match why {
+                    Error::NotKnown { .. } => Some(Offence::BadProof),
+                    Error::Bad { .. } => Some(Offence::Nonsense),
+                    _ => None,
+                })
+            }
+        }
+    }
+}
+
+/// Somebody's place on the doorstep.
+struct Doorstep {
+    door: Arc<Door>,
+    source: Source,
+}
+
+impl Drop for Doorstep {
+    fn drop(&mut self) {
+        self.door.guard.lock().leave(self.source);
+    }
+}
+
+fn turned_away(from: SocketAddr, refusal: Refusal) {
+    tracing::debug!(%from, ?refusal, "somebody is turned away");
+}
+
+/// What the lab shows of itself; another on the next connection, if it was renewed.
+#[derive(Debug)]
+struct Shown(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().clone())
+    }
+}
+
+fn server(
+    authority: &Authority,
+    shown: Arc<Shown>,
+) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate().clone())?;
+    let provider = tls::provider();
+    // Who has none may still have a token.
+    let people = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+        .allow_unauthenticated()
+        .build()?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(people)
+        .with_cert_resolver(shown);
+    config.alpn_protocols = vec![tls::ALPN.to_vec()];
+    Ok(config)
+}
+
+fn certificate(lab: &Lab, authority: &Authority, tls: &Tls) -> io::Result<CertifiedKey> {
+    let Some(Site { certificate, key }) = &tls.site else {
+        return authority.server(std::slice::from_ref(&tls.name), lab.clock().now());
+    };
+    let wrong = |file: &std::path::Path, what: String| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", file.display()))
+    };
+    let read =
+        |file: &std::path::Path| fs::read(file).map_err(|error| wrong(file, error.to_string()));
+    let chain = CertificateDer::pem_slice_iter(&read(certificate)?).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| wrong(certificate, format!("{error:?}")))?;
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?);
+    let private = private.map_err(|error| wrong(key, format!("{error:?}")))?;
+    let provider = tls::provider();
+    CertifiedKey::from_der(chain, private, &provider)
+        .map_err(|error| wrong(certificate, error.to_string()))
+}
