@@ -7,10 +7,12 @@
 //! - [`echo`]: whether what was typed may be written down
 //! - [`access`]: who may do what
 //! - [`people`]: whom the lab knows by itself
+//! - [`key`]: which ssh public keys the lab takes
 
 pub mod access;
 pub mod echo;
 pub mod hold;
+pub mod key;
 pub mod pen;
 pub mod people;
 pub mod power;

@@ -3,7 +3,7 @@
 //! A call is a small question and its answer. What takes time goes on in the daemon when the caller
 //! leaves; what flows is followed, see [`crate::wire::Follow`].
 
-use crate::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use crate::account::{Account, AccountAsk, Key, May, MayAsk, NewToken, Token, TokenAsk};
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
 use crate::error::Error;
@@ -68,6 +68,13 @@ pub trait Lab {
     async fn make_token(ask: TokenAsk) -> Result<NewToken, Error>;
     /// Revokes a token. Whoever is here with it is out within a second.
     async fn revoke_token(id: String) -> Result<Token, Error>;
+
+    /// The ssh public keys: everybody's for an administrator, else the caller's own.
+    async fn keys() -> Result<Vec<Key>, Error>;
+    /// Adds an ssh public key, a line as in `id_ed25519.pub`: the caller's, if nobody is named.
+    async fn add_key(who: Option<UserName>, line: String) -> Result<Key, Error>;
+    /// Removes an ssh public key. Whoever is here with it is out within a second.
+    async fn remove_key(fingerprint: String) -> Result<Key, Error>;
 
     /// Reads the configuration again and takes it over as one step; says what changed.
     async fn reload() -> Result<Vec<String>, Error>;

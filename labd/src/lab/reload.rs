@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Error;
+use protocol::board::BoardName;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 
 use super::open::terms;
-use super::{Lab, internal};
-use crate::config::Config;
+use super::{Board, Lab, internal};
+use crate::config::{Change, Config};
 use crate::keeper::Known;
+use crate::ledger::Draft;
+
+type Boards = BTreeMap<BoardName, Arc<Board>>;
 
 impl Lab {
     /// Reads the configuration again. If it has no fault it is taken over as one step; what is
@@ -66,8 +70,12 @@ impl Lab {
             }
             *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
-            let event = Event::Reloaded { changes: changes.clone() };
-            self.ledger().stage(self.entry_by(who, None, event, Vec::new()))
+            let is_hidden = |change: &Change| {
+                let board = |boards: &Boards| boards.get(change.board.as_ref()?).cloned();
+                let mut known = [board(&before), board(&boards)].into_iter().flatten();
+                known.any(|board| !board.config.groups.is_empty())
+            };
+            self.ledger().stage_all(self.told_of(who, &changes, is_hidden))
         };
         // Now that they can be seen; who follows a board that is gone is woken too.
         before.values().chain(boards.values()).for_each(|board| board.mark.touch());
@@ -75,6 +83,24 @@ impl Lab {
         self.decisions.send_modify(|count| *count += 1);
         commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         self.reloads.send_modify(|count| *count += 1);
-        Ok(changes)
+        self.access_changed();
+        Ok(changes.into_iter().map(|change| change.sentence).collect())
+    }
+
+    /// What has changed, for the timeline; of a board that is not everybody's, on its own.
+    fn told_of(
+        &self,
+        who: &Who,
+        changes: &[Change],
+        is_hidden: impl Fn(&Change) -> bool,
+    ) -> Vec<Draft> {
+        let (hidden, open): (Vec<_>, Vec<_>) = changes.iter().partition(|it| is_hidden(it));
+        let entry = |board: Option<&BoardName>, changes: &[&Change]| {
+            let changes = changes.iter().map(|change| change.sentence.clone()).collect();
+            self.entry_by(who, board, Event::Reloaded { changes }, Vec::new())
+        };
+        let mut drafts = vec![entry(None, &open)];
+        drafts.extend(hidden.iter().map(|change| entry(change.board.as_ref(), &[change])));
+        drafts
     }
 }

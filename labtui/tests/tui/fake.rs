@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use protocol::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use protocol::account::{Account, AccountAsk, Key, May, MayAsk, NewToken, Token, TokenAsk};
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{From, PenAsk, PenState};
@@ -306,5 +306,8 @@ impl Lab for FakeLab {
         tokens() -> Vec<Token>;
         make_token(TokenAsk) -> NewToken;
         revoke_token(String) -> Token;
+        keys() -> Vec<Key>;
+        add_key(Option<UserName>, String) -> Key;
+        remove_key(String) -> Key;
     }
 }
