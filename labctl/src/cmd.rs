@@ -1,6 +1,7 @@
 //! Every command: one file each, its arguments and its run side by side.
 
 mod admin;
+mod auth;
 mod board;
 mod boards;
 mod classes;
@@ -9,10 +10,14 @@ mod demo;
 mod doctor;
 mod extend;
 mod give;
+mod group;
 mod holds;
 mod journal;
+mod key;
+mod login;
 mod man;
 mod note;
+mod offer;
 mod power;
 mod queue;
 mod release;
@@ -20,8 +25,11 @@ mod reload;
 mod reserve;
 mod run;
 mod steps;
+mod token;
+mod user;
 mod wait;
 mod want;
+mod whoami;
 
 use std::process::ExitCode;
 
@@ -63,6 +71,23 @@ pub enum Command {
     Run(run::Run),
     /// Wait until a board is in a certain state
     Wait(wait::Wait),
+    /// Show who you are to the lab: your role, your groups, how you came in
+    Whoami(whoami::Whoami),
+    /// Ask whether somebody may do something, and why
+    #[command(subcommand)]
+    Auth(auth::Auth),
+    /// Look after accounts: whom the lab knows by itself, and what they may
+    #[command(subcommand)]
+    User(user::User),
+    /// Look after groups: a board of a group is there for its members only
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Look after tokens: what programs and people from elsewhere come in with
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Look after ssh public keys
+    #[command(subcommand)]
+    Key(key::Key),
     /// Have labd read its configuration again
     Reload(reload::Reload),
     /// Look for what should be mended, and say how
@@ -70,6 +95,12 @@ pub enum Command {
     /// Look after the lab's memory
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Log in to a lab from elsewhere, with an invitation or a token
+    Login(login::Login),
+    /// Log out of a lab, and forget it
+    Logout(login::Logout),
+    /// List the labs that you have logged in to, or choose the one that is meant
+    Labs(login::Labs),
     /// Start a lab made of nothing, or find the one that runs
     Demo(demo::Demo),
     /// Write the manual pages to a folder
@@ -77,7 +108,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs it. An exit code is returned where it is another's: the command's that was run.
+    /// Runs it. An exit code is returned where it is another's: the command's that was run, the answer's.
     ///
     /// # Errors
     /// Whatever it is, [`crate::exit`] has a code for it.
@@ -98,9 +129,18 @@ impl Command {
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),
             Command::Wait(command) => command.run(at, out).await?,
+            Command::Whoami(command) => command.run(at, out).await?,
+            Command::Auth(command) => return command.run(at, out).await.map(Some),
+            Command::User(command) => command.run(at, out).await?,
+            Command::Group(command) => command.run(at, out).await?,
+            Command::Token(command) => command.run(at, out).await?,
+            Command::Key(command) => command.run(at, out).await?,
             Command::Reload(command) => command.run(at, out).await?,
             Command::Doctor(command) => command.run(at, out).await?,
             Command::Admin(command) => command.run(at, out).await?,
+            Command::Login(command) => command.run(out).await?,
+            Command::Logout(command) => command.run(out).await?,
+            Command::Labs(command) => command.run(out)?,
             Command::Demo(command) => command.run(at, out).await?,
             Command::Man(command) => command.run(out)?,
         }

@@ -23,6 +23,8 @@ Exit status:
 pub const WRITABLE: &str = "name one in a folder that is there, and that you may write to";
 /// Wrong usage.
 pub const USAGE: u8 = 2;
+/// Not allowed.
+pub const NOT_ALLOWED: u8 = 5;
 /// Held by another.
 pub const TAKEN: u8 = 6;
 /// Not in time.
@@ -81,7 +83,9 @@ pub fn code(error: &anyhow::Error) -> u8 {
         None | Some(Error::Config { .. } | Error::Internal { .. } | Error::Unknown) => 1,
         Some(Error::Bad { .. }) => USAGE,
         Some(Error::NoSuch { .. } | Error::Lacks { .. }) => 3,
-        Some(Error::NotAllowed { .. } | Error::OutOfScope { .. } | Error::NotKnown { .. }) => 5,
+        Some(Error::NotAllowed { .. } | Error::OutOfScope { .. } | Error::NotKnown { .. }) => {
+            NOT_ALLOWED
+        }
         Some(
             Error::HeldBy { .. }
             | Error::AllTaken { .. }
@@ -89,7 +93,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
             | Error::NoPen { .. },
         ) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
-        Some(Error::Unreachable { .. }) => 8,
+        Some(Error::Unreachable { .. } | Error::Impostor { .. }) => 8,
         Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,
         Some(Error::NotHeld { .. } | Error::HoldOver { .. }) => 11,
         Some(Error::TooOld { .. }) => 12,
@@ -116,6 +120,13 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
             "see your holds with 'labctl holds --mine', and who waits with 'labctl queue'"
                 .to_owned()
         }
+        Error::NoSuch { what, .. } if what == "account" => {
+            "see them with 'labctl user list', or make one with 'labctl user add NAME'".to_owned()
+        }
+        Error::NoSuch { what, .. } if what == "token" => {
+            "see them with 'labctl token list'".to_owned()
+        }
+        Error::NoSuch { what, .. } if what == "key" => "see them with 'labctl key list'".to_owned(),
         Error::NoSuch { what, .. } if what == "user" => {
             "name somebody whom the system knows, and who may hold boards in this lab".to_owned()
         }
@@ -140,7 +151,7 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
             "ask the lab's administrator to add you to 'access' in labd.conf".to_owned()
         }
         Error::NotAllowed { .. } => {
-            "see who you are to this lab with 'labctl doctor', or ask its administrator".to_owned()
+            "see who you are to this lab with 'labctl whoami', or ask its administrator".to_owned()
         }
         Error::OutOfScope { .. } => {
             "see what it opens with 'labctl token list'; make another with 'labctl token new'"
@@ -148,6 +159,10 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         }
         Error::NotKnown { .. } => {
             "ask whoever gave it to you for another: 'labctl token new'".to_owned()
+        }
+        Error::Impostor { .. } => {
+            "ask the lab's administrator whether its keys were made anew; if so, 'labctl logout' and log in again"
+                .to_owned()
         }
         Error::Device { .. } => "see 'labctl doctor' and the board's 'labctl journal'".to_owned(),
         Error::Setup { board, .. } => {

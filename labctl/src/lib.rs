@@ -53,8 +53,9 @@ const EVERYWHERE: &str = "Options of every command";
 /// Which lab.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct At {
-    /// Which lab: as LAB says in the environment, your own daemon's, or else the system's
-    #[arg(long, global = true, value_name = "unix:PATH", help_heading = EVERYWHERE)]
+    /// Which lab: as LAB says in the environment, the one you logged in to last, your own daemon's, or
+    /// else the system's
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = EVERYWHERE)]
     lab: Option<Address>,
 }
 
@@ -66,7 +67,9 @@ impl At {
         if self.lab.is_some() || said.is_empty() {
             return Ok(self);
         }
-        let wrong = |error| Failure::usage(format!("LAB: {error}"), "export LAB=unix:PATH");
+        let wrong = |error| {
+            Failure::usage(format!("LAB: {error}"), "export LAB=unix:PATH, or LAB=tls://HOST:PORT")
+        };
         Ok(At { lab: Some(said.parse().map_err(wrong)?) })
     }
 

@@ -24,6 +24,7 @@ use protocol::Span;
 use protocol::board::BoardName;
 use serde_json::Value as Json;
 
+pub use self::changes::Change;
 pub use self::check::check;
 use self::fault::{Fault, Faults, Weight};
 use self::reader::Table;

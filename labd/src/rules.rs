@@ -8,11 +8,13 @@
 //! - [`guard`]: whom a door listens to before it knows who they are
 //! - [`access`]: who may do what
 //! - [`people`]: whom the lab knows by itself
+//! - [`key`]: which ssh public keys the lab takes
 
 pub mod access;
 pub mod echo;
 pub mod guard;
 pub mod hold;
+pub mod key;
 pub mod pen;
 pub mod people;
 pub mod power;

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("program", &["program"]),
     ("rules", &["rules"]),
-    ("rpc", &["rpc", "lab", "authority", "journal", "rules::access", "rules::guard", "config"]),
+    (
+        "rpc",
+        &["rpc", "lab", "authority", "clock", "journal", "rules::access", "rules::guard", "config"],
+    ),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),
     ("journal", &["journal", "ledger"]),

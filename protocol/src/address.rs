@@ -7,6 +7,7 @@ use std::str::FromStr;
 use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::tls::Pin;
 
 /// Where the system's daemon listens.
@@ -36,6 +37,9 @@ impl Address {
     /// Where a client looks when it is not told: the lab that it logged in to last, the user's own
     /// daemon, the system's, the user's demo, whichever there is first.
     pub fn usual() -> Address {
+        if let Some(current) = Context::current() {
+            return current.address;
+        }
         let demo = demo_socket();
         let sockets = [own_socket(), SYSTEM_SOCKET.into(), demo];
         let usual = sockets.into_iter().find(|socket| socket.exists());

@@ -93,6 +93,9 @@ pub struct Board {
     /// What it can be chosen by besides its name and class.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Whose it is; everybody's if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Free or held.
     pub state: State,
     /// Who has it, if anybody.
@@ -120,6 +123,7 @@ impl Board {
             name,
             class: String::new(),
             tags: Vec::new(),
+            groups: Vec::new(),
             state: State::Gone,
             hold: None,
             waiting: 0,

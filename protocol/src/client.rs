@@ -7,7 +7,7 @@ use tarpc::context::{self, Context};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 
 use crate::account::{
-    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+    Account, AccountAsk, Enrolled, Key, Login, May, MayAsk, NewToken, Token, TokenAsk,
 };
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
@@ -17,7 +17,7 @@ pub use crate::dial::{Flow, Stream};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::power::{PowerAsk, PowerDetail};
-use crate::service::LabClient;
+use crate::service::{LabClient, LabRequest};
 use crate::time::Span;
 use crate::user::{UserName, Who};
 use crate::wire::{self, Follow, Purpose, Welcome};
@@ -57,7 +57,7 @@ pub async fn next_line(flow: &mut Flow) -> Result<Option<String>, Error> {
 }
 
 macro_rules! calls {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($($call:ident = $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
         impl Client {
             $(
                 #[doc = concat!("See [`crate::service::Lab::", stringify!($name), "`].")]
@@ -70,43 +70,73 @@ macro_rules! calls {
                 }
             )*
         }
+
+        /// Every call there is: for tables that must have a row for each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Call {
+            $(#[doc = concat!("[`crate::service::Lab::", stringify!($name), "`]")] $call,)*
+        }
+
+        impl Call {
+            /// All of them, in the order of the service.
+            pub const ALL: &[Call] = &[$(Call::$call),*];
+
+            /// As the method is called.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Call::$call => stringify!($name),)*
+                }
+            }
+        }
+
+        /// A call of the service that has no line here does not compile.
+        impl From<&LabRequest> for Call {
+            fn from(request: &LabRequest) -> Call {
+                match request {
+                    $(LabRequest::$call { .. } => Call::$call,)*
+                }
+            }
+        }
     };
 }
 
 calls! {
-    whoami() -> Who;
-    boards(filter: Filter) -> Vec<Board>;
-    board(name: BoardName) -> BoardDetail;
-    classes() -> Vec<Class>;
-    holds() -> Vec<Hold>;
-    queue() -> Vec<Place>;
-    reserve(ask: Ask) -> Placed;
-    placed(number: u64, patience: Span) -> Placed;
-    unqueue(number: u64) -> ();
-    release(board: BoardName, release: Release) -> Hold;
-    extend(board: BoardName, span: Span) -> Hold;
-    give(board: BoardName, to: UserName) -> Hold;
-    power(board: BoardName, ask: PowerAsk) -> PowerDetail;
-    outlet(board: BoardName) -> PowerDetail;
-    pen(session: u64, ask: PenAsk) -> PenState;
-    type_in(session: u64, bytes: Vec<u8>) -> ();
-    send_break(session: u64, span: Span) -> ();
-    note(board: BoardName, text: String) -> ();
-    may(ask: MayAsk) -> May;
-    accounts() -> Vec<Account>;
-    change_account(name: UserName, ask: AccountAsk) -> Option<Account>;
-    tokens() -> Vec<Token>;
-    make_token(ask: TokenAsk) -> NewToken;
-    revoke_token(id: String) -> Token;
-    enrol(key: String) -> Enrolled;
-    logins() -> Vec<Login>;
-    log_out(id: String) -> Login;
-    found_at() -> Address;
-    reload() -> Vec<String>;
-    doctor() -> Vec<String>;
-    verify() -> Vec<String>;
-    rebuild() -> Vec<String>;
-    import(lines: Vec<String>) -> Vec<String>;
+    Whoami = whoami() -> Who;
+    Boards = boards(filter: Filter) -> Vec<Board>;
+    Board = board(name: BoardName) -> BoardDetail;
+    Classes = classes() -> Vec<Class>;
+    Holds = holds() -> Vec<Hold>;
+    Queue = queue() -> Vec<Place>;
+    Reserve = reserve(ask: Ask) -> Placed;
+    Placed = placed(number: u64, patience: Span) -> Placed;
+    Unqueue = unqueue(number: u64) -> ();
+    Release = release(board: BoardName, release: Release) -> Hold;
+    Extend = extend(board: BoardName, span: Span) -> Hold;
+    Give = give(board: BoardName, to: UserName) -> Hold;
+    Power = power(board: BoardName, ask: PowerAsk) -> PowerDetail;
+    Outlet = outlet(board: BoardName) -> PowerDetail;
+    Pen = pen(session: u64, ask: PenAsk) -> PenState;
+    TypeIn = type_in(session: u64, bytes: Vec<u8>) -> ();
+    SendBreak = send_break(session: u64, span: Span) -> ();
+    Note = note(board: BoardName, text: String) -> ();
+    May = may(ask: MayAsk) -> May;
+    Accounts = accounts() -> Vec<Account>;
+    ChangeAccount = change_account(name: UserName, ask: AccountAsk) -> Option<Account>;
+    Tokens = tokens() -> Vec<Token>;
+    MakeToken = make_token(ask: TokenAsk) -> NewToken;
+    RevokeToken = revoke_token(id: String) -> Token;
+    Keys = keys() -> Vec<Key>;
+    AddKey = add_key(who: Option<UserName>, line: String) -> Key;
+    RemoveKey = remove_key(fingerprint: String) -> Key;
+    Enrol = enrol(key: String) -> Enrolled;
+    Logins = logins() -> Vec<Login>;
+    LogOut = log_out(id: String) -> Login;
+    FoundAt = found_at() -> Address;
+    Reload = reload() -> Vec<String>;
+    Doctor = doctor() -> Vec<String>;
+    Verify = verify() -> Vec<String>;
+    Rebuild = rebuild() -> Vec<String>;
+    Import = import(lines: Vec<String>) -> Vec<String>;
 }
 
 impl Client {
@@ -116,7 +146,9 @@ impl Client {
     /// [`Error::Unreachable`] if no daemon is there, else what it said.
     pub async fn connect(address: &Address) -> Result<Client, Error> {
         let (stream, _) = dial(address, &Purpose::Call).await?;
-        Ok(Client::over(stream, address.clone()))
+        let lab = Client::over(stream, address.clone());
+        crate::login::renew(&lab).await;
+        Ok(lab)
     }
 
     /// Calls over a stream whose first line is already answered.

@@ -40,10 +40,25 @@ pub(crate) struct Credentials {
 
 /// Connects and asks for `purpose`, with what is known of that lab here.
 pub(crate) async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
+    match address {
+        Address::Unix(_) => greet(address, open_unix(address).await?, None, purpose).await,
+        Address::Tls { .. } => dial_known(address, Context::at(address), purpose).await,
+    }
+}
+
+/// The same, with what `known` says of that lab.
+///
+/// # Errors
+/// [`Error::Unreachable`], [`Error::Impostor`], [`Error::NotKnown`]; what the lab said.
+pub async fn dial_known(
+    address: &Address,
+    known: Option<Context>,
+    purpose: &Purpose,
+) -> Result<(Flow, Welcome), Error> {
     let Address::Tls { host, port, pin } = address else {
         return greet(address, open_unix(address).await?, None, purpose).await;
     };
-    let known = Context::at(address).filter(|known| match (&known.address, pin) {
+    let known = known.filter(|known| match (&known.address, pin) {
         // Nothing is shown to a lab that is said to be another one.
         (Address::Tls { pin: theirs, .. }, Some(pin)) => theirs.as_ref() == Some(pin),
         _ => true,

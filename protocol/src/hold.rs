@@ -75,6 +75,14 @@ impl Want {
             }
         }
     }
+
+    /// As it was asked for, whatever of it is open to whoever asked.
+    pub fn whole(&self) -> &Want {
+        match self {
+            Want::Among { want, .. } => want.whole(),
+            want => want,
+        }
+    }
 }
 
 impl fmt::Display for Want {

@@ -11,7 +11,7 @@
 //! | [`wire`] | the first line, the framing, the codec |
 //! | [`address`] | where a lab is found |
 //! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
-//! | [`context`] | the labs that somebody has logged in to |
+//! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`version`] | what each version of the words added |
 //!
@@ -29,6 +29,7 @@ pub mod dial;
 pub mod error;
 pub mod hold;
 pub mod journal;
+pub mod login;
 pub mod power;
 pub mod service;
 pub mod tags;

@@ -4,7 +4,7 @@
 //! leaves; what flows is followed, see [`crate::wire::Follow`].
 
 use crate::account::{
-    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+    Account, AccountAsk, Enrolled, Key, Login, May, MayAsk, NewToken, Token, TokenAsk,
 };
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
@@ -81,6 +81,12 @@ pub trait Lab {
     async fn log_out(id: String) -> Result<Login, Error>;
     /// Where the lab is found from elsewhere, and by what it is known.
     async fn found_at() -> Result<Address, Error>;
+    /// The ssh public keys: everybody's for an administrator, else the caller's own.
+    async fn keys() -> Result<Vec<Key>, Error>;
+    /// Adds an ssh public key, a line as in `id_ed25519.pub`: the caller's, if nobody is named.
+    async fn add_key(who: Option<UserName>, line: String) -> Result<Key, Error>;
+    /// Removes an ssh public key. Whoever is here with it is out within a second.
+    async fn remove_key(fingerprint: String) -> Result<Key, Error>;
 
     /// Reads the configuration again and takes it over as one step; says what changed.
     async fn reload() -> Result<Vec<String>, Error>;

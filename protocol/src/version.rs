@@ -4,7 +4,8 @@
 //! A client refuses, before it sends, a call that is younger than the daemon it talks to: an unknown
 //! method would cost it the connection and every call in flight.
 
-/// 1: boards, classes, holds and the queue, power, consoles, journals, administration.
+/// 1: boards, classes, holds and the queue, power, consoles, journals, administration; accounts, tokens
+/// and keys.
 pub const VERSION: u32 = 1;
 
 /// The oldest version this build still speaks.

@@ -4,21 +4,23 @@ use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use lab_tests::lab::board;
+use lab_tests::lab::{Plan, board};
 use lab_tests::patience::{soon, until};
 use lab_tests::programs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use protocol::account::{AccountAsk, TokenAsk};
+use protocol::user::Role;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 26] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
     "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
-    "man",
+    "man", "whoami", "auth", "user", "group", "token", "key",
 ];
 
 #[tokio::test]
@@ -88,28 +90,49 @@ async fn the_shell_completes_the_names_of_the_boards_that_there_are() -> Result<
     assert!(script.contains("complete "), "{script}");
     // A lab on a machine that is busy with something else may not answer in time: then nothing is
     // offered, and the next key asks again.
-    for wanted in [&["labctl", "power", "rp"][..], &["labctl", "run", "--class", ""]] {
-        let mut offered = String::new();
-        for _ in 0..20 {
-            let mut command = scene.labctl(&["--"])?;
-            command
-                .args(wanted)
-                .env("COMPLETE", "bash")
-                .env("_CLAP_COMPLETE_INDEX", (wanted.len() - 1).to_string())
-                .env("_CLAP_COMPLETE_COMP_TYPE", "9")
-                .env("_CLAP_COMPLETE_SPACE", "true")
-                .env("_CLAP_IFS", "\n");
-            offered = said(command).await?.out;
-            if !offered.is_empty() {
-                break;
-            }
+    assert_eq!(offered(&scene, &["power", "rp"]).await?, ["rpi4", "rpi5"]);
+    assert_eq!(offered(&scene, &["run", "--class", ""]).await?, ["rpi"]);
+    Ok(())
+}
+
+/// What the shell offers for the last word.
+async fn offered(scene: &Scene, words: &[&str]) -> Result<Vec<String>> {
+    for _ in 0..20 {
+        let mut command = scene.labctl(&["--", "labctl"])?;
+        command
+            .args(words)
+            .env("COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+            .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+            .env("_CLAP_COMPLETE_SPACE", "true")
+            .env("_CLAP_IFS", "\n");
+        let offered = said(command).await?.out;
+        if !offered.is_empty() {
+            return Ok(offered.lines().map(str::to_owned).collect());
         }
-        let offered: Vec<_> = offered.lines().collect();
-        assert_eq!(
-            offered,
-            if wanted.contains(&"power") { vec!["rpi4", "rpi5"] } else { vec!["rpi"] }
-        );
     }
+    Ok(Vec::new())
+}
+
+#[tokio::test]
+async fn the_shell_completes_people_and_what_they_come_in_with_and_no_hidden_board() -> Result<()> {
+    let config = lab_tests::lab::boards(&["rpi4", "rpi5"])
+        .replace("name = rpi5;", "name = rpi5; groups = kernel;");
+    let scene = Scene::open(Plan::new(config).by_hand()).await?;
+    let (ada, root) = (scene.lab.user("ada").await?, scene.lab.admin().await?);
+    assert_eq!(offered(&scene, &["power", "rp"]).await?, ["rpi4"]);
+    assert_eq!(offered(&scene, &["auth", "can-i", "po"]).await?, ["power"]);
+    let add = AccountAsk::Add { role: Role::User, span: None };
+    root.change_account("ada".parse()?, add).await?;
+    assert_eq!(offered(&scene, &["user", "remove", "a"]).await?, ["ada"]);
+    assert_eq!(offered(&scene, &["user", "role", "ada", "mo"]).await?, ["moderator"]);
+    let id = ada.make_token(TokenAsk::default()).await?.token.id;
+    assert_eq!(offered(&scene, &["token", "revoke", ""]).await?[..1], [id]);
+    let line = format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} home", "A".repeat(43));
+    let fingerprint = ada.add_key(None, line).await?.fingerprint;
+    // bash splits words at a colon.
+    let key = offered(&scene, &["key", "remove", ""]).await?;
+    assert!(key[0].ends_with(fingerprint.trim_start_matches("SHA256:")), "{key:?}");
     Ok(())
 }
 

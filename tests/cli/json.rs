@@ -1,14 +1,16 @@
 //! What scripts read: every member of every object. Members are added to `json.txt`, and stay.
 
-use protocol::journal::Event;
 use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result};
 use lab_tests::lab::{Plan, board, boards, queued};
+use protocol::account::AccountAsk;
+use protocol::journal::Event;
+use protocol::user::Role;
 use serde_json::Value;
 
-use super::Scene;
+use super::{Scene, said};
 
 /// `items[].hold.until number`
 fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
@@ -42,7 +44,15 @@ async fn what_scripts_rely_on_is_still_there() -> Result<()> {
     bob.type_at("rpi5").await?;
     let ada = scene.lab.user("ada").await?;
     ada.reserve(queued(board("rpi5"))).await?;
+    let root = scene.lab.admin().await?;
+    let administrator = scene.lab.socket_of("root", Role::Admin)?;
+    let span = Some(protocol::Span::hours(1));
+    root.change_account("ada".parse()?, AccountAsk::Add { role: Role::Viewer, span }).await?;
+    let join = AccountAsk::Join { group: "kernel".to_owned() };
+    root.change_account("ada".parse()?, join).await?;
     let _looks = ada.look_at("rpi5", protocol::console::From::End).await?;
+    let key = format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} ada", "A".repeat(43));
+    fs::write(scene.lab.path("laptop.pub"), key)?;
     let mut text = String::new();
     for line in [
         "reserve rpi4 --note testing",
@@ -64,11 +74,30 @@ async fn what_scripts_rely_on_is_still_there() -> Result<()> {
         "journal rpi4 -n 1",
         "doctor",
         "admin verify",
+        "whoami",
+        "auth can-i power rpi5",
+        "auth why power rpi5",
+        "token new --board rpi4 --class rpi --verb power --note ci",
+        "token list",
+        "token revoke 00000000",
+        "key add laptop.pub",
+        "key list",
+        "key import laptop.pub",
+        "key remove SHA256:none",
+        "user list",
+        "user add zoe",
+        "group list",
+        "group add kernel zoe",
         "give rpi4 bob",
         "release rpi4",
     ] {
         let arguments: Vec<_> = line.split(' ').chain(["--json"]).collect();
-        let said = scene.says(&arguments).await?;
+        let mut command = scene.labctl(&arguments)?;
+        command.current_dir(scene.lab.path(""));
+        if line.starts_with("user") || line.starts_with("group") {
+            command.env("LAB", administrator.to_string());
+        }
+        let said = said(command).await?;
         if line == "reserve rpi6" {
             // Only when it is cleaned does the board show what is wrong with it.
             ada.journal("rpi6").await?.event(|event| *event == Event::Freed).await?;

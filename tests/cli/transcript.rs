@@ -4,8 +4,8 @@
 //! A block of `conf` is the lab's configuration, one of `sh` its setup script. In a block of `console`,
 //! `$` is ada's prompt; `bob$`, `guest$` and `root$` are other people's, and `new$` that of somebody
 //! whose labd is of a later version. `# later 1h` moves the clock, `# rpi4 prints TEXT` is said by a
-//! board. What differs each time is written `[DIR]` and `[PORT]`; `[exit N]` is how a command ended, if
-//! not with 0.
+//! board. What differs each time is written `[DIR]` and `[PORT]`, the id of a token `00000000`, its secret
+//! `lab_[SECRET]`; `[exit N]` is how a command ended, if not with 0.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use lab_tests::lab::{Plan, TestLab, boards, name};
 use lab_tests::patience::soon;
 use lab_tests::programs;
+use protocol::account::Secret;
 use protocol::console::From;
 use protocol::user::Role;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,7 +90,26 @@ async fn play(written: &str) -> Result<String> {
             said = said.replace(&port(board.as_str()), "[PORT]");
         }
     }
-    Ok(said)
+    Ok(said.split_inclusive(|letter: char| !is_of_word(letter)).map(steady).collect())
+}
+
+fn is_of_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+/// A word, and what comes behind it, without what chance has made.
+fn steady(text: &str) -> String {
+    let word = text.trim_end_matches(|letter| !is_of_word(letter));
+    let is_id = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+    let rest = &text[word.len()..];
+    if word.parse::<Secret>().is_ok() {
+        return format!("lab_[SECRET]{rest}");
+    }
+    if word.len() == 8 && word.chars().all(is_id) {
+        format!("00000000{rest}")
+    } else {
+        text.to_owned()
+    }
 }
 
 async fn open(written: &str) -> Result<TestLab> {

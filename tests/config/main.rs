@@ -16,7 +16,7 @@ fn valid_configurations_are_read() {
     for conf in configurations("config/valid") {
         let config = Config::load(&conf);
         let config = config.unwrap_or_else(|faults| panic!("{}: {faults:#?}", conf.display()));
-        assert_eq!(config.changes(&config), [""; 0]);
+        assert_eq!(config.changes(&config), []);
         expect(&conf, &summary(&config));
     }
 }
@@ -159,6 +159,7 @@ fn board_summary(out: &mut String, board: &BoardConfig) {
     line(out, "board", format!("{} of {}", board.name, board.class));
     line(out, "  hold", format!("{}, at most {}", board.default_hold, board.longest_hold));
     board.tags.iter().for_each(|tag| line(out, "  tag", tag));
+    board.groups.iter().for_each(|group| line(out, "  group", group));
     board.macs.iter().for_each(|mac| line(out, "  mac", mac));
     board.description.iter().for_each(|text| line(out, "  description", format!("{text:?}")));
     if board.on_release != OnRelease::Leave {

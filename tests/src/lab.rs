@@ -20,6 +20,7 @@ use labd::config::Config;
 use labd::lab::Lab;
 use labd::lab::people::Peer;
 use labd::rpc::listen;
+use protocol::account::Secret;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed, Want};
@@ -265,6 +266,15 @@ impl TestLab {
     /// The lab's.
     pub async fn admin(&self) -> Result<Person> {
         Person::new(&self.lab, "root", Role::Admin).await
+    }
+
+    /// Whoever has the secret of a token.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn with_token(&self, secret: &Secret) -> Result<Person> {
+        let peer = self.lab.come_in(secret, "test").await?;
+        Person::from(&self.lab, peer).await
     }
 
     /// A socket on which everybody is `name`.

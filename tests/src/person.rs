@@ -16,6 +16,7 @@ use protocol::wire::{self, Follow, Purpose, Welcome};
 use tokio::io::BufReader;
 
 use crate::follower::{Follower, Stream};
+use crate::patience::soon;
 
 /// Somebody who calls the lab and follows what flows, as over a socket.
 pub struct Person {
@@ -38,9 +39,16 @@ impl Person {
     /// # Errors
     /// The lab's.
     pub async fn new(lab: &Arc<Lab>, name: &str, role: Role) -> Result<Person> {
-        let peer = Peer::vouched(name.parse()?, role);
+        Person::from(lab, Peer::vouched(name.parse()?, role)).await
+    }
+
+    /// Comes to the lab as a door found them to be.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub async fn from(lab: &Arc<Lab>, peer: Peer) -> Result<Person> {
         let (stream, _) = dial(lab, &peer, &Purpose::Call).await?;
-        let client = Client::over(stream, Address::Unix(name.into()));
+        let client = Client::over(stream, Address::Unix(peer.name.as_str().into()));
         Ok(Person { lab: Arc::downgrade(lab), peer, client })
     }
 
@@ -53,6 +61,19 @@ impl Person {
         let lab = self.lab.upgrade().ok_or_else(gone)?;
         let (stream, welcome) = dial(&lab, &self.peer, &Purpose::Follow(what)).await?;
         Ok(Follower::new(stream, welcome))
+    }
+
+    /// Returns when the lab has closed the connection for calls.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn is_shown_out(&self) -> Result<()> {
+        soon(async {
+            while !matches!(self.client.whoami().await, Err(Error::Unreachable { .. })) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
     }
 
     /// Looks at a console.

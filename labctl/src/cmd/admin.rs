@@ -4,7 +4,10 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use protocol::account::{AccountAsk, NewToken, TokenAsk};
 use protocol::client;
+use protocol::login::Invitation;
+use protocol::user::{Role, UserName};
 use protocol::wire::Follow;
 
 use crate::At;
@@ -28,6 +31,14 @@ pub enum Admin {
     },
     /// Build the store anew from the ledger
     Rebuild,
+    /// Print an invitation: whoever has it within ten minutes can log in as that user, once
+    Invite {
+        /// Whom the lab knows, or will
+        user: UserName,
+        /// Make an account for them, with this role
+        #[arg(long)]
+        role: Option<Role>,
+    },
 }
 
 impl Admin {
@@ -37,10 +48,37 @@ impl Admin {
             Admin::Rebuild => at.connect().await?.rebuild().await?,
             Admin::Import { file } => at.connect().await?.import(read(file)?).await?,
             Admin::Export { file } => return export(at, file, out).await,
+            Admin::Invite { user, role } => return invite(at, user, role, out).await,
         };
         out.tell("said", &said, said.join("\n"))?;
         Ok(())
     }
+}
+
+async fn invite(
+    at: &At,
+    user: UserName,
+    role: Option<Role>,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    let lab = at.connect().await?;
+    let address = lab.found_at().await?;
+    if let Some(role) = role {
+        let has_account = lab.accounts().await?.iter().any(|account| account.name == user);
+        let ask = if has_account {
+            AccountAsk::Grant { role, span: None }
+        } else {
+            AccountAsk::Add { role, span: None }
+        };
+        lab.change_account(user.clone(), ask).await?;
+    }
+    let ask = TokenAsk { who: Some(user.clone()), joins: true, ..TokenAsk::default() };
+    let NewToken { token, secret } = lab.make_token(ask).await?;
+    let invitation = Invitation { address, secret }.to_string();
+    out.tell("invitation", &invitation, &invitation)?;
+    let until = out.time(token.until);
+    out.say(format_args!("{user} logs in with it until {until}, once: labctl login 'INVITATION'"));
+    Ok(())
 }
 
 fn read(file: Option<PathBuf>) -> anyhow::Result<Vec<String>> {

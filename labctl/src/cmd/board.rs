@@ -37,6 +37,7 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
     line("board", board.name.to_string());
     line("class", board.class.clone());
     line("tags", board.tags.join(", "));
+    line("groups", board.groups.join(", "));
     line("description", detail.description.clone().unwrap_or_default());
     line("state", board.state.to_string());
     if let Some(hold) = &board.hold {

@@ -1,19 +1,13 @@
-//! Which board: by name, by class, by tags. Shared by the commands that take one; and the names
-//! that completion offers.
+//! Which board: by name, by class, by tags. Shared by the commands that take one.
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use clap::builder::StyledStr;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use protocol::address::Address;
+use clap_complete::engine::ArgValueCandidates;
 use protocol::board::{self, BoardName, Filter};
-use protocol::client::Client;
 use protocol::hold::Want as Wanted;
 use protocol::tags::TagExpr;
 
-/// A lab that does not answer the completion in this time is not asked.
-const COMPLETION: Duration = Duration::from_millis(150);
+use super::offer;
 
 /// Which board.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,12 +45,19 @@ pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
 
 /// The boards of the lab, for completion.
 pub(super) fn boards() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| candidates(|board| (board.name.to_string(), describe(board))))
+    offered(|board| (board.name.to_string(), describe(board)))
 }
 
 /// The classes of the lab, for completion.
-fn classes() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| candidates(|board| (board.class.clone(), String::new())))
+pub(super) fn classes() -> ArgValueCandidates {
+    offered(|board| (board.class.clone(), String::new()))
+}
+
+fn offered(of: fn(&board::Board) -> (String, String)) -> ArgValueCandidates {
+    offer::from_lab(async move |lab| {
+        let boards = lab.boards(Filter::default()).await?;
+        Ok(boards.iter().map(of).collect())
+    })
 }
 
 fn describe(board: &board::Board) -> String {
@@ -64,24 +65,4 @@ fn describe(board: &board::Board) -> String {
         Some(hold) => format!("{}, {} by {}", board.class, board.state, hold.who),
         None => format!("{}, {}", board.class, board.state),
     }
-}
-
-/// Asks the lab; offers nothing if it does not answer at once.
-fn candidates(of: impl Fn(&board::Board) -> (String, String)) -> Vec<CompletionCandidate> {
-    let lab =
-        std::env::var("LAB").ok().and_then(|lab| lab.parse().ok()).unwrap_or_else(Address::usual);
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return Vec::new();
-    };
-    let ask = async {
-        let client = Client::connect(&lab).await.ok()?;
-        client.boards(Filter::default()).await.ok()
-    };
-    let boards = runtime.block_on(async { tokio::time::timeout(COMPLETION, ask).await });
-    let mut names: Vec<_> = boards.ok().flatten().unwrap_or_default().iter().map(of).collect();
-    names.dedup_by(|a, b| a.0 == b.0);
-    names
-        .into_iter()
-        .map(|(name, help)| CompletionCandidate::new(name).help(Some(StyledStr::from(help))))
-        .collect()
 }

@@ -6,17 +6,29 @@ use protocol::board::BoardName;
 
 use super::{BoardConfig, Config};
 
+/// Something that is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The board that it is about, if it is about one.
+    pub board: Option<BoardName>,
+    /// What, as a sentence.
+    pub sentence: String,
+}
+
 impl Config {
     /// What is different in `new`: one sentence for each setting, class and board. Nothing, if the
     /// two say the same.
-    pub fn changes(&self, new: &Config) -> Vec<String> {
+    pub fn changes(&self, new: &Config) -> Vec<Change> {
         let mut sentences = self.settings_changed(new);
         let classes = (self.classes.iter().collect(), new.classes.iter().collect());
-        sentences
-            .extend(compared("class ", classes, |old, new| parts(&[("attributes", old != new)])));
+        let classes = compared("class ", classes, |old, new| parts(&[("attributes", old != new)]));
+        sentences.extend(classes.into_iter().map(|(_, sentence)| sentence));
+        let of_lab = sentences.into_iter().map(|sentence| Change { board: None, sentence });
         let boards = (by_name(&self.boards), by_name(&new.boards));
-        sentences.extend(compared("", boards, |old, new| old.parts_changed(new)));
-        sentences
+        let boards = compared("", boards, |old, new| old.parts_changed(new));
+        let of_board =
+            |(board, sentence): (&BoardName, _)| Change { board: Some(board.clone()), sentence };
+        of_lab.chain(boards.into_iter().map(of_board)).collect()
     }
 
     fn settings_changed(&self, new: &Config) -> Vec<String> {
@@ -37,6 +49,7 @@ impl BoardConfig {
         parts(&[
             ("class", self.class != new.class),
             ("tags", self.tags != new.tags),
+            ("groups", self.groups != new.groups),
             ("description", self.description != new.description),
             ("macs", self.macs != new.macs),
             ("default hold", self.default_hold != new.default_hold),
@@ -61,23 +74,21 @@ fn by_name(boards: &[BoardConfig]) -> BTreeMap<&BoardName, &BoardConfig> {
     boards.iter().map(|board| (&board.name, board)).collect()
 }
 
-/// Sentences on what is gone, what is new, and what has changed according to `changed`.
-fn compared<N: Ord + std::fmt::Display, T>(
+/// Sentences on what is gone, what is new, and what has changed according to `changed`, each with the
+/// name that it is about.
+fn compared<'n, N: Ord + std::fmt::Display, T>(
     kind: &str,
-    (old, new): (BTreeMap<&N, &T>, BTreeMap<&N, &T>),
+    (old, new): (BTreeMap<&'n N, &T>, BTreeMap<&'n N, &T>),
     changed: impl Fn(&T, &T) -> Option<String>,
-) -> Vec<String> {
+) -> Vec<(&'n N, String)> {
     let gone = old.keys().filter(|name| !new.contains_key(*name));
-    let mut sentences: Vec<String> = gone.map(|name| format!("{kind}{name} is gone")).collect();
+    let mut sentences: Vec<_> = gone.map(|name| (*name, format!("{kind}{name} is gone"))).collect();
     for (name, new) in &new {
-        match old.get(name) {
-            None => sentences.push(format!("{kind}{name} is new")),
-            Some(old) => {
-                sentences.extend(
-                    changed(old, new).map(|parts| format!("{kind}{name}: changed {parts}")),
-                );
-            }
-        }
+        let sentence = match old.get(name) {
+            None => Some(format!("{kind}{name} is new")),
+            Some(old) => changed(old, new).map(|parts| format!("{kind}{name}: changed {parts}")),
+        };
+        sentences.extend(sentence.map(|sentence| (*name, sentence)));
     }
     sentences
 }
@@ -100,11 +111,14 @@ mod tests {
         let new = config(
             "holds { warning = 1min }
              classes { a { arch = y }, c { } }
-             boards [ { name = two, class = c, tags = [poe], mac = 02:00:00:00:00:01 },
+             boards [ { name = two, class = c, tags = [poe], groups = kernel, mac = 02:00:00:00:00:01 },
                       { name = three, class = a } ]",
         );
+        let told = |changes: Vec<Change>| {
+            changes.into_iter().map(|change| change.sentence).collect::<Vec<_>>()
+        };
         assert_eq!(
-            old.changes(&new),
+            told(old.changes(&new)),
             [
                 "the warning before a hold's end has changed",
                 "class b is gone",
@@ -112,9 +126,9 @@ mod tests {
                 "class c is new",
                 "one is gone",
                 "three is new",
-                "two: changed class, tags, macs",
+                "two: changed class, tags, groups, macs",
             ]
         );
-        assert_eq!(new.changes(&new), [""; 0]);
+        assert_eq!(told(new.changes(&new)), [""; 0]);
     }
 }

@@ -41,7 +41,8 @@ impl Lab {
         self.allow(who, Verb::See)?;
         let mut found = Vec::new();
         found.extend(self.config().setup.as_ref().and_then(Setup::missing));
-        for (name, board) in self.boards_now().iter() {
+        for board in self.boards_seen(who) {
+            let name = &board.config.name;
             if let Some(fault) = board.trouble.lock().as_ref() {
                 found.push(format!("{name}: {fault}; see 'labctl journal {name}'"));
             }
@@ -129,6 +130,7 @@ impl Lab {
         let read_back = self.read_back(remembered.generation);
         *remembered = read_back.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         drop(remembered);
+        self.access_changed();
         self.boards_now().keys().for_each(|board| drop(self.begin_chore(board)));
         Ok(vec![format!("{} records taken over", snapshot.records.len())])
     }

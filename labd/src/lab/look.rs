@@ -51,7 +51,7 @@ impl Lab {
     /// [`Error::NoSuch`].
     pub fn detail(&self, who: &Who, name: &BoardName) -> Result<BoardDetail, Error> {
         let board = self.find(who, name)?;
-        let queue = self.queue_for(&board);
+        let queue = self.queue_for(who, &board);
         let attributes = self.known(&board);
         let config = &board.config;
         Ok(BoardDetail {
@@ -69,7 +69,7 @@ impl Lab {
 
     /// The classes, and how their boards stand.
     pub fn classes(&self, who: &Who) -> Vec<Class> {
-        let boards = self.boards_seen(who);
+        let (boards, all) = (self.boards_seen(who), self.boards_now());
         let remembered = self.book.lock();
         let places = remembered.book.places(self.clock.now());
         let class = |(name, attributes): (&String, &_)| {
@@ -82,10 +82,17 @@ impl Lab {
                 attributes: Clone::clone(attributes),
                 boards: here.len() as u32,
                 free: here.iter().filter(is_free).count() as u32,
-                waiting: places.iter().filter(|place| place.want == want).count() as u32,
+                waiting: places.iter().filter(|place| *place.want.whole() == want).count() as u32,
             }
         };
-        self.config().classes.iter().map(class).collect()
+        // A class whose boards are all somebody else's is not there either.
+        let is_there = |name: &&String| {
+            let of_class = |board: &&Arc<Board>| board.config.class == **name;
+            boards.iter().any(|board| of_class(&board))
+                || !all.values().any(|board| of_class(&board))
+        };
+        let config = self.config();
+        config.classes.iter().filter(|(name, _)| is_there(name)).map(class).collect()
     }
 
     /// Every hold of a board that is there for whoever asks.
@@ -100,18 +107,36 @@ impl Lab {
         let boards = self.boards_seen(who);
         let would_take = |place: &Place| boards.iter().any(|board| would_do(board, &place.want));
         let now = self.clock.now();
-        self.book.lock().book.places(now).into_iter().filter(would_take).collect()
+        let places = self.book.lock().book.places(now);
+        places.into_iter().filter(would_take).map(|place| self.shown(who, place)).collect()
     }
 
     /// Those in the queue who would take a board.
-    fn queue_for(&self, board: &Board) -> Vec<Place> {
+    fn queue_for(&self, who: &Who, board: &Board) -> Vec<Place> {
         let now = self.clock.now();
         let places = self.book.lock().book.places(now);
-        places.into_iter().filter(|place| would_do(board, &place.want)).collect()
+        let would_take = |place: &Place| would_do(board, &place.want);
+        places.into_iter().filter(would_take).map(|place| self.shown(who, place)).collect()
+    }
+
+    /// A place without the boards that are not there for whoever looks.
+    fn shown(&self, who: &Who, place: Place) -> Place {
+        let boards = self.boards_now();
+        let is_seen = |board: &BoardName| boards.get(board).is_some_and(|board| sees(who, board));
+        let because = place.because.into_iter().filter(|it| is_seen(&it.board)).collect();
+        Place { want: self.want_shown(who, &place.want), because, ..place }
+    }
+
+    /// What is wanted, without the boards that are not there for whoever looks.
+    pub(super) fn want_shown(&self, who: &Who, want: &Want) -> Want {
+        let Want::Among { want, boards } = want else { return want.clone() };
+        let seen = self.names_seen(who);
+        let boards = boards.iter().filter(|board| seen.contains(board)).cloned().collect();
+        Want::Among { want: want.clone(), boards }
     }
 
     /// The boards that are there for whoever asks.
-    fn boards_seen(&self, who: &Who) -> Vec<Arc<Board>> {
+    pub(super) fn boards_seen(&self, who: &Who) -> Vec<Arc<Board>> {
         self.boards_now().values().filter(|board| sees(who, board)).cloned().collect()
     }
 
@@ -131,6 +156,7 @@ fn row(board: &Board, book: &Book) -> board::Board {
         name: name.clone(),
         class: board.config.class.clone(),
         tags: board.config.tags.clone(),
+        groups: board.config.groups.clone(),
         state: book.state(name),
         hold: book.hold_of(name).cloned(),
         waiting: book.waiting_for(name),

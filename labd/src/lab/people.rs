@@ -20,6 +20,7 @@ use crate::config::{Access, BoardConfig, Principal};
 use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
+use crate::rules::key;
 use crate::rules::people::{Changed, People};
 
 /// How long a token lasts if nothing is said, and at most.
@@ -116,11 +117,25 @@ impl Lab {
         }
     }
 
+    /// Returns when a board that there is, is no longer there for somebody.
+    pub async fn until_hidden(&self, who: &Who, board: &BoardName) {
+        let mut changes = self.access_changes();
+        loop {
+            changes.mark_unchanged();
+            if self.board(board).is_some_and(|board| !sees(who, &board)) {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Whether `who` may do it in this lab at all; a refusal is written down.
     ///
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::OutOfScope`].
-    pub(super) fn allow(&self, who: &Who, verb: Verb) -> Result<(), Error> {
+    pub fn allow(&self, who: &Who, verb: Verb) -> Result<(), Error> {
         access::may(who, verb).inspect_err(|why| self.deny(who, verb, None, why))
     }
 
@@ -143,9 +158,18 @@ impl Lab {
         self.book.lock().people.account(name).is_some()
     }
 
-    /// Whether somebody may read an entry of the timeline: not one of a board that is not there for
-    /// them, and of what concerns who may do what only their own.
-    pub fn may_read(&self, who: &Who, entry: &Entry) -> bool {
+    /// An entry of the timeline as somebody may read it, if they may.
+    pub fn readable(&self, who: &Who, entry: &Entry) -> Option<Entry> {
+        let mut entry = self.may_read(who, entry).then(|| entry.clone())?;
+        if let Event::Queued { want, .. } = &mut entry.event {
+            *want = self.want_shown(who, want);
+        }
+        Some(entry)
+    }
+
+    /// Not one of a board that is not there for them, and of what concerns who may do what only their
+    /// own.
+    fn may_read(&self, who: &Who, entry: &Entry) -> bool {
         let is_private = matches!(
             entry.event,
             Event::Account { .. }
@@ -188,7 +212,7 @@ impl Lab {
         Want::Among { want: Box::new(want), boards: open }
     }
 
-    fn access_changed(&self) {
+    pub(super) fn access_changed(&self) {
         self.access_changes.send_modify(|count| *count += 1);
     }
 
@@ -212,12 +236,14 @@ impl Lab {
         Ok(access::explain(about, ask.verb, Some(on(&board, &remembered.book))))
     }
 
-    /// The accounts: everybody's for who moderates, else one's own.
+    /// The accounts, with the roles that last: everybody's for who moderates, else one's own.
     pub fn accounts(&self, who: &Who) -> Vec<Account> {
         let all = access::may(who, Verb::Moderate).is_ok();
-        let remembered = self.book.lock();
-        let accounts = remembered.people.accounts();
-        accounts.filter(|account| all || account.name == who.name).cloned().collect()
+        let (now, remembered) = (self.clock.now(), self.book.lock());
+        let seen = |account: &&Account| all || account.name == who.name;
+        let mut accounts: Vec<_> = remembered.people.accounts().filter(seen).cloned().collect();
+        accounts.iter_mut().for_each(|account| lasting(account, now));
+        accounts
     }
 
     /// Makes, changes or removes an account. Who loses a role or a group loses what came of it within a
@@ -236,16 +262,35 @@ impl Lab {
             self.config().access.as_ref().is_some_and(|access| !access.admin.is_empty());
         let event = Event::Account { name: name.clone(), what: sentence(ask) };
         let now = self.clock.now();
-        self.change(who, event, |people| people.change(name, ask, is_backed, now)).await?;
-        Ok(self.book.lock().people.account(name).cloned())
+        let changed = self.change(who, event, |people| people.change(name, ask, is_backed, now));
+        changed.await.map_err(|error| self.with_nearest_account(error))?;
+        let mut account = self.book.lock().people.account(name).cloned();
+        account.iter_mut().for_each(|account| lasting(account, now));
+        Ok(account)
     }
 
-    /// The tokens: everybody's for an administrator, else one's own.
+    fn with_nearest_account(&self, error: Error) -> Error {
+        match error {
+            Error::NoSuch { what, name, near: None } if what == "account" => {
+                let remembered = self.book.lock();
+                let names = remembered.people.accounts().map(|account| account.name.as_str());
+                let near = crate::config::reader::nearest(&name, names).map(str::to_owned);
+                Error::NoSuch { what, name, near }
+            }
+            other => other,
+        }
+    }
+
+    /// The tokens that are good, by owner, what ends first first: everybody's for an administrator, else
+    /// one's own.
     pub fn tokens(&self, who: &Who) -> Vec<Token> {
         let all = access::may(who, Verb::Administer).is_ok();
-        let remembered = self.book.lock();
-        let tokens = remembered.people.tokens();
-        tokens.filter(|token| all || token.who == who.name).cloned().collect()
+        let (now, remembered) = (self.clock.now(), self.book.lock());
+        let seen = |token: &&Token| token.until > now && (all || token.who == who.name);
+        let mut tokens: Vec<_> = remembered.people.tokens().filter(seen).cloned().collect();
+        // They are known by their hashes, whose order is chance.
+        tokens.sort_by(|a, b| (&a.who, a.until, &a.id).cmp(&(&b.who, b.until, &b.id)));
+        tokens
     }
 
     /// Makes a token; an administrator, for others, too. It opens no more and lasts no longer than what
@@ -273,7 +318,8 @@ impl Lab {
         let (usual, most) = if ask.joins { (JOIN, JOIN) } else { TOKEN };
         let span = ask.span.unwrap_or(usual);
         if span == Span(0) || span > most {
-            return Err(bad(format!("a token lasts more than nothing and at most {most}")));
+            let days = most.0 / Span::hours(24).0;
+            return Err(bad(format!("a token lasts more than nothing and at most {days} days")));
         }
         self.check_scope(who, &ask.scope)?;
         let now = self.clock.now();
@@ -299,14 +345,14 @@ impl Lab {
     /// What a token is to open must be there.
     fn check_scope(&self, who: &Who, scope: &Scope) -> Result<(), Error> {
         scope.boards.iter().try_for_each(|board| self.find(who, board).map(drop))?;
-        let config = self.config();
-        match scope.classes.iter().find(|class| !config.classes.contains_key(*class)) {
+        let classes = self.classes(who);
+        let is_there = |name: &&String| classes.iter().any(|class| class.name == **name);
+        match scope.classes.iter().find(|name| !is_there(name)) {
             None => Ok(()),
-            Some(class) => Err(self.with_nearest(Error::NoSuch {
-                what: "class".to_owned(),
-                name: class.clone(),
-                near: None,
-            })),
+            Some(class) => {
+                let (what, name) = ("class".to_owned(), class.clone());
+                Err(self.with_nearest(who, Error::NoSuch { what, name, near: None }))
+            }
         }
     }
 
@@ -317,8 +363,12 @@ impl Lab {
     pub async fn revoke_token(&self, who: &Who, id: &str) -> Result<Token, Error> {
         self.allow(who, Verb::See)?;
         let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
-        let owner = self.tokens(who).into_iter().find(|token| token.id == id);
-        let owner = owner.map_or_else(|| who.name.clone(), |token| token.who);
+        let known = {
+            let remembered = self.book.lock();
+            let token = remembered.people.tokens().find(|token| token.id == id);
+            token.map(|token| token.who.clone())
+        };
+        let owner = known.unwrap_or_else(|| who.name.clone());
         let event = Event::Token { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
         let mut revoked = None;
         self.change(who, event, |people| {
@@ -330,7 +380,8 @@ impl Lab {
         revoked.ok_or_else(|| internal("a token was revoked and is not there"))
     }
 
-    /// Somebody comes in with a token: whose it is, and what it opens.
+    /// Somebody comes in with a token: whose it is, and what it opens. What the system knows of them is
+    /// for the door to add.
     ///
     /// # Errors
     /// [`Error::NotKnown`], [`Error::CannotRecord`].
@@ -464,6 +515,51 @@ impl Lab {
         revoked.ok_or_else(|| internal("a login was revoked and is not there"))
     }
 
+    /// Adds an ssh public key; an administrator, for others, too. A key opens everything, and for good:
+    /// who came with what does not, adds none.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::Bad`], [`Error::CannotRecord`].
+    pub async fn add_key(&self, who: &Who, owner: &Who, line: &str) -> Result<Key, Error> {
+        let owner = owner.name.clone();
+        self.allow(who, if owner == who.name { Verb::Share } else { Verb::Administer })?;
+        if !who.scope.is_open() || who.until.is_some() {
+            return Err(Error::OutOfScope { what: "a key, which would last longer".to_owned() });
+        }
+        let key::Taken { fingerprint, line } = key::read(line)?;
+        let (since, what) = (self.clock.now(), "added".to_owned());
+        let event = Event::Key { fingerprint: fingerprint.clone(), of: owner.clone(), what };
+        let key = Key { fingerprint, who: owner, line, since };
+        let added = key.clone();
+        self.change(who, event, |people| people.add_key(added)).await?;
+        Ok(key)
+    }
+
+    /// Removes an ssh public key; an administrator, anybody's. Whoever is here with it is out within a
+    /// second.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn remove_key(&self, who: &Who, fingerprint: &str) -> Result<Key, Error> {
+        self.allow(who, Verb::See)?;
+        if !who.scope.is_open() {
+            return Err(Error::OutOfScope { what: "keys".to_owned() });
+        }
+        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
+        let known = self.book.lock().people.key(fingerprint).map(|key| key.who.clone());
+        let owner = known.unwrap_or_else(|| who.name.clone());
+        let (fingerprint, what) = (fingerprint.to_owned(), "removed".to_owned());
+        let event = Event::Key { fingerprint: fingerprint.clone(), of: owner, what };
+        let mut removed = None;
+        self.change(who, event, |people| {
+            let (key, changed) = people.remove_key(&fingerprint, of)?;
+            removed = Some(key);
+            Ok(changed)
+        })
+        .await?;
+        removed.ok_or_else(|| internal("a key was removed and is not there"))
+    }
+
     /// Stages a change to who is known, and waits until it is on disk.
     async fn change(
         &self,
@@ -537,6 +633,11 @@ fn role(name: &UserName, groups: &[String], access: Option<&Access>) -> Option<R
     let roles =
         [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
     roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
+}
+
+/// Without the roles that are over.
+fn lasting(account: &mut Account, now: Time) {
+    account.roles.retain(|grant| grant.until.is_none_or(|until| until > now));
 }
 
 /// What is to be written down of what has changed.

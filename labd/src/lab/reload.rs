@@ -12,8 +12,11 @@ use protocol::user::{Verb, Who};
 
 use super::open::{ended, terms};
 use super::{Board, Lab, internal};
-use crate::config::Config;
+use crate::config::{Change, Config};
 use crate::keeper::Known;
+use crate::ledger::Draft;
+
+type Boards = BTreeMap<BoardName, Arc<Board>>;
 
 impl Lab {
     /// Reads the configuration again. If it has no fault it is taken over as one step; what is
@@ -73,9 +76,12 @@ impl Lab {
             }
             *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
-            let event = Event::Reloaded { changes: changes.clone() };
-            let draft = self.entry_by(who, None, event, Vec::new());
-            let commit = self.ledger().stage(draft);
+            let is_hidden = |change: &Change| {
+                let board = |boards: &Boards| boards.get(change.board.as_ref()?).cloned();
+                let mut known = [board(&before), board(&boards)].into_iter().flatten();
+                known.any(|board| !board.config.groups.is_empty())
+            };
+            let commit = self.ledger().stage_all(self.told_of(who, &changes, is_hidden));
             let (consoles, outlets) = let_go(&before, &boards);
             (commit, consoles, outlets)
         };
@@ -85,6 +91,7 @@ impl Lab {
         self.decisions.send_modify(|count| *count += 1);
         let recorded = commit.await;
         self.reloads.send_modify(|count| *count += 1);
+        self.access_changed();
         let (config, mut ending) = (self.config(), self.ending());
         let taking = async {
             consoles.await;
@@ -97,11 +104,26 @@ impl Lab {
             () = ended(&mut ending) => {}
         }
         recorded.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
-        Ok(changes)
+        Ok(changes.into_iter().map(|change| change.sentence).collect())
+    }
+
+    /// What has changed, for the timeline; of a board that is not everybody's, on its own.
+    fn told_of(
+        &self,
+        who: &Who,
+        changes: &[Change],
+        is_hidden: impl Fn(&Change) -> bool,
+    ) -> Vec<Draft> {
+        let (hidden, open): (Vec<_>, Vec<_>) = changes.iter().partition(|it| is_hidden(it));
+        let entry = |board: Option<&BoardName>, changes: &[&Change]| {
+            let changes = changes.iter().map(|change| change.sentence.clone()).collect();
+            self.entry_by(who, board, Event::Reloaded { changes }, Vec::new())
+        };
+        let mut drafts = vec![entry(None, &open)];
+        drafts.extend(hidden.iter().map(|change| entry(change.board.as_ref(), &[change])));
+        drafts
     }
 }
-
-type Boards = BTreeMap<BoardName, Arc<Board>>;
 
 /// Everybody lets go of what is not configured for them any more, now; what is returned waits until
 /// the consoles are closed, and until the jobs in hand are done.

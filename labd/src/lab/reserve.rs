@@ -35,7 +35,7 @@ impl Lab {
                 faulty.iter().for_each(|(board, faulty)| book.set_faulty(board, *faulty));
                 book.reserve(&who.name, ask, now)
             })
-            .map_err(|error| self.with_nearest(error))?;
+            .map_err(|error| self.with_nearest(who, error))?;
         let (done, chores) = decision.settled().await?;
         match done.into_iter().next() {
             Some(Done::Reserved { hold, .. } | Done::Extended { hold }) => {
@@ -121,7 +121,14 @@ impl Lab {
     ) -> Result<Hold, Error> {
         let here = self.find(who, board)?;
         self.allow_on(who, Verb::Share, &here)?;
-        access::may_on(to, Verb::Hold, on(&here, &self.book.lock().book))?;
+        let allowed = access::may_on(to, Verb::Hold, on(&here, &self.book.lock().book));
+        allowed.map_err(|error| match error {
+            // The board is there for whoever asks.
+            Error::NoSuch { .. } => {
+                Error::Bad { why: format!("{board} is not for {}: see its groups", to.name) }
+            }
+            other => other,
+        })?;
         let decision =
             self.decide(Some(who), |book, now| book.give(board, &who.name, &to.name, now))?;
         let (done, chores) = decision.settled().await?;
@@ -187,15 +194,15 @@ impl Lab {
         place.map(|place| Placed::Queued { place }).ok_or_else(|| internal("a place is nowhere"))
     }
 
-    /// Adds the nearest name to an error that says that there is no such thing.
-    pub(super) fn with_nearest(&self, error: Error) -> Error {
+    /// Adds the nearest name that is there for whoever asks to an error that says that there is no such
+    /// thing.
+    pub(super) fn with_nearest(&self, who: &Who, error: Error) -> Error {
         let Error::NoSuch { what, name, near: None } = error else { return error };
-        let boards = self.boards_now();
-        let config = self.config();
-        let names: Vec<&str> = match what.as_str() {
-            "board" => boards.keys().map(BoardName::as_str).collect(),
-            _ => config.classes.keys().map(String::as_str).collect(),
+        let names: Vec<String> = match what.as_str() {
+            "board" => self.names_seen(who).iter().map(ToString::to_string).collect(),
+            _ => self.classes(who).into_iter().map(|class| class.name).collect(),
         };
+        let names = names.iter().map(String::as_str);
         let near = crate::config::reader::nearest(&name, names).map(str::to_owned);
         Error::NoSuch { what, name, near }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::account::{
-    Account, AccountAsk, Enrolled, Login, May, MayAsk, NewToken, Token, TokenAsk,
+    Account, AccountAsk, Enrolled, Key, Login, May, MayAsk, NewToken, Token, TokenAsk,
 };
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
@@ -11,7 +11,7 @@ use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::service;
-use protocol::user::{UserName, Who};
+use protocol::user::{UserName, Verb, Who};
 use protocol::{Error, Span};
 use tarpc::context::Context;
 
@@ -34,11 +34,15 @@ impl Caller {
         self.lab.who(&self.peer)
     }
 
-    /// Somebody else, as if they came by themselves; the caller, if nobody is named.
-    async fn other(&self, name: Option<UserName>) -> Result<Who, Error> {
-        match name {
-            Some(name) => self.lab.who(&identity::of_name(name, &self.lab).await?),
-            None => self.who(),
+    /// Somebody else, as if they came by themselves; the caller, if nobody else is named. Who may not
+    /// `verb` is not told who is known.
+    async fn other(&self, who: &Who, name: Option<UserName>, verb: Verb) -> Result<Who, Error> {
+        match name.filter(|name| *name != who.name) {
+            Some(name) => {
+                self.lab.allow(who, verb)?;
+                self.lab.who(&identity::of_name(name, &self.lab).await?)
+            }
+            None => Ok(who.clone()),
         }
     }
 }
@@ -94,8 +98,9 @@ impl service::Lab for Caller {
     }
 
     async fn give(self, _: Context, board: BoardName, to: UserName) -> Result<Hold, Error> {
-        let to = self.other(Some(to)).await?;
-        self.lab.give(&self.who()?, &board, &to).await
+        let who = self.who()?;
+        let to = self.other(&who, Some(to), Verb::Share).await?;
+        self.lab.give(&who, &board, &to).await
     }
 
     async fn power(
@@ -144,8 +149,9 @@ impl service::Lab for Caller {
     }
 
     async fn may(self, _: Context, ask: MayAsk) -> Result<May, Error> {
-        let about = self.other(ask.who.clone()).await?;
-        self.lab.may(&self.who()?, &about, &ask)
+        let who = self.who()?;
+        let about = self.other(&who, ask.who.clone(), Verb::Moderate).await?;
+        self.lab.may(&who, &about, &ask)
     }
 
     async fn accounts(self, _: Context) -> Result<Vec<Account>, Error> {
@@ -166,8 +172,9 @@ impl service::Lab for Caller {
     }
 
     async fn make_token(self, _: Context, ask: TokenAsk) -> Result<NewToken, Error> {
-        let owner = self.other(ask.who.clone()).await?;
-        self.lab.make_token(&self.who()?, &owner, ask).await
+        let who = self.who()?;
+        let owner = self.other(&who, ask.who.clone(), Verb::Administer).await?;
+        self.lab.make_token(&who, &owner, ask).await
     }
 
     async fn revoke_token(self, _: Context, id: String) -> Result<Token, Error> {
@@ -188,6 +195,20 @@ impl service::Lab for Caller {
 
     async fn found_at(self, _: Context) -> Result<Address, Error> {
         self.lab.found_at(&self.who()?)
+    }
+
+    async fn keys(self, _: Context) -> Result<Vec<Key>, Error> {
+        Ok(self.lab.keys(&self.who()?))
+    }
+
+    async fn add_key(self, _: Context, who: Option<UserName>, line: String) -> Result<Key, Error> {
+        let caller = self.who()?;
+        let owner = self.other(&caller, who, Verb::Administer).await?;
+        self.lab.add_key(&caller, &owner, &line).await
+    }
+
+    async fn remove_key(self, _: Context, fingerprint: String) -> Result<Key, Error> {
+        self.lab.remove_key(&self.who()?, &fingerprint).await
     }
 
     async fn import(self, _: Context, lines: Vec<String>) -> Result<Vec<String>, Error> {

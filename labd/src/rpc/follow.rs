@@ -141,6 +141,7 @@ async fn console(
         done = show => done,
         done = typing => done,
         _ = ended => Ok(()),
+        () = lab.until_hidden(&who, &board) => Ok(()),
         _ = ending.changed() => Ok(()),
     }
 }
@@ -262,7 +263,7 @@ async fn boards(
 }
 
 fn tell_entry(lab: &Lab, who: &Who, entry: &Entry, lines: &mut Vec<u8>) -> io::Result<()> {
-    if lab.may_read(who, entry) { push_line(lines, entry) } else { Ok(()) }
+    lab.readable(who, entry).map_or(Ok(()), |entry| push_line(lines, &entry))
 }
 
 fn newest(changes: &mut watch::Receiver<u64>) -> u64 {

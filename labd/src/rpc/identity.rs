@@ -53,6 +53,16 @@ pub async fn of_name(name: UserName, lab: &Lab) -> Result<Peer, Error> {
     .await
 }
 
+/// Somebody who came in with a token or a key, with the role and the groups that the system has for
+/// whoever has their name.
+///
+/// # Errors
+/// As [`of_name`].
+pub async fn completed(peer: Peer, lab: &Lab) -> Result<Peer, Error> {
+    let known = of_name(peer.name.clone(), lab).await?;
+    Ok(Peer { role: known.role, groups: known.groups, ..peer })
+}
+
 /// The system may have to ask a directory server: no thread that serves others waits for that.
 async fn ask_system(
     ask: impl FnOnce() -> Result<Peer, Error> + Send + 'static,

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use protocol::{Error, tls, wire};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::listen;
 use crate::authority::{self, Authority};
+use crate::clock::Clock;
 use crate::config::{Site, Tls};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
@@ -48,8 +50,9 @@ impl Door {
     /// The system's; what is wrong with the site's certificate.
     pub fn new(lab: Arc<Lab>, tls: &Tls) -> io::Result<Arc<Door>> {
         let authority = lab.open_authority()?;
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(certificate(&lab, &authority, tls)?))));
-        let config = server(&authority, shown.clone()).map_err(io::Error::other)?;
+        let shown = Arc::new(Shown(RwLock::new(Arc::new(certificate(&authority, tls)?))));
+        let config =
+            server(&authority, shown.clone(), lab.clock().clone()).map_err(io::Error::other)?;
         let (acceptor, guard) = (TlsAcceptor::from(Arc::new(config)), Mutex::default());
         Ok(Arc::new(Door { lab, acceptor, shown, guard, since: Instant::now() }))
     }
@@ -83,7 +86,7 @@ impl Door {
         let config = self.lab.config();
         let Some(tls) = &config.tls else { return };
         let certificate =
-            self.lab.open_authority().and_then(|authority| certificate(&self.lab, &authority, tls));
+            self.lab.open_authority().and_then(|authority| certificate(&authority, tls));
         match certificate {
             Ok(certificate) => *self.shown.0.write() = Arc::new(certificate),
             Err(error) => {
@@ -186,9 +189,21 @@ impl ResolvesServerCert for Shown {
     }
 }
 
+/// Certificates are good by the clock by which they were made.
+#[derive(Debug)]
+struct LabTime(Clock);
+
+impl TimeProvider for LabTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let LabTime(clock) = self;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(clock.now().0)))
+    }
+}
+
 fn server(
     authority: &Authority,
     shown: Arc<Shown>,
+    clock: Clock,
 ) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
@@ -202,12 +217,13 @@ fn server(
         .with_client_cert_verifier(people)
         .with_cert_resolver(shown);
     config.alpn_protocols = vec![tls::ALPN.to_vec()];
+    config.time_provider = Arc::new(LabTime(clock));
     Ok(config)
 }
 
-fn certificate(lab: &Lab, authority: &Authority, tls: &Tls) -> io::Result<CertifiedKey> {
+fn certificate(authority: &Authority, tls: &Tls) -> io::Result<CertifiedKey> {
     let Some(Site { certificate, key }) = &tls.site else {
-        return authority.server(std::slice::from_ref(&tls.name), lab.clock().now());
+        return authority.server(std::slice::from_ref(&tls.name));
     };
     let wrong = |file: &std::path::Path, what: String| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", file.display()))

@@ -85,8 +85,8 @@ pub fn refusal(who: UserName, verb: Verb) -> Error {
         Verb::See => "look at this lab",
         Verb::Hold => "hold boards",
         Verb::Type | Verb::Power | Verb::Tunnel | Verb::Flash => "use boards",
-        Verb::Share => "hand over what is theirs",
-        Verb::Moderate => "end other people's holds",
+        Verb::Share => "hand boards over, or have tokens and keys",
+        Verb::Moderate => "moderate this lab",
         Verb::Administer => "administer this lab",
     };
     // A program's role is nothing that a person would ask for.
@@ -98,7 +98,15 @@ pub fn refusal(who: UserName, verb: Verb) -> Error {
 pub fn explain(who: &Who, verb: Verb, on: Option<On<'_>>) -> May {
     let mut because = Vec::new();
     let outcome = judge(who, verb, on, |looked_at| because.push(looked_at.to_string()));
-    because.extend(outcome.as_ref().err().map(ToString::to_string));
+    because.extend(outcome.as_ref().err().map(|why| match (why, on) {
+        // Who asks may be somebody else, for whom the board is there.
+        (Error::NoSuch { .. }, Some(on)) => {
+            let groups = on.groups.join(", ");
+            format!("{} is for {groups}, and {} is in no such group", on.board, who.name)
+        }
+        (Error::NotHeld { board }, _) => format!("{} does not hold {board}", who.name),
+        (why, _) => why.to_string(),
+    }));
     May { allowed: outcome.is_ok(), because }
 }
 

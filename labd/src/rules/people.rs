@@ -102,7 +102,8 @@ impl People {
         let known = self.accounts.get(name);
         let changed = match (ask, known) {
             (AccountAsk::Add { .. }, Some(_)) => {
-                return Err(bad(format!("there is an account {name} already")));
+                let help = format!("'labctl user role {name} ROLE' gives it another role");
+                return Err(bad(format!("there is an account {name} already; {help}")));
             }
             (AccountAsk::Add { role, span }, None) => Some(Account {
                 name: name.clone(),
@@ -225,7 +226,9 @@ impl People {
     /// [`Error::Bad`] if it is somebody's already, or they have too many.
     pub fn add_key(&mut self, key: Key) -> Result<Vec<Changed>, Error> {
         if let Some(known) = self.keys.get(&key.fingerprint) {
-            let whose = if known.who == key.who { "theirs" } else { "somebody's" };
+            let is_own = known.who == key.who;
+            let whose =
+                if is_own { format!("{}'s", key.who) } else { "somebody else's".to_owned() };
             return Err(bad(format!("the key {} is {whose} already", key.fingerprint)));
         }
         if self.keys.values().filter(|other| other.who == key.who).count() >= MOST {

@@ -6,7 +6,9 @@ use std::io;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use protocol::account::{Account, AccountAsk, May, MayAsk, NewToken, Token, TokenAsk};
+use protocol::account::{
+    Account, AccountAsk, Enrolled, Key, Login, May, MayAsk, NewToken, Token, TokenAsk,
+};
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{From, PenAsk, PenState};
@@ -73,7 +75,7 @@ impl FakeLab {
     }
 
     pub(crate) fn open(&self) -> Door {
-        let Address::Unix(path) = self.address();
+        let path = self.folder.path().join("lab.sock");
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(path).unwrap();
         let lab = self.clone();
@@ -122,6 +124,7 @@ impl FakeLab {
                 calls.execute(Lab::serve(self.clone())).for_each_concurrent(9, |it| it).await;
                 Ok(())
             }
+            Purpose::Prove(_) => wire::refuse(&mut stream, &Error::Unknown).await,
             Purpose::Follow(follow) => {
                 self.change(|known| known.follows.push(follow.clone()));
                 self.flow(stream, follow).await
@@ -306,5 +309,12 @@ impl Lab for FakeLab {
         tokens() -> Vec<Token>;
         make_token(TokenAsk) -> NewToken;
         revoke_token(String) -> Token;
+        enrol(String) -> Enrolled;
+        logins() -> Vec<Login>;
+        log_out(String) -> Login;
+        found_at() -> Address;
+        keys() -> Vec<Key>;
+        add_key(Option<UserName>, String) -> Key;
+        remove_key(String) -> Key;
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn board(text: &str, class: &str) -> Board {
         name: name(text),
         class: class.to_owned(),
         tags: Vec::new(),
+        groups: Vec::new(),
         state: State::Free,
         hold: None,
         waiting: 0,

@@ -1,5 +1,9 @@
-//! Version 1: boards, classes, holds and the queue, power, consoles, journals, administration.
+//! Version 1: boards, classes, holds and the queue, power, consoles, journals, administration; accounts,
+//! tokens and keys.
 
+use protocol::account::{
+    Account, AccountAsk, Grant, Key, May, MayAsk, NewToken, Secret, Token, TokenAsk,
+};
 use protocol::board::{Board, BoardName, Filter, State};
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::error::Error;
@@ -7,7 +11,7 @@ use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
 use protocol::service::LabRequest;
-use protocol::user::{Role, UserName, Who};
+use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
 use protocol::{Span, Time};
 use tokio::io::BufReader;
@@ -117,6 +121,7 @@ fn a_row_of_the_table_is_read_without_what_came_later() {
         name: rpi4(),
         class: "rpi".into(),
         tags: Vec::new(),
+        groups: Vec::new(),
         state: State::Free,
         hold: None,
         waiting: 0,
@@ -175,6 +180,22 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
             Event::Typed { text: Some("ls\\r".into()), bytes: 3 },
             r#"{"kind":"typed","text":"ls\\r","bytes":3}"#,
         ),
+        (
+            Event::Account { name: ada(), what: "removed".into() },
+            r#"{"kind":"account","name":"ada","what":"removed"}"#,
+        ),
+        (
+            Event::Token { id: "t4k9".into(), of: ada(), what: "made".into() },
+            r#"{"kind":"token","id":"t4k9","of":"ada","what":"made"}"#,
+        ),
+        (
+            Event::Key { fingerprint: "SHA256:1".into(), of: ada(), what: "added".into() },
+            r#"{"kind":"key","fingerprint":"SHA256:1","of":"ada","what":"added"}"#,
+        ),
+        (
+            Event::Denied { verb: Verb::Power, why: "no".into() },
+            r#"{"kind":"denied","verb":"power","why":"no"}"#,
+        ),
         (Event::Forgotten { last: 9 }, r#"{"kind":"forgotten","last":9}"#),
         (Event::ClockStepped { by_ms: -5 }, r#"{"kind":"clock-stepped","by_ms":-5}"#),
     ] {
@@ -193,6 +214,84 @@ fn consoles_and_pens() {
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
     assert_wire(&Who::new(ada(), Role::Admin), r#"{"name":"ada","role":"admin"}"#);
+}
+
+#[test]
+fn accounts_and_what_is_asked_of_them() {
+    let grant = Grant { role: Role::Moderator, until: Some(Time(9)) };
+    assert_wire(
+        &Account { name: ada(), roles: vec![grant], groups: vec!["lab".into()], since: Time(1) },
+        r#"{"name":"ada","roles":[{"role":"moderator","until":9}],"groups":["lab"],"since":1}"#,
+    );
+    assert_read(
+        &Account { name: ada(), roles: Vec::new(), groups: Vec::new(), since: Time(1) },
+        r#"{"name":"ada","since":1}"#,
+    );
+    let (role, span, group) = (Role::Machine, Some(Span(5)), "lab".to_owned());
+    for (ask, bytes) in [
+        (AccountAsk::Add { role, span }, r#"{"kind":"add","role":"machine","span":5}"#),
+        (
+            AccountAsk::Grant { role, span: None },
+            r#"{"kind":"grant","role":"machine","span":null}"#,
+        ),
+        (AccountAsk::Withdraw { role }, r#"{"kind":"withdraw","role":"machine"}"#),
+        (AccountAsk::Join { group: group.clone() }, r#"{"kind":"join","group":"lab"}"#),
+        (AccountAsk::Leave { group }, r#"{"kind":"leave","group":"lab"}"#),
+        (AccountAsk::Remove, r#"{"kind":"remove"}"#),
+    ] {
+        assert_wire(&ask, bytes);
+    }
+    let ask = MayAsk { verb: Verb::Tunnel, board: Some(rpi4()), who: None };
+    assert_wire(&ask, r#"{"verb":"tunnel","board":"rpi4","who":null}"#);
+    assert_read(&MayAsk { board: None, ..ask }, r#"{"verb":"tunnel"}"#);
+    let may = May { allowed: false, because: vec!["no".into()] };
+    assert_wire(&may, r#"{"allowed":false,"because":["no"]}"#);
+}
+
+#[test]
+fn tokens_and_keys() {
+    let scope =
+        Scope { boards: vec![rpi4()], classes: vec!["rpi".into()], verbs: vec![Verb::Flash] };
+    const SCOPE: &str = r#"{"boards":["rpi4"],"classes":["rpi"],"verbs":["flash"]}"#;
+    let token = Token {
+        id: "t4k9".into(),
+        who: ada(),
+        note: None,
+        scope: scope.clone(),
+        since: Time(1),
+        until: Time(9),
+        once: true,
+        used: Some(Time(5)),
+    };
+    let bytes = format!(
+        r#"{{"id":"t4k9","who":"ada","note":null,"scope":{SCOPE},"since":1,"until":9,"once":true,"used":5}}"#
+    );
+    assert_wire(&token, &bytes);
+    let bare = Token { scope: Scope::default(), once: false, used: None, ..token.clone() };
+    assert_read(&bare, r#"{"id":"t4k9","who":"ada","since":1,"until":9}"#);
+    // CI that was given a token a year ago still comes in with it.
+    let secret = "lab_00000000000000000000000000000000000000000002CZclj";
+    let new = NewToken { token, secret: Secret::new([0; 32]) };
+    assert_wire(&new, &format!(r#"{{"token":{bytes},"secret":"{secret}"}}"#));
+    let ask = TokenAsk { who: None, note: None, scope, span: Some(Span(5)), once: false };
+    assert_wire(
+        &ask,
+        &format!(r#"{{"who":null,"note":null,"scope":{SCOPE},"span":5,"once":false}}"#),
+    );
+    assert_read(&TokenAsk::default(), "{}");
+    let key = Key {
+        fingerprint: "SHA256:1".into(),
+        who: ada(),
+        line: "ssh-ed25519 AAAA".into(),
+        since: Time(1),
+    };
+    assert_wire(
+        &key,
+        r#"{"fingerprint":"SHA256:1","who":"ada","line":"ssh-ed25519 AAAA","since":1}"#,
+    );
+    let request = LabRequest::AddKey { who: None, line: "ssh-ed25519 AAAA".into() };
+    let bytes = serde_json::to_string(&request).expect("a request");
+    assert_eq!(bytes, r#"{"AddKey":{"who":null,"line":"ssh-ed25519 AAAA"}}"#);
 }
 
 /// A method is known by its name and its arguments by theirs.

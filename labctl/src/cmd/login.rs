@@ -1,0 +1,242 @@
+//! `labctl login`, `logout` and `context`: labs from elsewhere.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use protocol::account::Secret;
+use protocol::address::Address;
+use protocol::client::Client;
+use protocol::context::{Context, Proof};
+use protocol::dial::{dial_new, who_answers};
+use protocol::login::{self, Invitation};
+use protocol::wire::Purpose;
+
+use crate::exit::Failure;
+use crate::print::Output;
+use crate::style::Style;
+use crate::table::{Cell, Table};
+
+/// Log in to a lab from elsewhere, with an invitation or a token.
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// The invitation, as 'labctl admin invite' prints it; or tls://HOST:PORT, and a token is asked for
+    #[arg(value_name = "INVITATION")]
+    place: String,
+    /// What the lab is to be called here; its host if not said
+    #[arg(long)]
+    name: Option<String>,
+    /// Believe whoever answers at an address without a fingerprint
+    #[arg(long)]
+    accept_new: bool,
+}
+
+impl Login {
+    pub(super) async fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let (address, given) = match self.place.parse::<Invitation>() {
+            Ok(Invitation { address, secret }) => (address, Some(secret)),
+            Err(_) => (self.place.parse::<Address>()?, None),
+        };
+        let Address::Tls { host, port, pin } = address else {
+            let help = "a lab on this machine knows you by your user: labctl boards";
+            return Err(
+                Failure::usage("only labs at tls:// addresses are logged in to", help).into()
+            );
+        };
+        let name = self.name.unwrap_or_else(|| host.clone());
+        check_name(&name)?;
+        let at = |pin| Address::Tls { host: host.clone(), port, pin };
+        let pin = match pin {
+            Some(pin) => pin,
+            None => {
+                let pin = who_answers(&at(None)).await?;
+                believe(out, &at(None), &pin.to_string(), self.accept_new)?;
+                pin
+            }
+        };
+        let address = at(Some(pin));
+        let secret = match given {
+            Some(secret) => secret,
+            None => ask_secret(out)?,
+        };
+        let context = enter(name, &address, secret).await?;
+        context.save()?;
+        context.make_current()?;
+        let who = Client::connect(&address).await?.whoami().await?;
+        let sentence = format!(
+            "you are {} at {}, with the role '{}'; labctl and labtui go there from now on",
+            who.name, context.name, who.role
+        );
+        out.tell("who", &who, sentence)?;
+        Ok(())
+    }
+}
+
+/// An invitation becomes a certificate; any other token is kept as it is.
+async fn enter(name: String, address: &Address, secret: Secret) -> anyhow::Result<Context> {
+    let (flow, _) = dial_new(address, Some(secret.clone()), &Purpose::Call).await?;
+    let lab = Client::over(flow, address.clone());
+    match login::join(name.clone(), &lab).await {
+        Ok(context) => Ok(context),
+        Err(protocol::Error::NotKnown { .. }) => {
+            Ok(Context { name, address: address.clone(), proof: Proof::Token { secret } })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Names are files.
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if !name.is_empty() && name.chars().all(fits) && !name.starts_with('.') {
+        return Ok(());
+    }
+    let what = format!("a lab cannot be called '{}' here", name.escape_debug());
+    Err(Failure::usage(what, "name it with --name, by letters, digits, '.', '-' and '_'").into())
+}
+
+fn believe(out: &Output, address: &Address, pin: &str, accept_new: bool) -> anyhow::Result<()> {
+    out.say(format_args!("{address} shows the fingerprint\n  {pin}"));
+    if accept_new {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let help = "ask the lab's administrator for an invitation, or add --accept-new";
+        return Err(Failure::usage("nobody is here to compare it", help).into());
+    }
+    eprint!("Is that what the lab's administrator says? Type yes: ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Failure::usage("then nothing was done", "ask the lab's administrator").into())
+}
+
+/// A token, typed or pasted unseen, or from standard input.
+fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
+    let input = std::io::stdin();
+    let usual = input.is_terminal().then(|| tcgetattr(input.as_fd())).transpose()?;
+    if let Some(usual) = &usual {
+        eprint!("Token: ");
+        std::io::stderr().flush()?;
+        let mut unseen = usual.clone();
+        unseen.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, &unseen)?;
+    }
+    let mut line = String::new();
+    let read = input.lock().read_line(&mut line);
+    if let Some(usual) = &usual {
+        tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, usual)?;
+        out.say("");
+    }
+    read?;
+    let wrong = |error: protocol::account::BadSecret| {
+        Failure::usage(error.to_string(), "make one there with 'labctl token new'")
+    };
+    Ok(line.trim().parse().map_err(wrong)?)
+}
+
+/// Log out of a lab, and forget it.
+#[derive(Debug, clap::Args)]
+pub struct Logout {
+    /// What it is called here; the one in use if not said
+    name: Option<String>,
+}
+
+impl Logout {
+    pub(super) async fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let context = named(self.name.as_deref())?;
+        let revoked = revoke(&context).await;
+        context.forget()?;
+        let name = &context.name;
+        let sentence = match revoked {
+            Ok(()) => format!("you are logged out of {name}"),
+            Err(error) => {
+                format!(
+                    "{name} is forgotten here; it could not be told, and will have forgotten you in a day: {error}"
+                )
+            }
+        };
+        out.tell("name", name, sentence)?;
+        Ok(())
+    }
+}
+
+async fn revoke(context: &Context) -> Result<(), protocol::Error> {
+    let lab = Client::connect(&context.address).await?;
+    let who = lab.whoami().await?;
+    let via = who.via.unwrap_or_default();
+    let theirs =
+        |login: &protocol::account::Login| via.ends_with(&format!("certificate {}", login.id));
+    if let Some(login) = lab.logins().await?.into_iter().find(theirs) {
+        lab.log_out(login.id).await?;
+    }
+    Ok(())
+}
+
+/// List the labs that you have logged in to, or choose the one that is meant.
+#[derive(Debug, clap::Args)]
+pub struct Labs {
+    /// Mean this one from now on
+    name: Option<String>,
+}
+
+impl Labs {
+    pub(super) fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        if let Some(name) = self.name {
+            let context = named(Some(&name))?;
+            context.make_current()?;
+            out.tell("name", &name, format!("{name} is meant from now on"))?;
+            return Ok(());
+        }
+        let current = Context::current().map(|current| current.name);
+        let all = Context::all()?;
+        let shown: Vec<_> = all
+            .iter()
+            .map(|context| Shown {
+                name: context.name.clone(),
+                address: context.address.to_string(),
+                current: current.as_ref() == Some(&context.name),
+            })
+            .collect();
+        out.list("labs", &shown, |_| table(&shown))?;
+        Ok(())
+    }
+}
+
+/// A lab as it is listed: without what opens it.
+#[derive(serde::Serialize)]
+struct Shown {
+    name: String,
+    address: String,
+    current: bool,
+}
+
+fn table(labs: &[Shown]) -> Table {
+    let none = "you have logged in to no lab; 'labctl login' takes an invitation";
+    let mut table = Table::new(&["", "LAB", "ADDRESS"], none);
+    for lab in labs {
+        let mark = if lab.current { "*" } else { "" };
+        let place = lab.address.split('#').next().unwrap_or_default();
+        table.row([mark.into(), (&lab.name).into(), Cell::styled(place, Style::Faint)]);
+    }
+    table
+}
+
+fn named(name: Option<&str>) -> anyhow::Result<Context> {
+    let known = match name {
+        Some(name) => Context::named(name),
+        None => Context::current(),
+    };
+    let what = match name {
+        Some(name) => format!("you have not logged in to a lab called '{}'", name.escape_debug()),
+        None => "you have logged in to no lab".to_owned(),
+    };
+    Ok(known.ok_or_else(|| Failure {
+        what,
+        code: 3,
+        help: Some("see them with 'labctl labs'".to_owned()),
+    })?)
+}

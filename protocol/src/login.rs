@@ -1,0 +1,107 @@
+//! Becoming known to a lab from elsewhere, and staying so.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rcgen::KeyPair;
+
+use crate::account::{Enrolled, Secret};
+use crate::address::Address;
+use crate::client::Client;
+use crate::context::{Context, Proof};
+use crate::error::Error;
+use crate::time::Time;
+
+/// What an administrator gives to somebody who is to join: where the lab is, who it is, and a token
+/// that is good once. `tls://lab_…@lab.example.org:7443#sha256:…`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The lab.
+    pub address: Address,
+    /// The token.
+    pub secret: Secret,
+}
+
+impl fmt::Display for Invitation {
+    /// The whole text, with the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address.to_string();
+        let place = address.strip_prefix("tls://").unwrap_or(&address);
+        write!(f, "tls://{}@{place}", self.secret.as_str())
+    }
+}
+
+/// Why a text is no invitation.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("that is not an invitation: tls://TOKEN@HOST:PORT#FINGERPRINT, copied whole")]
+pub struct BadInvitation;
+
+impl FromStr for Invitation {
+    type Err = BadInvitation;
+
+    fn from_str(text: &str) -> Result<Invitation, BadInvitation> {
+        let rest = text.trim().strip_prefix("tls://").ok_or(BadInvitation)?;
+        let (secret, place) = rest.split_once('@').ok_or(BadInvitation)?;
+        let address = format!("tls://{place}").parse().map_err(|_| BadInvitation)?;
+        Ok(Invitation { address, secret: secret.parse().map_err(|_| BadInvitation)? })
+    }
+}
+
+/// Exchanges an invitation, with whose token `lab` was reached, for a certificate of a key that is made here and never leaves.
+///
+/// # Errors
+/// The lab's; [`Error::NotKnown`] for a token that is no invitation's.
+pub async fn join(name: String, lab: &Client) -> Result<Context, Error> {
+    let key = key()?;
+    let enrolled = lab.enrol(key.public_key_pem()).await?;
+    Ok(Context { name, address: lab.address().clone(), proof: proof(enrolled, &key) })
+}
+
+/// Renews the certificate with which `lab` was reached, if two thirds of its time are over. What cannot
+/// be renewed now is renewed next time.
+pub(crate) async fn renew(lab: &Client) {
+    let Some(known) = Context::at(lab.address()) else { return };
+    let Proof::Certificate { since, until, .. } = known.proof else { return };
+    if now().since(since).0 < until.since(since).0 / 3 * 2 {
+        return;
+    }
+    let Ok(key) = key() else { return };
+    if let Ok(enrolled) = lab.enrol(key.public_key_pem()).await {
+        let renewed = Context { proof: proof(enrolled, &key), ..known };
+        let _ = renewed.save();
+    }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(since.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
+fn key() -> Result<KeyPair, Error> {
+    let cannot = |error: rcgen::Error| Error::Bad { why: format!("no key can be made: {error}") };
+    KeyPair::generate().map_err(cannot)
+}
+
+fn proof(Enrolled { certificate, since, until, .. }: Enrolled, key: &KeyPair) -> Proof {
+    Proof::Certificate { certificate, key: key.serialize_pem(), since, until }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_is_read_as_it_is_written() {
+        let pin = format!("sha256:{}", "ab".repeat(32));
+        let address = format!("tls://lab.example.org:7443#{pin}").parse().expect("an address");
+        let invitation = Invitation { address, secret: Secret::new([7; 32]) };
+        let text = invitation.to_string();
+        assert_eq!(text.parse(), Ok(invitation));
+        assert!(text.starts_with("tls://lab_") && text.ends_with(&pin), "{text}");
+        for at in 0..text.len() {
+            assert_ne!(text[..at].parse::<Invitation>().map(|it| it.to_string()), Ok(text.clone()));
+        }
+        assert!("tls://lab.example.org:7443".parse::<Invitation>().is_err());
+    }
+}

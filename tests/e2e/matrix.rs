@@ -1,0 +1,469 @@
+//! Who gets what from each call and each follow: every role, with what is their own, somebody else's,
+//! nobody's, and what is there for others only.
+//!
+//! A call or a follow that has no rows does not compile here; a row that says something else fails.
+//!
+//! Planted, and caught: `change_account` or `export` asks nobody; a note takes no more than looking;
+//! anybody removes any key.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use lab_tests::lab::{Plan, TestLab, board, name, queued, waits};
+use lab_tests::person::Person;
+use protocol::account::{AccountAsk, MayAsk, TokenAsk};
+use protocol::board::{BoardName, Filter};
+use protocol::client::Call;
+use protocol::console::{From, PenAsk};
+use protocol::hold::Release;
+use protocol::power::PowerAsk;
+use protocol::user::{Role, UserName, Verb};
+use protocol::wire::Follow;
+use protocol::{Error, Span};
+
+/// In each column a sign for one's own, somebody else's, nobody's; for boards, also for one of others'
+/// group; for sessions, for one's own at such boards, and for somebody else's. One sign where it makes no
+/// difference. `+` is done, `-` not allowed, `h` held by somebody, `n` not held, `p` without the pen, `.`
+/// there is none; `x` not with what they came with, `b` the lab has no such door.
+const CALLS: &str = "
+                  viewer  machine user    moderator admin
+whoami            +       +       +       +       +
+boards            +       +       +       +       +
+board             +++.    +++.    +++.    ++++    ++++
+classes           +       +       +       +       +
+holds             +       +       +       +       +
+queue             +       +       +       +       +
+reserve           ---.    +h+.    +h+.    +h++    +h++
+placed            +..     +..     +..     +..     +..
+unqueue           ---     +..     +..     +..     +..
+release           ---.    +hn.    +hn.    +hnn    +hnn
+  breaking        ---.    ---.    ---.    ++nn    ++nn
+extend            ---.    +hn.    +hn.    +hnn    +hnn
+give              ----    ----    +hn.    +hnn    +hnn
+power             ---.    +hn.    +hn.    +hnn    ++++
+outlet            +++.    +++.    +++.    ++++    ++++
+pen               ---.    +hn.    +hn.    +hn.    +++.
+type_in           ppp.    +pp.    +pp.    +pp.    +++.
+send_break        ppp.    +pp.    +pp.    +pp.    +++.
+note              ---.    +++.    +++.    ++++    ++++
+may               +--     +--     +--     ++.     ++.
+accounts          +       +       +       +       +
+change_account    ---     ---     ---     ---     ++.
+tokens            +       +       +       +       +
+make_token        ---     ---     +--     +--     ++.
+revoke_token      +..     +..     +..     +..     ++.
+keys              +       +       +       +       +
+add_key           ---     ---     +--     +--     ++.
+remove_key        +..     +..     +..     +..     ++.
+enrol             x       x       x       x       x
+logins            +       +       +       +       +
+log_out           .       .       .       .       .
+found_at          b       b       b       b       b
+reload            -       -       -       -       +
+doctor            +       +       +       +       +
+verify            -       -       -       -       +
+rebuild           -       -       -       -       +
+import            -       -       -       -       +
+";
+
+const FOLLOWS: &str = "
+                  viewer  machine user    moderator admin
+console           +++.    +++.    +++.    ++++    ++++
+  with the pen    ---.    +hn.    +hn.    +hnn    ++++
+journal           +       +       +       +       +
+  of a board      +++.    +++.    +++.    ++++    ++++
+boards            +       +       +       +       +
+keep              +..     +..     +..     +..     +..
+export            -       -       -       -       +
+";
+
+/// What is asked: a call, another way to call, a follow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Row {
+    Call(Call),
+    Breaking,
+    Console,
+    WithPen,
+    Journal,
+    OfBoard,
+    Boards,
+    Keep,
+    Export,
+}
+
+impl Row {
+    fn word(self) -> &'static str {
+        match self {
+            Row::Call(call) => call.name(),
+            Row::Breaking => "  breaking",
+            Row::Console => "console",
+            Row::WithPen => "  with the pen",
+            Row::Journal => "journal",
+            Row::OfBoard => "  of a board",
+            Row::Boards => "boards",
+            Row::Keep => "keep",
+            Row::Export => "export",
+        }
+    }
+}
+
+/// Each kind of follow with its rows; a kind without does not compile.
+macro_rules! follows {
+    ($($kind:pat => $rows:expr;)*) => {
+        fn follows() -> Vec<Row> {
+            let _each_has_rows = |follow: Follow| match follow { $($kind => {})* };
+            [$($rows.as_slice()),*].concat()
+        }
+    };
+}
+
+follows! {
+    Follow::Console { .. } => [Row::Console, Row::WithPen];
+    Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
+    Follow::Boards => [Row::Boards];
+    Follow::Keep { .. } => [Row::Keep];
+    Follow::Export => [Row::Export];
+}
+
+fn calls() -> Vec<Row> {
+    let rows = |call: &Call| match call {
+        Call::Release => vec![Row::Call(*call), Row::Breaking],
+        call => vec![Row::Call(*call)],
+    };
+    Call::ALL.iter().flat_map(rows).collect()
+}
+
+/// With what it is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Whose {
+    Mine,
+    Theirs,
+    Nobodys,
+    /// A board of others' group; somebody else's session.
+    Hidden,
+}
+
+const ANY: &[Whose] = &[Whose::Mine];
+const THINGS: &[Whose] = &[Whose::Mine, Whose::Theirs, Whose::Nobodys];
+const BOARDS: &[Whose] = &[Whose::Mine, Whose::Theirs, Whose::Nobodys, Whose::Hidden];
+
+impl Row {
+    /// Between what it makes a difference.
+    fn columns(self) -> &'static [Whose] {
+        match self {
+            Row::Breaking | Row::Console | Row::WithPen | Row::OfBoard => BOARDS,
+            Row::Keep => THINGS,
+            Row::Journal | Row::Boards | Row::Export => ANY,
+            Row::Call(call) => match call {
+                Call::Board
+                | Call::Reserve
+                | Call::Release
+                | Call::Extend
+                | Call::Give
+                | Call::Power
+                | Call::Outlet
+                | Call::Pen
+                | Call::TypeIn
+                | Call::SendBreak
+                | Call::Note => BOARDS,
+                Call::Placed
+                | Call::Unqueue
+                | Call::May
+                | Call::ChangeAccount
+                | Call::MakeToken
+                | Call::RevokeToken
+                | Call::AddKey
+                | Call::RemoveKey => THINGS,
+                Call::Whoami
+                | Call::Boards
+                | Call::Classes
+                | Call::Holds
+                | Call::Queue
+                | Call::Accounts
+                | Call::Tokens
+                | Call::Keys
+                | Call::Enrol
+                | Call::Logins
+                | Call::LogOut
+                | Call::FoundAt
+                | Call::Reload
+                | Call::Doctor
+                | Call::Verify
+                | Call::Rebuild
+                | Call::Import => ANY,
+            },
+        }
+    }
+}
+
+const LAB: &str = "
+access { admin = root; user = [bob, eve] }
+power { dwell = 0s }
+classes { sim { } }
+boards [
+    { name = mine; class = sim; options = [ { cls = sim; seed = 1 } ] },
+    { name = theirs; class = sim; options = [ { cls = sim; seed = 2 } ] },
+    { name = nobodys; class = sim; options = [ { cls = sim; seed = 3 } ] },
+    { name = hidden; class = sim; groups = kernel; options = [ { cls = sim; seed = 4 } ] },
+]
+";
+
+/// A lab in which ada has a board, a place, an account, a token and a key, and bob as well.
+struct Scene {
+    lab: TestLab,
+    root: Person,
+    ada: Person,
+    bob: Person,
+}
+
+fn key(letter: &str, who: &str) -> String {
+    format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} {who}", letter.repeat(43))
+}
+
+impl Scene {
+    async fn new() -> Result<Scene> {
+        let lab = Plan::new(LAB).by_hand().open().await?;
+        let (root, ada, bob) = (lab.admin().await?, lab.user("ada").await?, lab.user("bob").await?);
+        for who in ["ada", "bob", "eve"] {
+            // The least role: it adds nothing to the one with which they come.
+            let ask = AccountAsk::Add { role: Role::Viewer, span: None };
+            root.change_account(who.parse()?, ask).await?;
+        }
+        // What is hidden can be given to her.
+        let join = AccountAsk::Join { group: "kernel".to_owned() };
+        root.change_account("eve".parse()?, join).await?;
+        Ok(Scene { lab, root, ada, bob })
+    }
+
+    /// Puts back what the question before has changed.
+    async fn restore(&self, row: Row) -> Result<()> {
+        let wanted: &[(&str, &str)] = match row {
+            // It is for a lab that is not in use.
+            Row::Call(Call::Import) => &[],
+            _ => &[("mine", "ada"), ("theirs", "bob")],
+        };
+        let held = self.root.holds().await?;
+        let is_wanted =
+            |board: &BoardName, who: &UserName| wanted.contains(&(board.as_str(), who.as_str()));
+        if held.len() == wanted.len() && held.iter().all(|hold| is_wanted(&hold.board, &hold.who)) {
+            return Ok(());
+        }
+        for hold in held {
+            let release = Release { number: None, breaking: Some("again".to_owned()) };
+            self.root.release(hold.board, release).await?;
+        }
+        if !wanted.is_empty() {
+            self.ada.reserve(board("mine")).await?;
+            self.bob.reserve(board("theirs")).await?;
+        }
+        Ok(())
+    }
+
+    /// What the lab answers somebody of that role.
+    async fn ask(&self, row: Row, role: Role, whose: Whose) -> Result<Result<(), Error>> {
+        let me = Person::new(self.lab.lab(), "ada", role).await?;
+        let here = match whose {
+            Whose::Mine => "mine",
+            Whose::Theirs => "theirs",
+            Whose::Nobodys => "nobodys",
+            Whose::Hidden => "hidden",
+        };
+        let other = match whose {
+            Whose::Mine | Whose::Hidden => None,
+            Whose::Theirs => Some("bob".parse()?),
+            Whose::Nobodys => Some("nobody-knows-me".parse()?),
+        };
+        let account = other.clone().unwrap_or("ada".parse()?);
+        let call = match row {
+            Row::Call(call) => call,
+            Row::Breaking => {
+                let release = Release { number: None, breaking: Some("because".to_owned()) };
+                return Ok(me.release(name(here), release).await.map(drop));
+            }
+            Row::Console => return Ok(me.look_at(here, From::End).await.map(drop)),
+            Row::WithPen => return Ok(me.type_at(here).await.map(drop)),
+            Row::OfBoard => return Ok(me.journal(here).await.map(drop)),
+            Row::Journal => {
+                let all =
+                    Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+                return Ok(me.follow(all).await.map(drop));
+            }
+            Row::Boards => return Ok(me.follow(Follow::Boards).await.map(drop)),
+            Row::Keep => {
+                let holds = self.root.holds().await?;
+                let held = holds.iter().find(|hold| hold.board == name(here));
+                return Ok(me.keep(held.map_or(9_999, |hold| hold.number)).await.map(drop));
+            }
+            Row::Export => return Ok(me.follow(Follow::Export).await.map(drop)),
+        };
+        Ok(match call {
+            Call::Whoami => me.whoami().await.map(drop),
+            Call::Boards => me.boards(Filter::default()).await.map(drop),
+            Call::Board => me.board(name(here)).await.map(drop),
+            Call::Classes => me.classes().await.map(drop),
+            Call::Holds => me.holds().await.map(drop),
+            Call::Queue => me.queue().await.map(drop),
+            Call::Reserve => me.reserve(board(here)).await.map(drop),
+            Call::Placed => {
+                let number = self.place(whose).await?;
+                let answer = me.placed(number, Span::default()).await;
+                self.give_up(whose, number).await?;
+                answer.map(drop)
+            }
+            Call::Unqueue => {
+                let number = self.place(whose).await?;
+                let answer = me.unqueue(number).await;
+                if answer.is_err() {
+                    self.give_up(whose, number).await?;
+                }
+                answer
+            }
+            Call::Release => me.release(name(here), Release::default()).await.map(drop),
+            Call::Extend => me.extend(name(here), Span::hours(1)).await.map(drop),
+            Call::Give => me.give(name(here), "eve".parse()?).await.map(drop),
+            Call::Power => me.power(name(here), PowerAsk::On).await.map(drop),
+            Call::Outlet => me.outlet(name(here)).await.map(drop),
+            Call::Pen | Call::TypeIn | Call::SendBreak => {
+                let bobs = self.bob.type_at("theirs").await?;
+                let mine = match whose {
+                    Whose::Hidden => None,
+                    _ if call == Call::Pen => Some(me.look_at(here, From::End).await?),
+                    _ => Some(match me.type_at(here).await {
+                        Ok(console) => console,
+                        Err(_) => me.look_at(here, From::End).await?,
+                    }),
+                };
+                let reason = "because".to_owned();
+                let session = mine.as_ref().map_or(bobs.session(), |mine| mine.session());
+                if whose == Whose::Theirs && mine.is_some() && role == Role::Admin {
+                    me.pen(session, PenAsk::Force { reason }).await?;
+                }
+                match call {
+                    Call::Pen => me.pen(session, PenAsk::Take).await.map(drop),
+                    Call::TypeIn => me.type_in(session, b"\r".to_vec()).await,
+                    _ => me.send_break(session, Span::millis(1)).await,
+                }
+            }
+            Call::Note => me.note(name(here), "hello".to_owned()).await,
+            Call::May => {
+                me.may(MayAsk { verb: Verb::See, board: None, who: other }).await.map(drop)
+            }
+            Call::Accounts => me.accounts().await.map(drop),
+            Call::ChangeAccount => {
+                let ask = AccountAsk::Grant { role: Role::Viewer, span: None };
+                me.change_account(account, ask).await.map(drop)
+            }
+            Call::Tokens => me.tokens().await.map(drop),
+            Call::MakeToken => {
+                me.make_token(TokenAsk { who: other, ..TokenAsk::default() }).await.map(drop)
+            }
+            Call::RevokeToken => {
+                if whose == Whose::Nobodys {
+                    return Ok(me.revoke_token("00000000".to_owned()).await.map(drop));
+                }
+                let ask = TokenAsk { who: Some(account), ..TokenAsk::default() };
+                let id = self.root.make_token(ask).await?.token.id;
+                me.revoke_token(id).await.map(drop)
+            }
+            Call::Keys => me.keys().await.map(drop),
+            Call::AddKey => {
+                let added = me.add_key(other, key("A", "new")).await;
+                if let Ok(key) = &added {
+                    self.root.remove_key(key.fingerprint.clone()).await?;
+                }
+                added.map(drop)
+            }
+            Call::RemoveKey => {
+                if whose == Whose::Nobodys {
+                    return Ok(me.remove_key("SHA256:none".to_owned()).await.map(drop));
+                }
+                let known = self.root.add_key(Some(account), key("B", "old")).await?.fingerprint;
+                let removed = me.remove_key(known.clone()).await;
+                if removed.is_err() {
+                    self.root.remove_key(known).await?;
+                }
+                removed.map(drop)
+            }
+            Call::Enrol => me.enrol(String::new()).await.map(drop),
+            Call::Logins => me.logins().await.map(drop),
+            Call::LogOut => me.log_out("00000000".to_owned()).await.map(drop),
+            Call::FoundAt => me.found_at().await.map(drop),
+            Call::Reload => me.reload().await.map(drop),
+            Call::Doctor => me.doctor().await.map(drop),
+            Call::Verify => me.verify().await.map(drop),
+            Call::Rebuild => me.rebuild().await.map(drop),
+            Call::Import => {
+                let export = self.root.follow(Follow::Export).await?.rest().await?;
+                me.import(export.lines().map(str::to_owned).collect()).await.map(drop)
+            }
+        })
+    }
+
+    /// A place of ada's, of bob's, of nobody.
+    async fn place(&self, whose: Whose) -> Result<u64> {
+        let placed = match whose {
+            Whose::Mine => self.ada.reserve(queued(board("theirs"))).await?,
+            Whose::Theirs => self.bob.reserve(queued(board("mine"))).await?,
+            Whose::Nobodys | Whose::Hidden => return Ok(9_999),
+        };
+        Ok(waits(placed)?.number)
+    }
+
+    async fn give_up(&self, whose: Whose, number: u64) -> Result<()> {
+        match whose {
+            Whose::Mine => Ok(self.ada.unqueue(number).await?),
+            Whose::Theirs => Ok(self.bob.unqueue(number).await?),
+            Whose::Nobodys | Whose::Hidden => Ok(()),
+        }
+    }
+}
+
+fn sign(answer: Result<(), Error>) -> Result<char> {
+    Ok(match answer {
+        Ok(()) => '+',
+        Err(Error::NotAllowed { .. }) => '-',
+        Err(Error::HeldBy { .. }) => 'h',
+        Err(Error::NotHeld { .. }) => 'n',
+        Err(Error::NoPen { .. }) => 'p',
+        Err(Error::NoSuch { .. }) => '.',
+        Err(Error::NotKnown { .. }) => 'x',
+        Err(Error::Bad { .. }) => 'b',
+        Err(other) => bail!("{other:?}"),
+    })
+}
+
+async fn table(rows: Vec<Row>) -> Result<String> {
+    let mut table = String::from("\n                  viewer  machine user    moderator admin\n");
+    for row in rows {
+        // What a row has done is nothing to the next.
+        let scene = Scene::new().await?;
+        let mut line = format!("{:<18}", row.word());
+        for role in Role::ALL {
+            let mut signs = String::new();
+            for whose in row.columns() {
+                scene.restore(row).await?;
+                let answer = scene.ask(row, role, *whose).await?;
+                let told = format!("{row:?} {role} {whose:?}: {answer:?}");
+                signs.push(sign(answer).map_err(|error| error.context(told))?);
+            }
+            write!(line, "{signs:<8}")?;
+        }
+        table += line.trim_end();
+        table.push('\n');
+    }
+    Ok(table)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_gives_every_role_what_the_table_says() -> Result<()> {
+    let table = table(calls()).await?;
+    assert!(table == CALLS, "{table}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_follow_gives_every_role_what_the_table_says() -> Result<()> {
+    let table = table(follows()).await?;
+    assert!(table == FOLLOWS, "{table}");
+    Ok(())
+}

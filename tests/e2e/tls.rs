@@ -1,0 +1,223 @@
+//! Those from elsewhere: who gets in by TLS, with what, and for how long.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::patience::soon;
+use labd::rpc::tls::Door;
+use protocol::account::{AccountAsk, NewToken, Secret, TokenAsk};
+use protocol::address::Address;
+use protocol::client::Client;
+use protocol::context::{Context, Proof};
+use protocol::dial::{Flow, dial_known, dial_new, who_answers};
+use protocol::journal::Event;
+use protocol::login;
+use protocol::user::{Role, Scope, Verb};
+use protocol::wire::{Follow, Purpose};
+use protocol::{Error, Span};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A lab with a door for those from elsewhere, and where that is.
+async fn open() -> Result<(TestLab, Address)> {
+    let text =
+        format!("tls {{ listen = \"127.0.0.1:1\"; name = localhost }}\n{}", boards(&["rpi4"]));
+    let lab = Plan::new(&*text).by_hand().open().await?;
+    let at = open_door(&lab).await?;
+    Ok((lab, at))
+}
+
+async fn open_door(lab: &TestLab) -> Result<Address> {
+    let config = lab.lab().config();
+    let door = Door::new(lab.lab().clone(), config.tls.as_ref().context("it has a door")?)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(Arc::clone(&door).serve(listener));
+    let pin = lab.lab().open_authority()?.pin();
+    Ok(Address::Tls { host: "127.0.0.1".to_owned(), port, pin: Some(pin) })
+}
+
+async fn invite(lab: &TestLab, who: &str) -> Result<Secret> {
+    let root = lab.admin().await?;
+    let ask = AccountAsk::Add { role: Role::User, span: None };
+    root.change_account(who.parse()?, ask).await?;
+    let ask = TokenAsk { who: Some(who.parse()?), joins: true, ..TokenAsk::default() };
+    Ok(root.make_token(ask).await?.secret)
+}
+
+async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
+    let (flow, _) = dial_new(at, Some(secret.clone()), &Purpose::Call).await?;
+    Ok(Client::over(flow, at.clone()))
+}
+
+async fn join(at: &Address, secret: &Secret) -> Result<Context, Error> {
+    login::join("lab".to_owned(), &with_token(at, secret).await?).await
+}
+
+async fn with_login(at: &Address, context: &Context) -> Result<Client, Error> {
+    let (flow, _) = dial_known(at, Some(context.clone()), &Purpose::Call).await?;
+    Ok(Client::over(flow, at.clone()))
+}
+
+/// Whether the other side closes the connection.
+async fn ends(mut flow: Flow) -> Result<()> {
+    let mut rest = Vec::new();
+    let read = async { drop(flow.read_to_end(&mut rest).await) };
+    soon(read).await
+}
+
+#[tokio::test]
+async fn an_invitation_becomes_a_login_that_works_as_beside_the_rack() -> Result<()> {
+    let (lab, at) = open().await?;
+    let context = join(&at, &invite(&lab, "ada").await?).await?;
+    let Proof::Certificate { since, until, .. } = &context.proof else { panic!("{context:?}") };
+    assert_eq!(until.since(*since), Span::hours(24));
+    let ada = with_login(&at, &context).await?;
+    let who = ada.whoami().await?;
+    assert_eq!((who.name.as_str(), who.role), ("ada", Role::User));
+    assert!(
+        who.via.as_ref().is_some_and(|via| via.starts_with("tls 127.0.0.1 certificate ")),
+        "{who:?}"
+    );
+    ada.reserve(board("rpi4")).await?;
+    let follow = Purpose::Follow(Follow::Boards);
+    let (mut flow, _) = dial_known(&at, Some(context.clone()), &follow).await?;
+    let row = protocol::client::next_line(&mut flow).await?.context("a row")?;
+    assert!(row.contains("rpi4") && row.contains("ada"), "{row}");
+    // What becomes of a hold is on the timeline, with where it was asked for.
+    let mut journal = lab.admin().await?.journal("rpi4").await?;
+    let via = loop {
+        let entry = journal.entry().await?;
+        if matches!(entry.event, Event::Reserved { .. }) {
+            break entry.via;
+        }
+    };
+    assert!(via.is_some_and(|via| via.starts_with("tls 127.0.0.1 certificate ")));
+    // It is exchanged for the next one as it is used.
+    let renewed = login::join("lab".to_owned(), &ada).await?;
+    assert_ne!(renewed.proof, context.proof);
+    assert_eq!(with_login(&at, &renewed).await?.whoami().await?.name.as_str(), "ada");
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_answers_in_the_labs_place_is_not_believed() -> Result<()> {
+    let (lab, at) = open().await?;
+    let secret = invite(&lab, "ada").await?;
+    let (other, theirs) = open().await?;
+    let Address::Tls { port, .. } = theirs else { panic!("{theirs}") };
+    let Address::Tls { host, pin, .. } = &at else { panic!("{at}") };
+    let tapped = Address::Tls { host: host.clone(), port, pin: *pin };
+    let refused = with_token(&tapped, &secret).await.err();
+    assert!(matches!(refused, Some(Error::Impostor { .. })), "{refused:?}");
+    assert_eq!(Some(who_answers(&tapped).await?), Some(other.lab().open_authority()?.pin()));
+    // Nothing was told to them: the invitation is still good.
+    join(&at, &secret).await?;
+    // Without a pin, the system's authorities decide; they know neither.
+    let Address::Tls { port, .. } = at else { panic!("{at}") };
+    let unknown = Address::Tls { host: host.clone(), port, pin: None };
+    let refused = with_token(&unknown, &secret).await.err().context("it is refused")?;
+    assert!(refused.to_string().contains("labctl login"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_good_once_for_ten_minutes_and_nothing_else_becomes_a_login() -> Result<()>
+{
+    let (lab, at) = open().await?;
+    let secret = invite(&lab, "ada").await?;
+    let mut tries = Vec::new();
+    for _ in 0..16 {
+        let (at, secret) = (at.clone(), secret.clone());
+        tries.push(tokio::spawn(async move { join(&at, &secret).await }));
+    }
+    let mut joined = 0;
+    for attempt in tries {
+        joined += usize::from(attempt.await?.is_ok());
+    }
+    assert_eq!(joined, 1);
+    let root = lab.admin().await?;
+    let make = |ask| root.make_token(ask);
+    let at = open_door(&lab).await?;
+    let ask = TokenAsk { who: Some("ada".parse()?), joins: true, ..TokenAsk::default() };
+    let NewToken { secret, .. } = make(ask).await?;
+    lab.advance(Span::minutes(10));
+    let late = join(&at, &secret).await.err();
+    assert!(matches!(late, Some(Error::NotKnown { .. })), "{late:?}");
+    let ask = TokenAsk { who: Some("ada".parse()?), ..TokenAsk::default() };
+    let NewToken { secret, .. } = make(ask).await?;
+    let refused = join(&at, &secret).await.err();
+    assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_logged_out_is_out_and_does_not_come_in_again() -> Result<()> {
+    let (lab, at) = open().await?;
+    let context = join(&at, &invite(&lab, "ada").await?).await?;
+    let ada = with_login(&at, &context).await?;
+    let follow = Purpose::Follow(Follow::Boards);
+    let (flow, _) = dial_known(&at, Some(context.clone()), &follow).await?;
+    let root = lab.admin().await?;
+    let logins = root.logins().await?;
+    assert_eq!(logins.len(), 1);
+    root.log_out(logins[0].id.clone()).await?;
+    ends(flow).await?;
+    assert!(soon(ada.whoami()).await?.is_err());
+    let refused = with_login(&at, &context).await.err();
+    assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_opens_what_it_says_and_whoever_has_none_is_told_what_to_do() -> Result<()> {
+    let (lab, at) = open().await?;
+    let root = lab.admin().await?;
+    let ask = AccountAsk::Add { role: Role::User, span: None };
+    root.change_account("ci".parse()?, ask).await?;
+    let scope = Scope { verbs: vec![Verb::See], ..Scope::default() };
+    let ask = TokenAsk { who: Some("ci".parse()?), scope, ..TokenAsk::default() };
+    let secret = root.make_token(ask).await?.secret;
+    let ci = with_token(&at, &secret).await?;
+    assert_eq!(ci.boards(Default::default()).await?.len(), 1);
+    let refused = ci.reserve(board("rpi4")).await.unwrap_err();
+    assert!(matches!(refused, Error::OutOfScope { .. }), "{refused:?}");
+    let refused = dial_new(&at, None, &Purpose::Call).await.err().context("it is refused")?;
+    assert!(refused.to_string().contains("labctl login"), "{refused}");
+    root.board(name("rpi4")).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_is_not_listened_to_after_a_while() -> Result<()> {
+    let (lab, at) = open().await?;
+    let guess = |n: u8| Secret::new([n; 32]);
+    for n in 0..3 {
+        let refused = with_token(&at, &guess(n)).await.err();
+        assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    }
+    // The penalty is counted after the answer; from then on nobody answers.
+    let barred = async {
+        while !matches!(with_token(&at, &guess(9)).await, Err(Error::Unreachable { .. })) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(barred).await?;
+    assert_eq!(lab.admin().await?.boards(Default::default()).await?.len(), 1, "others are served");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
+    let (lab, at) = open().await?;
+    let Address::Tls { port, .. } = &at else { panic!("{at}") };
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"lab 1 call\n"] {
+        let mut stream = TcpStream::connect(("127.0.0.1", *port)).await?;
+        stream.write_all(bytes).await?;
+        let mut rest = Vec::new();
+        soon(async { drop(stream.read_to_end(&mut rest).await) }).await?;
+    }
+    join(&at, &invite(&lab, "ada").await?).await?;
+    Ok(())
+}
