@@ -17,10 +17,10 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 29] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
     "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
-    "man", "whoami", "auth", "user", "group", "token", "key",
+    "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
 ];
 
 #[tokio::test]

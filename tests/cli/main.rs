@@ -4,7 +4,7 @@
 
 mod around;
 mod json;
-
+mod login;
 mod run;
 mod terminal;
 mod transcript;

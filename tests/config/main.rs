@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use labd::config::{BoardConfig, Config, History, OnRelease, Pace, PowerSettings, check};
+use labd::config::{BoardConfig, Config, History, OnRelease, Pace, PowerSettings, Tls, check};
 use proptest::prelude::*;
 
 #[test]
@@ -128,6 +128,11 @@ fn summary(config: &Config) -> String {
     let mut out = String::new();
     if let Some(setup) = &config.setup {
         line(&mut out, "setup", format!("{} within {}", setup.script.display(), setup.limit));
+    }
+    if let Some(Tls { listen, name, site }) = &config.tls {
+        let listen: Vec<_> = listen.iter().map(ToString::to_string).collect();
+        let site = site.as_ref().map(|site| format!(", {site:?}")).unwrap_or_default();
+        line(&mut out, "tls", format!("{} as {name}{site}", listen.join(" ")));
     }
     if let Some(access) = &config.access {
         line(&mut out, "access", "by name");

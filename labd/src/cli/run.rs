@@ -55,8 +55,9 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         open_to_group(&socket)?;
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
-        tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
+        // Before the lab answers at all: whoever finds it open finds all its doors open.
         open_to_others(&lab).await?;
+        tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
         orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
         // If it is gone already, that is as well.

@@ -193,7 +193,18 @@ impl Tls {
             let name = table.optional("name");
             let files = [table.optional("certificate"), table.optional("key")];
             let site = match files.map(|path| path.map(|WholePath(path)| path)) {
-                [Some(certificate), Some(key)] => Some(Site { certificate, key }),
+                [Some(certificate), Some(key)] => {
+                    for (what, file) in [("certificate", &certificate), ("key", &key)] {
+                        if !file.exists() {
+                            let file = file.display();
+                            table.warn(
+                                what,
+                                format!("{file} does not exist; labd does not start without it"),
+                            );
+                        }
+                    }
+                    Some(Site { certificate, key })
+                }
                 [None, None] => None,
                 [Some(_), None] => {
                     table.fault("certificate", "'certificate' takes its 'key' beside it");

@@ -2,7 +2,8 @@
 //! tokens and keys.
 
 use protocol::account::{
-    Account, AccountAsk, Grant, Key, May, MayAsk, NewToken, Secret, Token, TokenAsk,
+    Account, AccountAsk, Enrolled, Grant, Key, Login, May, MayAsk, NewToken, Secret, Token,
+    TokenAsk,
 };
 use protocol::board::{Board, BoardName, Filter, State};
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
@@ -261,22 +262,27 @@ fn tokens_and_keys() {
         since: Time(1),
         until: Time(9),
         once: true,
+        joins: true,
         used: Some(Time(5)),
     };
     let bytes = format!(
-        r#"{{"id":"t4k9","who":"ada","note":null,"scope":{SCOPE},"since":1,"until":9,"once":true,"used":5}}"#
+        r#"{{"id":"t4k9","who":"ada","note":null,"scope":{SCOPE},"since":1,"until":9,"once":true,"joins":true,"used":5}}"#
     );
     assert_wire(&token, &bytes);
-    let bare = Token { scope: Scope::default(), once: false, used: None, ..token.clone() };
+    let bare =
+        Token { scope: Scope::default(), once: false, joins: false, used: None, ..token.clone() };
     assert_read(&bare, r#"{"id":"t4k9","who":"ada","since":1,"until":9}"#);
     // CI that was given a token a year ago still comes in with it.
     let secret = "lab_00000000000000000000000000000000000000000002CZclj";
     let new = NewToken { token, secret: Secret::new([0; 32]) };
     assert_wire(&new, &format!(r#"{{"token":{bytes},"secret":"{secret}"}}"#));
-    let ask = TokenAsk { who: None, note: None, scope, span: Some(Span(5)), once: false };
+    let ask =
+        TokenAsk { who: None, note: None, scope, span: Some(Span(5)), once: false, joins: false };
     assert_wire(
         &ask,
-        &format!(r#"{{"who":null,"note":null,"scope":{SCOPE},"span":5,"once":false}}"#),
+        &format!(
+            r#"{{"who":null,"note":null,"scope":{SCOPE},"span":5,"once":false,"joins":false}}"#
+        ),
     );
     assert_read(&TokenAsk::default(), "{}");
     let key = Key {
@@ -288,6 +294,22 @@ fn tokens_and_keys() {
     assert_wire(
         &key,
         r#"{"fingerprint":"SHA256:1","who":"ada","line":"ssh-ed25519 AAAA","since":1}"#,
+    );
+    let login = Login {
+        id: "3fa94c01".into(),
+        who: ada(),
+        from: "tls 192.0.2.7".into(),
+        since: Time(1),
+        until: Time(9),
+    };
+    assert_wire(
+        &login,
+        r#"{"id":"3fa94c01","who":"ada","from":"tls 192.0.2.7","since":1,"until":9}"#,
+    );
+    let (certificate, since, until) = ("PEM".into(), Time(1), Time(9));
+    assert_wire(
+        &Enrolled { who: ada(), certificate, since, until },
+        r#"{"who":"ada","certificate":"PEM","since":1,"until":9}"#,
     );
     let request = LabRequest::AddKey { who: None, line: "ssh-ed25519 AAAA".into() };
     let bytes = serde_json::to_string(&request).expect("a request");
@@ -318,6 +340,10 @@ async fn the_first_line_each_way() {
         Follow::Console { board: rpi4(), from: From::End, pen: Pen::Unwanted, stop_at_end: false };
     for (purpose, line) in [
         (Purpose::Call, "lab 1 call\n"),
+        (
+            Purpose::Prove(Secret::new([0; 32])),
+            "lab 1 token lab_00000000000000000000000000000000000000000002CZclj\n",
+        ),
         (
             Purpose::Follow(console),
             "lab 1 follow {\"kind\":\"console\",\"board\":\"rpi4\",\"from\":{\"kind\":\"end\"},\"pen\":\"unwanted\",\"stop_at_end\":false}\n",
