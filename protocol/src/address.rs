@@ -9,6 +9,10 @@ use directories::ProjectDirs;
 /// Where the system's daemon listens.
 pub const SYSTEM_SOCKET: &str = "/run/labd/labd.sock";
 
+/// In the environment of what labd runs for somebody who is elsewhere: the files and the programs there
+/// are not theirs.
+pub const VISITOR: &str = "LAB_VISITOR";
+
 /// Where a lab is found: `unix:/run/labd/labd.sock`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
