@@ -17,6 +17,7 @@ mod settings;
 pub mod ucl;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use protocol::Span;
@@ -37,6 +38,8 @@ pub struct Config {
     pub setup: Option<Setup>,
     /// Who may do what; none if nothing is said of it, and whoever may open the socket is a user.
     pub access: Option<Access>,
+    /// Where people come in by ssh; none if they do not.
+    pub ssh: Option<Ssh>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -100,6 +103,7 @@ impl Config {
         let config = Config {
             setup: Setup::read(&mut top),
             access: Access::read(&mut top, faults),
+            ssh: Ssh::read(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),
             history: History::read(&mut top, faults),
@@ -141,6 +145,15 @@ pub enum Principal {
     Group(String),
     /// `*`
     Everybody,
+}
+
+/// `ssh { listen = "0.0.0.0:2222"; host_key = /etc/labd/host_ed25519 }`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// By what the lab is known; one of its own, made at the first start, if not said.
+    pub host_key: Option<PathBuf>,
 }
 
 /// `power { dwell = 3s; limit = 30s; sweep = 30s }`

@@ -9,15 +9,17 @@ use anyhow::{Context, anyhow, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
-use tokio::net::UnixListener;
+use russh::keys::HashAlg;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Places, start_log};
 use crate::clock::Clock;
-use crate::config::{Access, Config};
+use crate::config::{Access, Config, Ssh};
 use crate::lab::Lab;
 use crate::rpc::listen;
+use crate::ssh::{self, Door, host_key};
 
 /// A system's socket is for the members of this group, if there is one.
 const GROUP: &str = "labd";
@@ -53,6 +55,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let listener = bind(&socket, mode(lab.config().access.as_ref()))?;
         open_to_group(&socket)?;
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
+        open_ssh(&lab, &places.state()).await?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
         orders.until_told(&lab).await?;
@@ -61,6 +64,28 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let _ = std::fs::remove_file(&socket);
         Ok(())
     })
+}
+
+/// Opens the ssh door, if the configuration says so.
+async fn open_ssh(lab: &Arc<Lab>, state: &Path) -> anyhow::Result<()> {
+    let Some(Ssh { listen, host_key }) = lab.config().ssh.clone() else { return Ok(()) };
+    let folder = state.join("ssh");
+    let host_key = match host_key {
+        Some(file) => host_key::read(&file)?,
+        None => host_key::own(&folder)?,
+    };
+    let own = std::env::current_exe().context("labd does not know where it is")?;
+    let programs = own.parent().unwrap_or(Path::new("/")).to_owned();
+    let key = host_key.fingerprint(HashAlg::Sha256);
+    let ground = ssh::Ground { programs, folder: folder.join("rooms"), host_key };
+    let door = Door::new(lab.clone(), ground).with_context(|| folder.display().to_string())?;
+    for address in listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("ssh cannot listen at {address}"))?;
+        tracing::info!(%address, %key, "ssh is open");
+        tokio::spawn(door.clone().serve(listener));
+    }
+    Ok(())
 }
 
 /// A runtime for a lab; and room for a descriptor per console, segment and viewer.

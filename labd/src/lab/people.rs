@@ -8,6 +8,7 @@ use protocol::hold::Want;
 use protocol::journal::{Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Span, Time};
+use russh::keys::{HashAlg, PublicKey};
 
 use super::{Board, Lab, Remembered, internal, sees};
 use crate::config::{Access, BoardConfig, Principal};
@@ -350,6 +351,49 @@ impl Lab {
         let remembered = self.book.lock();
         let keys = remembered.people.keys();
         keys.filter(|key| all || key.who == who.name).cloned().collect()
+    }
+
+    /// The key of that fingerprint, for a door to know whose it is.
+    pub fn key(&self, fingerprint: &str) -> Option<Key> {
+        self.book.lock().people.key(fingerprint).cloned()
+    }
+
+    /// Adds a key of `owner`'s: its line in authorized_keys.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::Bad`], [`Error::CannotRecord`].
+    pub async fn add_key(&self, who: &Who, owner: &UserName, line: &str) -> Result<Key, Error> {
+        self.allow(who, if who.name == *owner { Verb::Share } else { Verb::Administer })?;
+        let public = PublicKey::from_openssh(line.trim())
+            .map_err(|error| Error::Bad { why: format!("that is no ssh public key: {error}") })?;
+        let fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
+        let (line, since) = (line.trim().to_owned(), self.clock.now());
+        let key = Key { fingerprint: fingerprint.clone(), who: owner.clone(), line, since };
+        let event = Event::Key { fingerprint, of: owner.clone(), what: "added".to_owned() };
+        let added = key.clone();
+        self.change(who, event, |people| people.add_key(added)).await?;
+        Ok(key)
+    }
+
+    /// Removes a key; an administrator, anybody's. Whoever is here with it is out within a second.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn remove_key(&self, who: &Who, fingerprint: &str) -> Result<(), Error> {
+        self.allow(who, Verb::See)?;
+        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
+        let owner = self.key(fingerprint).map_or_else(|| who.name.clone(), |key| key.who);
+        let what = "removed".to_owned();
+        let event = Event::Key { fingerprint: fingerprint.to_owned(), of: owner, what };
+        let remove = |people: &mut People| Ok(people.remove_key(fingerprint, of)?.1);
+        self.change(who, event, remove).await
+    }
+
+    /// Writes down that a door did not let somebody in whom the lab does not know.
+    pub fn turned_away(&self, via: String, why: String) {
+        let event = Event::Denied { verb: Verb::See, why };
+        let draft = Draft { via: Some(via), ..self.entry(None, None, event, Vec::new()) };
+        drop(self.ledger().stage(draft));
     }
 
     /// Stages a change to who is known, and waits until it is on disk.
