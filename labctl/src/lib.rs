@@ -2,13 +2,14 @@
 //!
 //! A command is its arguments, one call, one sentence: see [`cmd`]. Results go to standard output,
 //! talk to standard error. What a command prints, and as what, is [print](mod@print)'s; how it ends is
-//! [`exit`]'s.
+//! [`exit`]'s; what it does not do for somebody at another machine, [`visitor`]'s.
 
 pub mod cmd;
 pub mod exit;
 pub mod print;
 pub mod style;
 pub mod table;
+pub mod visitor;
 
 use std::process::ExitCode;
 
@@ -90,11 +91,12 @@ impl At {
 /// The whole program, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     CompleteEnv::with_factory(Cli::command).complete();
-    let cli = match Cli::command()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
+    let mut command = Cli::command();
+    let understood = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|asked| Ok((Cli::from_arg_matches(&asked)?, asked)));
+    let (cli, asked) = match understood {
+        Ok(understood) => understood,
         Err(error) => {
             // If even this cannot be printed there is nobody to tell.
             let _ = error.print();
@@ -102,6 +104,11 @@ pub fn main() -> ExitCode {
         }
     };
     let mut output = Output::new(cli.json, cli.color);
+    if visitor::is_one()
+        && let Err(why) = visitor::check(&command, &asked)
+    {
+        return output.fail(&why.into());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {

@@ -41,6 +41,8 @@ pub struct Config {
     pub access: Option<Access>,
     /// The door for those from elsewhere, if there is one.
     pub tls: Option<Tls>,
+    /// Where people come in by ssh; none if they do not.
+    pub ssh: Option<Ssh>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -105,6 +107,7 @@ impl Config {
             setup: Setup::read(&mut top),
             access: Access::read(&mut top, faults),
             tls: Tls::read(&mut top, faults),
+            ssh: Ssh::read(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),
             history: History::read(&mut top, faults),
@@ -173,6 +176,15 @@ impl Tls {
     pub fn port(&self) -> u16 {
         self.listen.first().map_or(protocol::address::PORT, SocketAddr::port)
     }
+}
+
+/// `ssh { listen = "0.0.0.0:2222"; host_key = /etc/labd/host_ed25519 }`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// By what the lab is known; one of its own, made at the first start, if not said.
+    pub host_key: Option<PathBuf>,
 }
 
 /// `power { dwell = 3s; limit = 30s; sweep = 30s }`

@@ -7,6 +7,7 @@
 //! - [`open`]: from a configuration and a folder to a lab that runs; and its end
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
+//! - [`tunnel`]: a way to a board's own network services
 //! - [`prepare`]: what is done before a hold begins and after it ends
 //! - [`look`]: what people see
 //! - [`people`]: who is asking, and whom the lab knows by itself
@@ -23,6 +24,7 @@ pub mod prepare;
 pub mod release;
 pub mod reload;
 pub mod reserve;
+pub mod tunnel;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -101,6 +103,8 @@ struct Board {
     keeper: Option<Arc<Keeper>>,
     /// Whoever prepares or cleans the board has it.
     chores: Arc<tokio::sync::Mutex<()>>,
+    /// What was opened under a hold older than this is over, see [`tunnel`].
+    fence: Arc<watch::Sender<u64>>,
     /// Why the last clean-up failed, if it did.
     trouble: Arc<Mutex<Option<String>>>,
 }

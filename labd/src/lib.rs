@@ -10,7 +10,7 @@
 //! | layer | rooms | may know |
 //! | --- | --- | --- |
 //! | the program | [`cli`] | everything |
-//! | doors | [`rpc`] | [`lab`], `protocol` |
+//! | doors | [`rpc`]; [`ssh`], whose visitors' programs talk to [`rpc`] | [`lab`], `protocol` |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
@@ -49,6 +49,8 @@
 //!   writes it down, and tells the driver, one order at a time for each controller.
 //! - **Console, out**: device → driver → [`console::line`] → [`journal::recording`] → each follower's own
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
+//! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
+//!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
 //!   what its outlet says; what was in hand goes on; the doors open.
 
@@ -68,4 +70,5 @@ pub mod qemu;
 pub mod rpc;
 pub mod rules;
 pub mod sim;
+pub mod ssh;
 pub mod store;

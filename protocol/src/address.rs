@@ -16,6 +16,10 @@ pub const SYSTEM_SOCKET: &str = "/run/labd/labd.sock";
 /// The port of a lab that says no other.
 pub const PORT: u16 = 7443;
 
+/// In the environment of what labd runs for somebody who is elsewhere: the files and the programs there
+/// are not theirs.
+pub const VISITOR: &str = "LAB_VISITOR";
+
 /// Where a lab is found: `unix:/run/labd/labd.sock`, `tls://lab.example.org:7443#sha256:…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -256,6 +256,11 @@ pub enum Event {
         /// The number of the last that is gone.
         last: u64,
     },
+    /// Somebody reached a network service of the board's through the lab.
+    Tunnelled {
+        /// Which: its address and port.
+        to: String,
+    },
     /// Somebody asked for what another's job does already, and waits for that.
     PowerJoined {
         /// For what.
@@ -342,6 +347,7 @@ impl fmt::Display for Event {
                 write!(f, "{what} the key {fingerprint} of {of}")
             }
             Event::Login { id, of, what } => write!(f, "{what} the certificate {id} of {of}"),
+            Event::Tunnelled { to } => write!(f, "opened a tunnel to {to}"),
             Event::Denied { verb, why } => write!(f, "may not {verb}: {why}"),
             Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
             Event::Unknown => write!(f, "something that this version does not know"),

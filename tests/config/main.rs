@@ -141,6 +141,9 @@ fn summary(config: &Config) -> String {
             who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
         }
     }
+    if let Some(ssh) = &config.ssh {
+        line(&mut out, "ssh", format!("{:?}, host key {:?}", ssh.listen, ssh.host_key));
+    }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-/// Where `labd` or `labctl` is.
+/// Where `labd`, `labctl` or `labtui` is.
 ///
 /// # Errors
 /// If it is not built.

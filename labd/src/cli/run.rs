@@ -9,16 +9,18 @@ use anyhow::{Context, anyhow, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
+use russh::keys::HashAlg;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Places, start_log};
 use crate::clock::Clock;
-use crate::config::{Access, Config};
+use crate::config::{Access, Config, Ssh};
 use crate::lab::Lab;
 use crate::rpc::listen;
-use crate::rpc::tls::Door;
+use crate::rpc::tls;
+use crate::ssh::{self, host_key};
 
 /// A system's socket is for the members of this group, if there is one.
 const GROUP: &str = "labd";
@@ -54,9 +56,11 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let listener = bind(&socket, mode(lab.config().access.as_ref()))?;
         open_to_group(&socket)?;
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
+        open_ssh(&lab, &places.state()).await?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
-        open_to_others(&lab).await?;
+        open_tls(&lab).await?;
+        open_ssh(&lab, &places.state()).await?;
         tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
         orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
@@ -64,6 +68,28 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let _ = std::fs::remove_file(&socket);
         Ok(())
     })
+}
+
+/// Opens the ssh door, if the configuration says so.
+async fn open_ssh(lab: &Arc<Lab>, state: &Path) -> anyhow::Result<()> {
+    let Some(Ssh { listen, host_key }) = lab.config().ssh.clone() else { return Ok(()) };
+    let folder = state.join("ssh");
+    let host_key = match host_key {
+        Some(file) => host_key::read(&file)?,
+        None => host_key::own(&folder)?,
+    };
+    let own = std::env::current_exe().context("labd does not know where it is")?;
+    let programs = own.parent().unwrap_or(Path::new("/")).to_owned();
+    let key = host_key.fingerprint(HashAlg::Sha256);
+    let ground = ssh::Ground { programs, folder: folder.join("rooms"), host_key };
+    let door = ssh::Door::new(lab.clone(), ground).with_context(|| folder.display().to_string())?;
+    for address in listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("ssh cannot listen at {address}"))?;
+        tracing::info!(%address, %key, "ssh is open");
+        tokio::spawn(door.clone().serve(listener));
+    }
+    Ok(())
 }
 
 /// A runtime for a lab; and room for a descriptor per console, segment and viewer.
@@ -106,14 +132,15 @@ async fn keep_mode(lab: Arc<Lab>, socket: PathBuf) {
     }
 }
 
-/// Opens the door for those from elsewhere, if the configuration has one.
-async fn open_to_others(lab: &Arc<Lab>) -> anyhow::Result<()> {
+/// Opens the door for those from elsewhere, if the configuration says so.
+async fn open_tls(lab: &Arc<Lab>) -> anyhow::Result<()> {
     let config = lab.config();
-    let Some(tls) = &config.tls else { return Ok(()) };
-    let door = Door::new(lab.clone(), tls).context("the door for those from elsewhere")?;
-    for address in &tls.listen {
+    let Some(settings) = &config.tls else { return Ok(()) };
+    let door =
+        tls::Door::new(lab.clone(), settings).context("the door for those from elsewhere")?;
+    for address in &settings.listen {
         let listener = TcpListener::bind(address).await.with_context(|| address.to_string())?;
-        tracing::info!(%address, name = tls.name, "the lab is open to those who are known");
+        tracing::info!(%address, name = settings.name, "the lab is open to those who are known");
         tokio::spawn(door.clone().serve(listener));
     }
     Ok(())

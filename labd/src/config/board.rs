@@ -1,9 +1,11 @@
 //! Boards, with what they take over from their class.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use protocol::board::BoardName;
 use protocol::user::BadName;
+use serde_json::Value as Json;
 
 use super::class::{Class, Conduct};
 use super::crosscheck::crosscheck;
@@ -63,7 +65,11 @@ impl Lab<'_> {
         let holds = own.holds(&around);
         let macs: Vec<Mac> = table.or("mac", Vec::new());
         let description = table.optional("description");
-        let options = Options::read(&mut table, self.controllers, self.faults);
+        let ip = table.optional("ip").map(|ip: IpAddr| ("ip", ip.to_string().into()));
+        let ssh_port = table.optional("ssh_port").map(|port: u16| ("ssh_port", port.into()));
+        let mut options = Options::read(&mut table, self.controllers, self.faults);
+        let reached = ip.into_iter().chain(ssh_port);
+        options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
         let places = Places {
             name: table.place_of("name").clone(),
             mac: table.place_of("mac").clone(),
@@ -125,6 +131,14 @@ impl Setting for BoardName {
 
     fn read(value: &Value) -> Result<BoardName, Option<String>> {
         String::read(value)?.parse().map_err(|bad: BadName| Some(bad.to_string()))
+    }
+}
+
+impl Setting for IpAddr {
+    const WANTED: &'static str = "an address, such as 192.0.2.7 or 2001:db8::7";
+
+    fn read(value: &Value) -> Result<IpAddr, Option<String>> {
+        String::read(value)?.parse().map_err(|_| None)
     }
 }
 

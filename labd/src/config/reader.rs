@@ -88,7 +88,9 @@ impl<'a> Table<'a> {
 
     /// The value of a key as it stands.
     pub fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.find(key)
     }
 

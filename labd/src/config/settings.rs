@@ -1,4 +1,4 @@
-//! The settings of the whole lab: setup script, access, holds, power and history.
+//! The settings of the whole lab: setup script, access, the ssh door, holds, power and history.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use protocol::user::UserName;
 use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::ucl::{Node, Value};
-use super::{Access, History, PowerSettings, Principal, Setup, Site, Tls, executable};
+use super::{Access, History, PowerSettings, Principal, Setup, Site, Ssh, Tls, executable};
 
 /// Reads the section `key`, or one without entries if there is none. What `read` leaves over is a
 /// fault.
@@ -151,6 +151,25 @@ fn principals(table: &mut Table<'_>, key: &'static str) -> Vec<Principal> {
         table.warn(key, format!("{key}: {why}"));
     }
     principals
+}
+
+impl Setting for SocketAddr {
+    const WANTED: &'static str = "an address and a port, such as 0.0.0.0:2222 or [::]:2222";
+
+    fn read(value: &Value) -> Result<SocketAddr, Option<String>> {
+        String::read(value)?.parse().map_err(|_| None)
+    }
+}
+
+impl Ssh {
+    pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> Option<Ssh> {
+        top.value("ssh")?;
+        section(top, "ssh", faults, |table| {
+            let listen = table.required("listen");
+            let host_key = table.optional("host_key").map(|WholePath(path)| path);
+            Some(Ssh { listen: listen?, host_key })
+        })
+    }
 }
 
 impl PowerSettings {

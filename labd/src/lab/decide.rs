@@ -14,7 +14,6 @@ use tokio::task::JoinHandle;
 
 use super::{Board, Lab, Remembered, internal};
 use crate::config::BoardConfig;
-use crate::console::line::Line;
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
 use crate::rules::hold::{Book, Done, Stage};
@@ -56,6 +55,20 @@ pub(super) fn place_key(number: u64) -> String {
 /// The key under which a board's attributes are written down.
 pub(super) fn attributes_key(board: &BoardName) -> String {
     format!("attributes/{board}")
+}
+
+impl Board {
+    /// Lets nothing through that comes under a hold older than `newest`.
+    fn bar(&self, newest: u64) {
+        self.fence.send_modify(|fence| *fence = newest.max(*fence));
+        self.line.iter().for_each(|line| line.bar(newest));
+    }
+
+    /// Takes a [`Board::bar`] back as far as the hold of that number: it has not ended after all.
+    fn readmit(&self, number: u64) {
+        self.fence.send_modify(|fence| *fence = number.min(*fence));
+        self.line.iter().for_each(|line| line.readmit(number));
+    }
 }
 
 impl Lab {
@@ -133,7 +146,7 @@ impl Lab {
             first.writes.extend(besides(&mut remembered));
         }
         // An end counts from here, however slow the disk is: only what it says is told later.
-        self.ended(&done).for_each(|(line, number)| line.bar(number + 1));
+        self.ended(&done).for_each(|(board, number)| board.bar(number + 1));
         let commit = self.ledger().stage_upon(remembered.generation, drafts);
         drop(remembered);
         let task = tokio::spawn(self.clone().settle(commit, done.clone()));
@@ -144,10 +157,10 @@ impl Lab {
         if let Err(error) = commit.await {
             // Who looks now must not see what was just refused.
             let remembered = self.remembered()?;
-            for (line, number) in self.ended(&done) {
+            for (board, number) in self.ended(&done) {
                 let lasts = |hold: &Hold| hold.number == number;
-                if remembered.book.hold_of(line.board()).is_some_and(lasts) {
-                    line.readmit(number);
+                if remembered.book.hold_of(&board.config.name).is_some_and(lasts) {
+                    board.readmit(number);
                 }
             }
             return Err(Error::CannotRecord { why: error.to_string() });
@@ -159,10 +172,10 @@ impl Lab {
         Ok(chores)
     }
 
-    /// The lines of the boards whose holds end, each with the number of the hold.
-    fn ended(&self, done: &[Done]) -> impl Iterator<Item = (Arc<Line>, u64)> {
+    /// The boards whose holds end, each with the number of the hold.
+    fn ended(&self, done: &[Done]) -> impl Iterator<Item = (Arc<Board>, u64)> {
         done.iter().filter_map(|done| match done {
-            Done::Ended { hold, .. } => Some((self.board(&hold.board)?.line.clone()?, hold.number)),
+            Done::Ended { hold, .. } => Some((self.board(&hold.board)?, hold.number)),
             _ => None,
         })
     }

@@ -198,6 +198,7 @@ impl Lab {
             line: self.raise_line(config, before, &mark, recording.as_ref()),
             keeper: self.raise_keeper(&lab.power, config, before, &mark, recording.as_ref(), known),
             chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
+            fence: before.map_or_else(Arc::default, |board| board.fence.clone()),
             trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
             config: config.clone(),
             mark,

@@ -515,6 +515,11 @@ impl Lab {
         revoked.ok_or_else(|| internal("a login was revoked and is not there"))
     }
 
+    /// The key of that fingerprint, for a door to know whose it is.
+    pub fn key(&self, fingerprint: &str) -> Option<Key> {
+        self.book.lock().people.key(fingerprint).cloned()
+    }
+
     /// Adds an ssh public key; an administrator, for others, too. A key opens everything, and for good:
     /// who came with what does not, adds none.
     ///
@@ -558,6 +563,13 @@ impl Lab {
         })
         .await?;
         removed.ok_or_else(|| internal("a key was removed and is not there"))
+    }
+
+    /// Writes down that a door did not let somebody in whom the lab does not know.
+    pub fn turned_away(&self, via: String, why: String) {
+        let event = Event::Denied { verb: Verb::See, why };
+        let draft = Draft { via: Some(via), ..self.entry(None, None, event, Vec::new()) };
+        drop(self.ledger().stage(draft));
     }
 
     /// Stages a change to who is known, and waits until it is on disk.

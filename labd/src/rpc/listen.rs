@@ -149,7 +149,7 @@ pub async fn introduce(
                 return Err(Error::Bad { why: "one token is enough".to_owned() });
             }
             Purpose::Prove(secret) => {
-                known = Some(lab.come_in(&secret, from).await?);
+                known = Some(identity::completed(lab.come_in(&secret, from).await?, lab).await?);
                 has_proven = true;
                 let gone = |error: io::Error| Error::Bad { why: error.to_string() };
                 wire::accept(stream, &Welcome::default()).await.map_err(gone)?;

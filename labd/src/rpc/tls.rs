@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::listen;
+use super::{identity, listen};
 use crate::authority::{self, Authority};
 use crate::clock::Clock;
 use crate::config::{Site, Tls};
@@ -144,10 +144,14 @@ impl Door {
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let known = shown.map(|shown| self.lab.logged_in(authority::hash(shown), &via));
         let mut stream = BufReader::new(stream);
-        let met = match known.transpose() {
-            Ok(known) => listen::introduce(&self.lab, known, &via, &mut stream).await,
-            Err(why) => Err(why),
+        let met = async {
+            let known = match known.transpose()? {
+                Some(known) => Some(identity::completed(known, &self.lab).await?),
+                None => None,
+            };
+            listen::introduce(&self.lab, known, &via, &mut stream).await
         };
+        let met = met.await;
         match met {
             Ok((peer, purpose)) => Ok((peer, purpose, stream)),
             Err(why) => {

@@ -168,6 +168,10 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
         (Event::PowerAsked { ask: PowerAsk::Cycle }, r#"{"kind":"power-asked","ask":"cycle"}"#),
         (Event::PowerDone { ask: PowerAsk::Reset }, r#"{"kind":"power-done","ask":"reset"}"#),
         (Event::PowerJoined { ask: PowerAsk::On }, r#"{"kind":"power-joined","ask":"on"}"#),
+        (
+            Event::Tunnelled { to: "10.0.0.7:22".into() },
+            r#"{"kind":"tunnelled","to":"10.0.0.7:22"}"#,
+        ),
         (Event::PowerSeen { state: PowerState::On }, r#"{"kind":"power-seen","state":"on"}"#),
         (
             Event::Ended {

@@ -1,0 +1,249 @@
+//! The lab's door for whoever has only an ssh client: consoles, labctl, labtui, and the boards' own sshd.
+//!
+//! The key says who somebody is, the ssh user name what is wanted: a board's name is its console, `lab`
+//! is the lab itself. Nobody gets a shell, a file, or an address of their own choice.
+//!
+//! - [`host_key`]: by what clients know the lab again
+//! - [`visit`]: one connection: which keys are good, and which channels are opened
+//! - [`visitor`]: somebody who has come in
+//! - [`session`]: one channel: what the client asks for, and how it ends
+//! - [`console`]: a board's console
+//! - [`words`]: what may be run, and with which words
+//! - [`program`]: labctl and labtui, run for the visitor
+//! - [`token`]: a token, as bitelab hands them out
+//! - [`tunnel`]: bytes to and from a board's own sshd
+
+pub mod console;
+pub mod host_key;
+pub mod program;
+pub mod session;
+pub mod token;
+pub mod tunnel;
+pub mod visit;
+pub mod visitor;
+pub mod words;
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+use russh::server::{Config, RunningSession, run_stream};
+use russh::{Disconnect, MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use self::visit::Visit;
+use self::visitor::{Stay, Visitor};
+use crate::lab::Lab;
+
+/// Whoever connects has shown a key within this time.
+const GRACE: Duration = Duration::from_secs(20);
+/// So many may be on their way to showing one.
+const STRANGERS: usize = 64;
+/// Each step on the way out may take so long.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// A client that is not heard of for three times so long is gone.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// What the door stands on besides the lab.
+#[derive(Debug)]
+pub struct Ground {
+    /// Where labctl and labtui are.
+    pub programs: PathBuf,
+    /// The door's own folder, of which nobody else may see anything.
+    pub folder: PathBuf,
+    /// By what clients know the lab.
+    pub host_key: PrivateKey,
+}
+
+/// The door.
+pub struct Door {
+    lab: Arc<Lab>,
+    programs: PathBuf,
+    folder: PathBuf,
+    config: Arc<Config>,
+    strangers: Arc<Semaphore>,
+    /// Names the rooms in which programs run.
+    rooms: AtomicU64,
+}
+
+impl Door {
+    /// A door to `lab`. What visitors of a daemon that was killed left behind is cleared away.
+    ///
+    /// # Errors
+    /// The folder's.
+    pub fn new(lab: Arc<Lab>, ground: Ground) -> io::Result<Arc<Door>> {
+        let Ground { programs, folder, host_key } = ground;
+        program::clear(&folder)?;
+        let config = Arc::new(config(host_key));
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
+        let rooms = AtomicU64::new(1);
+        Ok(Arc::new(Door { lab, programs, folder, config, strangers, rooms }))
+    }
+
+    /// Lets in whoever may come, until the lab ends.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let mut ending = self.lab.ending();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = ending.changed() => return,
+            };
+            match accepted {
+                Ok((stream, from)) => match self.strangers.clone().try_acquire_owned() {
+                    Ok(place) => {
+                        let visit = self.clone().receive(stream, from, place);
+                        tokio::spawn(async move {
+                            if let Err(error) = visit.await {
+                                tracing::debug!(%from, %error, "an ssh connection ended");
+                            }
+                        });
+                    }
+                    Err(_) => tracing::warn!(%from, "too many who have shown no key; cut off"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "an ssh connection could not be accepted");
+                    // Out of descriptors, most likely: some will be closed soon.
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// One connection, from its first byte until it ends, or whoever is there is no longer who they were.
+    async fn receive(
+        self: Arc<Self>,
+        stream: TcpStream,
+        from: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(), russh::Error> {
+        let due = Instant::now() + GRACE;
+        stream.set_nodelay(true)?;
+        let stream = stream.into_std()?;
+        // The session has the stream to itself, and a client may never close its side.
+        let line = stream.try_clone()?;
+        let stream = TcpStream::from_std(stream)?;
+        let known = watch::Sender::new(None);
+        let mut visitor = known.subscribe();
+        let visit = Visit::new(self.clone(), from.ip(), known);
+        let Ok(session) = timeout_at(due, run_stream(self.config.clone(), stream, visit)).await
+        else {
+            return Ok(());
+        };
+        let mut session = session?;
+        let outcome = tokio::select! {
+            outcome = &mut session => outcome,
+            why = self.until_over(due, place, visitor.clone()) => {
+                show_out(session, &mut visitor, why).await
+            }
+        };
+        ends(&mut visitor, Stay::Left);
+        // If the client has closed it already, so much the better.
+        let _ = line.shutdown(Shutdown::Both);
+        outcome
+    }
+
+    /// Returns when a connection must end, and why.
+    async fn until_over(
+        &self,
+        due: Instant,
+        place: OwnedSemaphorePermit,
+        mut visitor: watch::Receiver<Option<Arc<Visitor>>>,
+    ) -> &'static str {
+        let mut ending = self.lab.ending();
+        let known = match timeout_at(due, visitor.wait_for(Option::is_some)).await {
+            Err(_) => return "you have shown no key in time",
+            Ok(Ok(known)) => known.clone(),
+            Ok(Err(_)) => None,
+        };
+        let Some(known) = known else { return std::future::pending().await };
+        drop(place);
+        tokio::select! {
+            () = known.until_somebody_else() => {
+                "you are not who you were to this lab any more; if you still may, come in again"
+            }
+            _ = ending.changed() => "the lab is being closed",
+        }
+    }
+}
+
+/// Ends a connection, and says why.
+async fn show_out(
+    mut session: RunningSession<Visit>,
+    visitor: &mut watch::Receiver<Option<Arc<Visitor>>>,
+    why: &'static str,
+) -> Result<(), russh::Error> {
+    if let Some(visitor) = ends(visitor, Stay::ShownOut(why)) {
+        // Programs leave the visitor's terminal as it was, and each session says why it ends.
+        let _ = timeout(LAST_WORDS, visitor.until_idle()).await;
+    }
+    // A client that has nothing left to do leaves by itself; else it is told to.
+    if let Ok(outcome) = timeout(LAST_WORDS, &mut session).await {
+        return outcome;
+    }
+    let told = async {
+        // Whoever is gone is told nothing.
+        let (handle, by) = (session.handle(), Disconnect::ByApplication);
+        let _ = handle.disconnect(by, why.to_owned(), String::new()).await;
+        session.await
+    };
+    timeout(LAST_WORDS, told).await.unwrap_or(Ok(()))
+}
+
+/// Whatever the visitor has begun ends, if anybody has come in.
+fn ends(visitor: &mut watch::Receiver<Option<Arc<Visitor>>>, how: Stay) -> Option<Arc<Visitor>> {
+    let visitor = visitor.borrow_and_update().clone();
+    visitor.inspect(|visitor| visitor.ends(how))
+}
+
+/// What is offered to a client: nothing that is known to be weak, and no way in but a key.
+fn config(host_key: PrivateKey) -> Config {
+    let curve = |curve| Algorithm::Ecdsa { curve };
+    let rsa = |hash| Algorithm::Rsa { hash: Some(hash) };
+    let keys = vec![
+        Algorithm::Ed25519,
+        Algorithm::SkEd25519,
+        curve(EcdsaCurve::NistP256),
+        curve(EcdsaCurve::NistP384),
+        curve(EcdsaCurve::NistP521),
+        Algorithm::SkEcdsaSha2NistP256,
+        rsa(HashAlg::Sha512),
+        rsa(HashAlg::Sha256),
+    ];
+    Config {
+        server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-labd")),
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
+        // There is nothing to guess.
+        auth_rejection_time: Duration::from_millis(50),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![host_key],
+        preferred: Preferred {
+            kex: Cow::Borrowed(&[
+                kex::MLKEM768X25519_SHA256,
+                kex::CURVE25519,
+                kex::CURVE25519_PRE_RFC_8731,
+                kex::EXTENSION_SUPPORT_AS_SERVER,
+                kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+            ]),
+            key: Cow::Owned(keys),
+            cipher: Cow::Borrowed(&[
+                cipher::CHACHA20_POLY1305,
+                cipher::AES_256_GCM,
+                cipher::AES_128_GCM,
+            ]),
+            mac: Cow::Borrowed(&[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM]),
+            compression: Cow::Borrowed(&[compression::NONE]),
+            ..Preferred::DEFAULT
+        },
+        inactivity_timeout: None,
+        keepalive_interval: Some(KEEPALIVE),
+        nodelay: true,
+        ..Config::default()
+    }
+}
