@@ -4,14 +4,16 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Result;
 use lab_tests::daemon::Daemon;
-use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
+use lab_tests::lab::{Plan, TestLab, board, boards, class, held, name, tagged};
 use lab_tests::patience::{soon, until};
 use lab_tests::root;
-use protocol::hold::Release;
+use protocol::board::Filter;
+use protocol::console::PenAsk;
+use protocol::hold::{Ask, Release};
 use protocol::power::PowerAsk;
 use protocol::user::Role;
 use protocol::wire::Follow;
-use protocol::{Error, Span};
+use protocol::{Error, Span, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -111,6 +113,49 @@ async fn a_call_that_is_nonsense_costs_its_own_connection_only() -> Result<()> {
         assert_eq!(said, "ok 1 1 {\"start\":0,\"session\":0}\n");
     }
     ada.board(name("rpi4")).await?;
+    Ok(())
+}
+
+/// Whatever somebody writes, the others can still be told of it.
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused_with_the_longest_there_may_be() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    let long = || "x".repeat(5_000);
+    let refused = [
+        ada.reserve(Ask { note: Some(long()), ..board("rpi4") }).await.map(drop),
+        ada.reserve(Ask {
+            ssh_key: Some(format!("ssh-rsa {}", long().repeat(2))),
+            ..board("rpi4")
+        })
+        .await
+        .map(drop),
+        ada.reserve(tagged(&long())).await.map(drop),
+        ada.reserve(class(&long())).await.map(drop),
+        ada.boards(Filter { want: Some(tagged(&long()).want), mine: false }).await.map(drop),
+        ada.note(name("rpi4"), long()).await,
+        root.release(name("rpi4"), Release { number: None, breaking: Some(long()) })
+            .await
+            .map(drop),
+        root.pen(1, PenAsk::Force { reason: long() }).await.map(drop),
+    ];
+    let words = refused.map(|refused| refused.unwrap_err().to_string());
+    assert_eq!(
+        words,
+        [
+            "what a hold is for has at most 500 bytes",
+            "an ssh public key has at most 8192 bytes",
+            "an expression over tags has at most 500 bytes",
+            "the name of a class has at most 200 bytes",
+            "an expression over tags has at most 500 bytes",
+            "a note has at most 4096 bytes",
+            "a reason has at most 500 bytes",
+            "a reason has at most 500 bytes",
+        ]
+    );
+    let longest = Ask { note: Some("\u{1}".repeat(limits::NOTE)), ..board("rpi4") };
+    let hold = held(ada.reserve(longest).await?)?;
+    assert_eq!(root.holds().await?, [hold]);
     Ok(())
 }
 

@@ -16,20 +16,14 @@ use crate::memory::snapshot::Snapshot;
 use crate::power::Power;
 use crate::rules::access::{self, Verb};
 
-/// The longest note.
-const LONGEST_NOTE: usize = 4 * 1024;
-
 impl Lab {
     /// Writes something down on a board's timeline.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn note_down(&self, who: &Who, board: &BoardName, text: String) -> Result<(), Error> {
         access::may(who, Verb::Hold)?;
         self.find(board)?;
-        if text.len() > LONGEST_NOTE {
-            return Err(Error::Bad { why: format!("a note has at most {LONGEST_NOTE} bytes") });
-        }
         let event = Event::Noted { text };
         let commit =
             self.ledger().stage(self.entry(Some(board), Some(&who.name), event, Vec::new()));
