@@ -17,6 +17,9 @@ use crate::exit::{self, Failure, TAKEN};
 /// The first pause before a connection is made again, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
+/// As much is typed with one call.
+const PIECE: usize = 4 * 1024;
+
 /// A followed console.
 pub(super) struct Link {
     at: At,
@@ -48,8 +51,15 @@ impl Typist {
     /// # Errors
     /// Why it has not.
     pub(super) async fn type_in(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let typed = self.calls.type_in(self.session, bytes.to_vec()).await;
-        typed.map_err(|error| match &error {
+        for piece in bytes.chunks(PIECE) {
+            let typed = self.calls.type_in(self.session, piece.to_vec()).await;
+            typed.map_err(|error| self.advise(error))?;
+        }
+        Ok(())
+    }
+
+    fn advise(&self, error: Error) -> anyhow::Error {
+        match &error {
             Error::Device { .. } => {
                 let board = &self.board;
                 let help = format!(
@@ -58,7 +68,7 @@ impl Typist {
                 exit::with_help(error, help)
             }
             _ => error.into(),
-        })
+        }
     }
 }
 
