@@ -8,8 +8,8 @@ use protocol::console::ConsoleState;
 use protocol::journal::Event;
 use protocol::user::Who;
 
-use super::Lab;
 use super::open::NUMBERS;
+use super::{Lab, internal};
 use crate::config::Setup;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
@@ -72,9 +72,11 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
-    pub async fn rebuild(&self, who: &Who) -> Result<Vec<String>, Error> {
+    pub async fn rebuild(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
         access::may(who, Verb::Administer)?;
-        let aside = self.memory.rebuild().await.map_err(|error| Error::Device {
+        let lab = self.clone();
+        let rebuilt = tokio::task::spawn_blocking(move || lab.memory.rebuild()).await;
+        let aside = rebuilt.map_err(internal)?.map_err(|error| Error::Device {
             device: "the store".to_owned(),
             why: error.to_string(),
         })?;
