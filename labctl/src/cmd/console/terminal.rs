@@ -75,6 +75,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
     let escape =
         if console.no_escape { "no escape key" } else { "Ctrl-T q leaves, Ctrl-T ? helps" };
     out.say(format_args!("[{}: {escape}]", console.board));
+    console.say_if_elsewhere(link.offset, out);
     if let Some(why) = &link.read_only {
         out.say(format_args!("[read-only: {why}]"));
     } else if console.pen() == Pen::Wanted && !link.has_pen(&calls).await? {
