@@ -8,7 +8,7 @@
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`prepare`]: what is done before a hold begins and after it ends
-//! - [`look`]: what people see
+//! - [`look`]: what people see; [`past`]: of boards that have left
 //! - [`reload`], [`admin`]: the administrator's
 
 pub mod admin;
@@ -16,6 +16,7 @@ pub mod console;
 pub mod decide;
 pub mod look;
 pub mod open;
+mod past;
 pub mod power;
 pub mod prepare;
 pub mod release;

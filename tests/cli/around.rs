@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use lab_tests::lab::board;
+use lab_tests::lab::{Plan, board};
 use lab_tests::patience::{soon, until};
 use lab_tests::programs;
 use nix::sys::signal::{Signal, kill};
@@ -76,6 +76,20 @@ async fn what_others_write_does_nothing_to_the_terminal() -> Result<()> {
         let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
         assert!(!said.out.contains(bad), "{arguments:?}: {:?}", said.out);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_resets_a_board_that_is_off_is_told_to_switch_it_on() -> Result<()> {
+    let config = "classes { sim { } } boards [ { name = sim1; class = sim;
+        options = [ { cls = sim; seed = 7; speed = 200 } ] } ]";
+    let scene = Scene::open(Plan::new(config)).await?;
+    scene.lab.user("ada").await?.reserve(board("sim1")).await?;
+    let said = scene.says(&["power", "sim1", "reset"]).await?;
+    assert_eq!(said.code, Some(9), "{said:?}");
+    assert!(said.err.contains("help: switch it on first with 'labctl power sim1 on'"), "{said:?}");
+    assert_eq!(scene.says(&["power", "sim1", "on"]).await?.code, Some(0));
+    assert_eq!(scene.says(&["power", "sim1", "reset"]).await?.code, Some(0));
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use labd::clock::Clock;
 use labd::config::Config;
 use labd::lab::Lab;
+use labd::rpc::guests::{Guests, Room};
 use labd::rpc::listen;
 use protocol::address::Address;
 use protocol::board::BoardName;
@@ -27,7 +28,6 @@ use protocol::user::{Role, Who};
 use protocol::{Span, Time};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
 
 use crate::board::TestBoard;
 use crate::outlet::{SCRIPT, TestOutlet};
@@ -289,9 +289,17 @@ impl TestLab {
     /// # Errors
     /// The system's.
     pub fn socket(&self) -> Result<Address> {
+        self.socket_for(&Guests::new(Room::beside(self.lab.names().len())))
+    }
+
+    /// The same, with room for so many.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn socket_for(&self, guests: &Arc<Guests>) -> Result<Address> {
         let path = self.path("labd.sock");
         let listener = listen::bind(&path, 0o666)?;
-        tokio::spawn(listen::serve(self.lab.clone(), listener, watch::Sender::new(0)));
+        tokio::spawn(listen::serve(self.lab.clone(), listener, guests.clone()));
         Ok(Address::Unix(path))
     }
 

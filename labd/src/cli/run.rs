@@ -11,12 +11,12 @@ use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
 use super::{Places, start_log};
 use crate::clock::Clock;
 use crate::config::{Access, Config};
 use crate::lab::Lab;
+use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
 
 /// A system's socket is for the members of this group, if there is one.
@@ -54,7 +54,8 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         open_to_group(&socket)?;
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
-        tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
+        let guests = Guests::new(Room::beside(lab.names().len()));
+        tokio::spawn(listen::serve(lab.clone(), listener, guests));
         orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
         // If it is gone already, that is as well.

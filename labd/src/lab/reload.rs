@@ -87,8 +87,19 @@ impl Lab {
         let recorded = commit.await;
         self.reloads.send_modify(|count| *count += 1);
         let (config, mut ending) = (self.config(), self.ending());
+        let left: Vec<_> = before
+            .iter()
+            .filter(|(name, _)| !boards.contains_key(*name))
+            .filter_map(|(_, board)| board.recording.clone())
+            .collect();
         let taking = async {
             consoles.await;
+            // Nobody else writes down any more what has just been let go of.
+            let lab = self.clone();
+            let written = tokio::task::spawn_blocking(move || lab.write(&left)).await;
+            if let Ok(Err(error)) = written {
+                tracing::error!(%error, "a recording did not reach the disk");
+            }
             boards.values().for_each(|board| board.take_line());
             outlets.await;
             boards.values().for_each(|board| board.take_outlet(&config.power));

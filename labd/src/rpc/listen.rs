@@ -7,17 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use protocol::user::Who;
+use protocol::user::{Role, Who};
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::calls::Caller;
-use super::{follow, identity};
+use super::guests::Guests;
+use super::{follow, frames, identity};
 use crate::lab::Lab;
+
+/// So many are told at a time that there is no room.
+const REFUSED: usize = 32;
+/// So many calls of one connection are answered at a time; more are refused.
+const CALLS: usize = 64;
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -41,9 +47,10 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves whoever connects until the lab ends; `guests` counts the connections.
-pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: watch::Sender<usize>) {
+/// Serves whoever connects until the lab ends, as long as there is room among the `guests`.
+pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
     let mut ending = lab.ending();
+    let threshold = Arc::new(Semaphore::new(REFUSED));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -51,12 +58,25 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: watch::Sender<
         };
         match accepted {
             Ok((stream, _)) => {
-                let (lab, guests) = (lab.clone(), guests.clone());
-                tokio::spawn(async move {
-                    guests.send_modify(|count| *count += 1);
-                    greet(lab, stream).await;
-                    guests.send_modify(|count| *count -= 1);
-                });
+                let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+                match (guests.admit(uid), threshold.clone().try_acquire_owned()) {
+                    (Ok(guest), _) => {
+                        let lab = lab.clone();
+                        tokio::spawn(async move {
+                            // A connection that panics has ended, too.
+                            let _here = guest;
+                            greet(lab, stream).await;
+                        });
+                    }
+                    (Err(why), Ok(place)) => {
+                        tokio::spawn(async move {
+                            let _place = place;
+                            refuse_stranger(stream, &why).await
+                        });
+                    }
+                    // Whoever comes in such numbers is not told why each time.
+                    (Err(_), Err(_)) => drop(stream),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -147,7 +167,12 @@ async fn answer_calls(
 ) {
     use protocol::service::Lab as _;
     let mut ending = caller.lab.ending();
-    let answers = BaseChannel::with_defaults(wire::frames(stream))
+    let largest = match caller.who.role {
+        Role::Admin => wire::LARGEST_FRAME,
+        Role::User | Role::Viewer => wire::LARGEST_CALL,
+    };
+    let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
+        .max_concurrent_requests(CALLS)
         .execute(caller.serve())
         .for_each(|answer| async { drop(tokio::spawn(answer)) });
     tokio::select! {
