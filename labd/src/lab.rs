@@ -9,7 +9,7 @@
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`tunnel`]: a way to a board's own network services
 //! - [`prepare`]: what is done before a hold begins and after it ends
-//! - [`look`]: what people see
+//! - [`look`]: what people see; [`past`]: of boards that have left
 //! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
 
@@ -18,6 +18,7 @@ pub mod console;
 pub mod decide;
 pub mod look;
 pub mod open;
+mod past;
 pub mod people;
 pub mod power;
 pub mod prepare;
@@ -85,6 +86,8 @@ pub struct Lab {
 struct Remembered {
     book: Book,
     people: People,
+    /// Whose boards are that are not everybody's, also those that have left the lab.
+    groups: BTreeMap<BoardName, Vec<String>>,
     /// What setup scripts said of their boards.
     attributes: BTreeMap<BoardName, BTreeMap<String, Json>>,
     /// The ledger's when this was last read from the store.

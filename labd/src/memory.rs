@@ -182,10 +182,7 @@ impl Memory {
 
     /// The same for a thread that may wait.
     pub fn catch_up(&self) {
-        let committed = *self.ledger.committed().borrow();
-        while *self.applied.borrow() < committed && self.applied.has_changed().is_ok() {
-            std::thread::yield_now();
-        }
+        futures::executor::block_on(self.caught_up());
     }
 
     /// The lab's state at this moment.
@@ -228,12 +225,13 @@ impl Memory {
         Ok(stored.first_difference(&self.replayed(stored.seq)?))
     }
 
-    /// Builds the store anew; the old one is set aside. Returns where it is now.
+    /// Builds the store anew; the old one is set aside. Returns where it is now. For a thread that may
+    /// wait.
     ///
     /// # Errors
     /// [`Error`]. Then the ledger answers for the store, and the next start builds it anew.
-    pub async fn rebuild(&self) -> Result<PathBuf, Error> {
-        self.caught_up().await;
+    pub fn rebuild(&self) -> Result<PathBuf, Error> {
+        self.catch_up();
         let mut shelf = self.store.lock();
         // sled holds a lock on its folder as long as anybody has it open.
         drop(shelf.take());

@@ -2,12 +2,15 @@
 //!
 //! - [`listen`]: sockets, the first line, what a connection is for
 //! - [`tls`]: those from elsewhere
-//! - [`identity`]: who is at the other end
+//! - [`identity`]: who is at the other end; [`guests`]: how many there are
+//! - [`frames`]: what a call looks like on the way
 //! - [`calls`]: every call, handed on to the lab
 //! - [`follow`]: everything that flows
 
 pub mod calls;
 pub mod follow;
+mod frames;
+pub mod guests;
 pub mod identity;
 pub mod listen;
 pub mod tls;

@@ -176,6 +176,10 @@ impl Client {
             Ok(answer) => answer,
             Err(RpcError::DeadlineExceeded) => Err(Error::TimedOut { seconds: patience.0 / 1_000 }),
             Err(RpcError::Shutdown) => Err(unreachable("it closed the connection".to_owned())),
+            // Said without asking the lab: too many calls at once, or too large an answer.
+            Err(RpcError::Server(why)) => {
+                Err(Error::Device { device: "labd".to_owned(), why: why.detail })
+            }
             Err(other) => Err(unreachable(other.to_string())),
         }
     }

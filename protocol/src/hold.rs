@@ -155,10 +155,13 @@ pub struct Place {
     /// known.
     #[serde(default)]
     pub expected: Option<Time>,
-    /// Each board that would do, and what stands in the way.
+    /// The boards that would do, [`MOST_OBSTACLES`] of them at most, and what stands in the way.
     #[serde(default)]
     pub because: Vec<Obstacle>,
 }
+
+/// Of so many boards it is said what stands in the way: everybody may want any of a thousand.
+pub const MOST_OBSTACLES: usize = 16;
 
 /// What stands between somebody and one board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 //! | [`time`] | instants and spans, in milliseconds |
 //! | [`tags`] | the small language that chooses boards by their tags |
 //! | [`text`] | what a board printed, made safe for a terminal |
+//! | [`limits`] | how long a text may be that people hand in |
 //! | [`error`] | why a call was refused, as something its caller can act on |
 //! | [`wire`] | the first line, the framing, the codec |
 //! | [`address`] | where a lab is found |
@@ -29,6 +30,7 @@ pub mod dial;
 pub mod error;
 pub mod hold;
 pub mod journal;
+pub mod limits;
 pub mod login;
 pub mod power;
 pub mod service;

@@ -41,7 +41,11 @@ use crate::version::{OLDEST, VERSION};
 /// The longest first line, in bytes.
 pub const LONGEST_LINE: usize = 16 * 1024;
 
-/// The largest call or answer, in bytes. Whatever may be larger is followed, not called for.
+/// The largest call, in bytes, of whoever is no administrator; theirs may be as large as an answer, for
+/// `import`.
+pub const LARGEST_CALL: usize = 64 * 1024;
+
+/// The largest answer, in bytes. Whatever may be larger is followed, not called for.
 pub const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
 /// What a connection is for.

@@ -82,6 +82,20 @@ async fn what_others_write_does_nothing_to_the_terminal() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_resets_a_board_that_is_off_is_told_to_switch_it_on() -> Result<()> {
+    let config = "classes { sim { } } boards [ { name = sim1; class = sim;
+        options = [ { cls = sim; seed = 7; speed = 200 } ] } ]";
+    let scene = Scene::open(Plan::new(config)).await?;
+    scene.lab.user("ada").await?.reserve(board("sim1")).await?;
+    let said = scene.says(&["power", "sim1", "reset"]).await?;
+    assert_eq!(said.code, Some(9), "{said:?}");
+    assert!(said.err.contains("help: switch it on first with 'labctl power sim1 on'"), "{said:?}");
+    assert_eq!(scene.says(&["power", "sim1", "on"]).await?.code, Some(0));
+    assert_eq!(scene.says(&["power", "sim1", "reset"]).await?.code, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_shell_completes_the_names_of_the_boards_that_there_are() -> Result<()> {
     let scene = Scene::with_boards(&["rpi4", "rpi5"]).await?;
     let mut command = scene.labctl(&[])?;

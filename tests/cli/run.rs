@@ -8,7 +8,7 @@ use lab_tests::patience::soon;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Span;
-use protocol::hold::Release;
+use protocol::hold::{Ask, Release};
 use protocol::journal::Event;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -56,6 +56,24 @@ async fn the_command_finds_the_board_in_its_environment() -> Result<()> {
         assert!(said.out.lines().any(|found| found == line), "{line} is missing in {}", said.out);
     }
     assert!(said.err.starts_with("rpi4 is yours until "), "{}", said.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_setup_that_takes_longer_than_the_grace_is_waited_for() -> Result<()> {
+    let setup = "#!/bin/sh\n[ $1 = reserve ] && [ $2 = rpi4 ] || exit 0\n\
+        echo $$ > @dir/began; until [ -e @dir/go ]; do sleep 0.01; done\n";
+    let config = format!("setup_script = \"@dir/setup\"\n{}", boards(&["rpi4", "rpi5"]));
+    let scene = Scene::open(Plan::new(config).script("setup", setup).by_hand()).await?;
+    let labctl = scene.labctl(&["run", "rpi4", "--", "echo", "done"])?.spawn()?;
+    file(&scene.lab.path("began")).await?;
+    let bob = scene.lab.user("bob").await?;
+    bob.reserve(Ask { span: Some(Span::seconds(30)), ..board("rpi5") }).await?;
+    scene.lab.advance(Span::seconds(30));
+    bob.journal("rpi5").await?.event(|event| matches!(event, Event::Ended { .. })).await?;
+    std::fs::write(scene.lab.path("go"), "")?;
+    let output = soon(labctl.wait_with_output()).await??;
+    assert_eq!(output.stdout, b"done\n", "{output:?}");
     Ok(())
 }
 

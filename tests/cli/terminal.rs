@@ -5,11 +5,13 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use lab_tests::follower::{Follower, Stream};
-use lab_tests::lab::{board, name};
+use lab_tests::lab::{Plan, board, boards, name};
 use lab_tests::patience::soon;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::unistd::Pid;
 use protocol::console::{From, PenAsk};
 use protocol::hold::Release;
 use protocol::journal::Event;
@@ -161,6 +163,54 @@ async fn the_end_of_the_hold_is_told_and_looking_goes_on() -> Result<()> {
     scene.lab.board("rpi4").print("two\r\n").await?;
     let seen = terminal.screen.until("two\r\n").await?;
     assert!(seen.contains("[read-only: you do not hold rpi4]"), "{seen:?}");
+    assert_eq!(terminal.leave("\x14q").await?, Some(0));
+    Ok(())
+}
+
+/// Three ways out of a console whose daemon is gone. That it is gone is told first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_can_be_left_while_the_lab_is_away() -> Result<()> {
+    for way in [Way::Keys("\x14q"), Way::Keys("\x03"), Way::Signal(Signal::SIGTERM)] {
+        let scene = Scene::with_boards(&["rpi4"]).await?;
+        scene.lab.user("ada").await?.reserve(board("rpi4")).await?;
+        let mut terminal = Terminal::open(&scene, &["console", "rpi4"]).await?;
+        scene.lab.board("rpi4").print("login: ").await?;
+        terminal.screen.until("login: ").await?;
+        let lab = scene.lab.lab().clone();
+        tokio::task::spawn_blocking(move || lab.close()).await?;
+        terminal.screen.until("(Ctrl-C leaves)]").await?;
+        assert!(terminal.is_raw()?);
+        let left = match way {
+            Way::Keys(keys) => terminal.leave(keys).await?,
+            Way::Signal(signal) => {
+                let labctl = terminal.labctl.id().context("it runs")?;
+                kill(Pid::from_raw(labctl.try_into()?), signal)?;
+                terminal.leave("").await?
+            }
+        };
+        assert_eq!(left, Some(0));
+    }
+    Ok(())
+}
+
+enum Way {
+    Keys(&'static str),
+    Signal(Signal),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_can_be_left_while_the_board_takes_a_large_paste() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 1; every = 1h }");
+    let scene = Scene::open(Plan::new(paced).by_hand()).await?;
+    scene.lab.user("ada").await?.reserve(board("rpi4")).await?;
+    let mut terminal = Terminal::open(&scene, &["console", "rpi4"]).await?;
+    scene.lab.board("rpi4").print("login: ").await?;
+    terminal.screen.until("login: ").await?;
+    // More than every buffer on the way together.
+    terminal.screen.type_in(&vec![b'x'; 2 << 20]).await?;
+    scene.lab.board("rpi4").print("still here").await?;
+    terminal.screen.until("still here").await?;
     assert_eq!(terminal.leave("\x14q").await?, Some(0));
     Ok(())
 }

@@ -3,16 +3,22 @@
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Result;
+use futures::future::join_all;
 use lab_tests::daemon::Daemon;
-use lab_tests::lab::{Plan, TestLab, board, boards, held, name};
+use lab_tests::lab::{Plan, TestLab, board, boards, class, held, name, queued, tagged, waits};
 use lab_tests::patience::{soon, until};
 use lab_tests::root;
-use protocol::hold::Release;
+use labd::rpc::guests::{Guests, Room};
+use protocol::address::Address;
+use protocol::board::Filter;
+use protocol::client::Client;
+use protocol::console::PenAsk;
+use protocol::hold::{Ask, Release};
 use protocol::power::PowerAsk;
 use protocol::user::Role;
-use protocol::wire::Follow;
-use protocol::{Error, Span};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use protocol::wire::{self, Follow};
+use protocol::{Error, Span, limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 #[tokio::test]
@@ -111,6 +117,133 @@ async fn a_call_that_is_nonsense_costs_its_own_connection_only() -> Result<()> {
         assert_eq!(said, "ok 1 1 {\"start\":0,\"session\":0}\n");
     }
     ada.board(name("rpi4")).await?;
+    Ok(())
+}
+
+/// Whatever somebody writes, the others can still be told of it.
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused_with_the_longest_there_may_be() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    let long = || "x".repeat(5_000);
+    let refused = [
+        ada.reserve(Ask { note: Some(long()), ..board("rpi4") }).await.map(drop),
+        ada.reserve(Ask {
+            ssh_key: Some(format!("ssh-rsa {}", long().repeat(2))),
+            ..board("rpi4")
+        })
+        .await
+        .map(drop),
+        ada.reserve(tagged(&long())).await.map(drop),
+        ada.reserve(class(&long())).await.map(drop),
+        ada.boards(Filter { want: Some(tagged(&long()).want), mine: false }).await.map(drop),
+        ada.note(name("rpi4"), long()).await,
+        root.release(name("rpi4"), Release { number: None, breaking: Some(long()) })
+            .await
+            .map(drop),
+        root.pen(1, PenAsk::Force { reason: long() }).await.map(drop),
+    ];
+    let words = refused.map(|refused| refused.unwrap_err().to_string());
+    assert_eq!(
+        words,
+        [
+            "what a hold is for has at most 500 bytes",
+            "an ssh public key has at most 8192 bytes",
+            "an expression over tags has at most 500 bytes",
+            "the name of a class has at most 200 bytes",
+            "an expression over tags has at most 500 bytes",
+            "a note has at most 4096 bytes",
+            "a reason has at most 500 bytes",
+            "a reason has at most 500 bytes",
+        ]
+    );
+    let longest = Ask { note: Some("\u{1}".repeat(limits::NOTE)), ..board("rpi4") };
+    let hold = held(ada.reserve(longest).await?)?;
+    assert_eq!(root.holds().await?, [hold]);
+    Ok(())
+}
+
+/// The beginning of a call of so many bytes.
+fn head(bytes: usize) -> Result<Vec<u8>> {
+    Ok([b"lab 1 call\n", u32::try_from(bytes)?.to_be_bytes().as_slice()].concat())
+}
+
+#[tokio::test]
+async fn only_an_administrator_may_say_much_at_once() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    for (who, role, longest) in
+        [("ada", Role::User, wire::LARGEST_CALL), ("root", Role::Admin, wire::LARGEST_FRAME)]
+    {
+        let Address::Unix(socket) = lab.socket_of(who, role)? else {
+            anyhow::bail!("a Unix socket")
+        };
+        for (bytes, is_heard_out) in [(longest, true), (longest + 1, false)] {
+            let mut stream = BufReader::new(UnixStream::connect(&socket).await?);
+            stream.write_all(&head(bytes)?).await?;
+            wire::answer(&mut stream).await?;
+            if is_heard_out {
+                stream.write_all(b"x").await?;
+                stream.shutdown().await?;
+            }
+            // Too long a call is not waited for: the door closes, though nobody hangs up here.
+            assert_eq!(soon(stream.read(&mut [0])).await??, 0, "{who}, {bytes} bytes");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_with_too_many_calls_at_once_is_told_so_and_goes_on() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
+    ada.reserve(board("rpi4")).await?;
+    let place = waits(bob.reserve(queued(board("rpi4"))).await?)?.number;
+    let waiting = (0..64).map(|_| bob.placed(place, Span::minutes(5)));
+    let waiting = join_all(waiting);
+    tokio::pin!(waiting);
+    let refused = tokio::select! {
+        biased;
+        _ = &mut waiting => anyhow::bail!("nobody gave rpi4 back"),
+        refused = bob.whoami() => refused.unwrap_err(),
+    };
+    assert_eq!(refused.to_string(), "server throttled the request.");
+    ada.release(name("rpi4"), Release::default()).await?;
+    for placed in soon(waiting).await? {
+        held(placed?)?;
+    }
+    bob.whoami().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_user_has_so_many_connections_and_no_more() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let guests = Guests::new(Room { all: 10, one: 2 });
+    let address = lab.socket_for(&guests)?;
+    let first = Client::connect(&address).await?;
+    let second = Client::connect(&address).await?;
+    let refused = Client::connect(&address).await.unwrap_err().to_string();
+    assert_eq!(refused, "you have 2 connections to this lab, the most for one user; close some");
+    second.whoami().await?;
+    drop(first);
+    soon(guests.count().wait_for(|count| *count == 1)).await??;
+    Client::connect(&address).await?.whoami().await?;
+    Ok(())
+}
+
+/// Were it counted on, a lab that ends when all have left would never end.
+#[tokio::test]
+async fn a_connection_that_panics_counts_no_more() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let guests = Guests::new(Room { all: 10, one: 10 });
+    lab.socket_for(&guests)?;
+    let call = format!(
+        r#"{{"Request":{{"context":{{"deadline":{{"secs":{},"nanos":0}},"trace_context":{{"trace_id":[0,0],"span_id":0,"sampling_decision":"Unsampled"}}}},"id":0,"message":{{"Whoami":{{}}}}}}}}"#,
+        u64::MAX
+    );
+    let said = answer(&lab, &[&head(call.len())?, call.as_bytes()].concat()).await?;
+    assert_eq!(said, "ok 1 1 {\"start\":0,\"session\":0}\n");
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Holds and places that live as long as a client keeps them.
 
 use anyhow::Result;
-use lab_tests::lab::{TestLab, board, held, name, queued, waits};
+use lab_tests::lab::{Plan, TestLab, board, boards, file, held, name, queued, waits};
+use lab_tests::patience::soon;
 use protocol::hold::{Ask, Ended, IfTaken, Release, WAITERS_GRACE};
 use protocol::journal::Event;
 use protocol::{Error, Span};
@@ -32,6 +33,39 @@ async fn a_hold_whose_client_is_gone_is_over_after_its_grace() -> Result<()> {
     lab.advance(GRACE);
     let end = journal.event(is_end).await?;
     assert_eq!(end.at, gone + GRACE);
+    assert!(matches!(end.event, Event::Ended { how: Ended::Abandoned, .. }), "{:?}", end.event);
+    Ok(())
+}
+
+/// A client cannot keep what it has not been given: its grace begins when the setup script is done.
+#[tokio::test]
+async fn a_setup_that_outlasts_the_grace_costs_nobody_the_board() -> Result<()> {
+    let setup = "#!/bin/sh\n[ $1 = reserve ] && [ $2 = rpi4 ] || exit 0\n\
+        echo $$ > @dir/began; until [ -e @dir/go ]; do sleep 0.01; done\n";
+    let config = format!("setup_script = \"@dir/setup\"\n{}", boards(&["rpi4", "rpi5"]));
+    let lab = Plan::new(config).script("setup", setup).by_hand().open().await?;
+    let ada = lab.user("ada").await?;
+    let asking = tokio::spawn({
+        let ada = ada.clone();
+        async move { ada.reserve(kept("rpi4")).await }
+    });
+    file(&lab.path("began")).await?;
+    // What ends at the same time as the grace would have shows that the lab has looked.
+    ada.reserve(Ask { span: Some(GRACE), ..board("rpi5") }).await?;
+    let mut other = ada.journal("rpi5").await?;
+    lab.advance(GRACE);
+    other.event(|event| *event == Event::Freed).await?;
+    std::fs::write(lab.path("go"), "")?;
+    let hold = held(soon(asking).await???)?;
+    assert_eq!(ada.holds().await?, [hold]);
+    // Nobody comes to keep it, and it is given up when the grace is over: not before.
+    let prepared = lab.now();
+    ada.reserve(Ask { span: Some(Span::seconds(29)), ..board("rpi5") }).await?;
+    lab.advance(Span::seconds(29));
+    other.event(is_end).await?;
+    lab.advance(Span::seconds(1));
+    let end = ada.journal("rpi4").await?.event(is_end).await?;
+    assert_eq!(end.at, prepared + GRACE);
     assert!(matches!(end.event, Event::Ended { how: Ended::Abandoned, .. }), "{:?}", end.event);
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use lab_tests::lab::{Plan, TestLab, board, boards, file, held, name};
-use lab_tests::patience::soon;
+use lab_tests::patience::{soon, until};
 use protocol::board::Filter;
-use protocol::console::From;
+use protocol::console::{From, Pen};
 use protocol::hold::Release;
 use protocol::journal::Event;
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
@@ -36,6 +36,65 @@ async fn what_is_configured_as_it_was_goes_on_undisturbed() -> Result<()> {
     lab.board("rpi6").print("hello\n").await?;
     assert_eq!(ada.look_at("rpi6", From::Start).await?.line().await?, "hello");
     assert_eq!(root.reload().await?, [""; 0], "nothing has changed since");
+    Ok(())
+}
+
+/// All that is kept of a console.
+fn all_of(board: &str) -> Follow {
+    Follow::Console { board: name(board), from: From::Start, pen: Pen::Unwanted, stop_at_end: true }
+}
+
+#[tokio::test]
+async fn a_board_that_has_left_keeps_its_history_and_goes_on_with_it_when_it_is_back() -> Result<()>
+{
+    let mut lab = TestLab::with_boards(&["rpi4", "rpi5"]).await?;
+    let mut guest = lab.viewer("guest").await?;
+    let root = lab.admin().await?;
+    lab.board("rpi5").print("before\n").await?;
+    guest.look_at("rpi5", From::Start).await?.until("before\n").await?;
+    root.note(name("rpi5"), "the fan is loud".to_owned()).await?;
+    let noted = |event: &Event| matches!(event, Event::Noted { .. });
+    lab.ground().configure(&boards(&["rpi4"])).await?;
+    root.reload().await?;
+    drop(root);
+    for _ in ["at once", "after a restart"] {
+        guest.journal("rpi5").await?.event(noted).await?;
+        assert_eq!(guest.follow(all_of("rpi5")).await?.rest().await?, "before\n");
+        let live = guest.look_at("rpi5", From::Start).await.err();
+        assert!(matches!(live, Some(Error::NoSuch { .. })), "{live:?}");
+        for never in [guest.journal("rpi6").await.err(), guest.follow(all_of("rpi6")).await.err()] {
+            assert!(matches!(never, Some(Error::NoSuch { .. })), "{never:?}");
+        }
+        drop(guest);
+        lab = lab.restart().await?;
+        guest = lab.viewer("guest").await?;
+    }
+    lab.ground().configure(&boards(&["rpi4", "rpi5"])).await?;
+    lab.admin().await?.reload().await?;
+    lab.board("rpi5").print("after\n").await?;
+    guest.look_at("rpi5", From::Start).await?.until("before\nafter\n").await?;
+    guest.journal("rpi5").await?.event(noted).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_board_printed_that_has_left_is_kept_no_longer_than_the_rest() -> Result<()> {
+    let config = |names: &[&str]| format!("history {{ age = 1w }}\n{}", boards(names));
+    let mut lab = Plan::new(config(&["rpi4", "rpi5"])).by_hand().open().await?;
+    lab.board("rpi5").print("secret\n").await?;
+    lab.viewer("guest").await?.look_at("rpi5", From::Start).await?.until("secret\n").await?;
+    lab.ground().configure(&config(&["rpi4"])).await?;
+    lab.admin().await?.reload().await?;
+    let lab = lab.restart().await?;
+    let bytes = |lab: &TestLab, start: u64| {
+        lab.path(&format!("state/consoles/rpi5/{start:020}.bytes")).exists()
+    };
+    until(|| bytes(&lab, 7)).await?;
+    assert!(bytes(&lab, 0), "it is not old");
+    lab.advance(Span::hours(24 * 7 + 1));
+    let lab = lab.restart().await?;
+    until(|| !bytes(&lab, 0)).await?;
+    assert!(bytes(&lab, 7), "no byte of another console of that name is counted anew");
     Ok(())
 }
 

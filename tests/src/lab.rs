@@ -19,6 +19,7 @@ use labd::clock::Clock;
 use labd::config::Config;
 use labd::lab::Lab;
 use labd::lab::people::Peer;
+use labd::rpc::guests::{Guests, Room};
 use labd::rpc::listen;
 use protocol::account::Secret;
 use protocol::address::Address;
@@ -29,7 +30,6 @@ use protocol::user::Role;
 use protocol::{Span, Time};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
 
 use crate::board::TestBoard;
 use crate::outlet::{SCRIPT, TestOutlet};
@@ -300,9 +300,17 @@ impl TestLab {
     /// # Errors
     /// The system's.
     pub fn socket(&self) -> Result<Address> {
+        self.socket_for(&Guests::new(Room::beside(self.lab.names().len())))
+    }
+
+    /// The same, with room for so many.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn socket_for(&self, guests: &Arc<Guests>) -> Result<Address> {
         let path = self.path("labd.sock");
         let listener = listen::bind(&path, 0o666)?;
-        tokio::spawn(listen::serve(self.lab.clone(), listener, watch::Sender::new(0)));
+        tokio::spawn(listen::serve(self.lab.clone(), listener, guests.clone()));
         Ok(Address::Unix(path))
     }
 

@@ -83,7 +83,20 @@ impl Console {
             )
             .into());
         }
-        pipe::run(&self, at).await
+        pipe::run(&self, at, out).await
+    }
+
+    /// Says so if the history does not begin at the byte that was asked for.
+    fn say_if_elsewhere(&self, start: u64, out: &Output) {
+        let Some(From::Offset { offset }) = self.since else { return };
+        let board = &self.board;
+        if start < offset {
+            out.say(format_args!(
+                "{board} has printed no more than {start} bytes; beginning there"
+            ));
+        } else if start > offset {
+            out.say(format_args!("what {board} printed before @{start} is no longer kept"));
+        }
     }
 
     fn pen(&self) -> Pen {

@@ -1,10 +1,13 @@
 //! `labctl power`: switch a board, or see how it stands.
 
+use protocol::Error;
 use protocol::board::BoardName;
-use protocol::power::PowerAsk;
+use protocol::client::Client;
+use protocol::power::{PowerAsk, PowerState};
 
 use super::want;
 use crate::At;
+use crate::exit;
 use crate::print::Output;
 
 /// Switch a board.
@@ -40,10 +43,21 @@ impl Power {
             What::On => lab.power(self.board.clone(), PowerAsk::On).await?,
             What::Off => lab.power(self.board.clone(), PowerAsk::Off).await?,
             What::Cycle => lab.power(self.board.clone(), PowerAsk::Cycle).await?,
-            What::Reset => lab.power(self.board.clone(), PowerAsk::Reset).await?,
+            What::Reset => match lab.power(self.board.clone(), PowerAsk::Reset).await {
+                Err(error @ Error::Device { .. }) if is_off(&lab, &self.board).await => {
+                    let help = format!("switch it on first with 'labctl power {} on'", self.board);
+                    return Err(exit::with_help(error, help));
+                }
+                answer => answer?,
+            },
             What::Status => lab.outlet(self.board.clone()).await?,
         };
         out.tell("power", &detail, format_args!("{}: power is {}", self.board, detail.state))?;
         Ok(())
     }
+}
+
+async fn is_off(lab: &Client, board: &BoardName) -> bool {
+    let detail = lab.board(board.clone()).await;
+    detail.is_ok_and(|detail| detail.board.power == PowerState::Off)
 }

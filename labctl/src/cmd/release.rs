@@ -25,10 +25,16 @@ pub struct Release {
 
 impl Release {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        let breaks = self.breaking.is_some();
         let release = hold::Release { number: self.number, breaking: self.breaking };
         let released = at.connect().await?.release(self.board, release).await;
         let hold = released.map_err(advise)?;
-        out.tell("hold", &hold, format_args!("{} is free of {}'s hold", hold.board, hold.who))?;
+        let hold::Hold { board, who, .. } = &hold;
+        let sentence = match breaks {
+            true => format!("{who}'s hold of {board} is over"),
+            false => format!("{board} is given back"),
+        };
+        out.tell("hold", &hold, sentence)?;
         Ok(())
     }
 }

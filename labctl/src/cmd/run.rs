@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use protocol::board::BoardDetail;
 use protocol::client::{self, Client, Flow};
 use protocol::hold::{Ask, Hold, IfTaken, Placed, Release};
-use protocol::{Error, Span};
+use protocol::{Error, Span, limits};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -65,7 +65,7 @@ impl Run {
             span: self.span,
             if_taken: IfTaken::Queue,
             grace: Some(self.grace),
-            note: self.note.clone().or_else(|| Some(self.line())),
+            note: self.note.clone().or_else(|| Some(self.summary())),
             ssh_key: reserve::ssh_key(None)?,
         };
         let (hold, kept) = match lab.reserve(ask).await? {
@@ -166,6 +166,12 @@ impl Run {
             command.env(format!("LAB_ATTR_{name}"), value);
         }
         command.spawn()
+    }
+
+    /// The command, as much of it as a note may have.
+    fn summary(&self) -> String {
+        let line = self.line();
+        line[..line.floor_char_boundary(limits::NOTE)].to_owned()
     }
 
     fn line(&self) -> String {

@@ -16,13 +16,13 @@ use protocol::hold::{Ask, IfTaken, Want};
 use protocol::power::PowerAsk;
 use protocol::user::{Role, Who};
 use protocol::{Error, Span};
-use tokio::sync::watch;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::{Places, run, start_log};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lab::Lab;
+use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
 
 /// The lab, described as any other.
@@ -51,7 +51,8 @@ impl Demo {
             let mut orders = run::Orders::listen()?;
             let listener = run::bind(&socket, 0o600)?;
             let lab = Lab::open(config, None, &state.folder, Clock::machine()).await?;
-            let (guests, count) = watch::channel(0);
+            let guests = Guests::new(Room::beside(lab.names().len()));
+            let count = guests.count();
             tokio::spawn(listen::serve(lab.clone(), listener, guests));
             populate(&lab).await?;
             print(&lab, &Address::Unix(socket.clone())).await?;

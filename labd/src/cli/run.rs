@@ -12,12 +12,12 @@ use protocol::user::{Role, UserName, Who};
 use russh::keys::HashAlg;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
 use super::{Places, start_log};
 use crate::clock::Clock;
 use crate::config::{Access, Config, Ssh};
 use crate::lab::Lab;
+use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
 use crate::rpc::tls;
 use crate::ssh::{self, host_key};
@@ -61,7 +61,8 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         // Before the lab answers at all: whoever finds it open finds all its doors open.
         open_tls(&lab).await?;
         open_ssh(&lab, &places.state()).await?;
-        tokio::spawn(listen::serve(lab.clone(), listener, watch::Sender::new(0)));
+        let guests = Guests::new(Room::beside(lab.names().len()));
+        tokio::spawn(listen::serve(lab.clone(), listener, guests));
         orders.until_told(&lab).await?;
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
         // If it is gone already, that is as well.

@@ -252,6 +252,19 @@ impl Recording {
         Ok(())
     }
 
+    /// Begins a new segment if there is anything in the newest: nothing more is to come, and what is
+    /// there is to be pruned some day.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn seal(&self, now: Time) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        match inner.segments.last() {
+            Some(last) if last.length > 0 => self.rotate(&mut inner, now),
+            _ => Ok(()),
+        }
+    }
+
     fn rotate_if_due(&self, inner: &mut Inner, now: Time) -> io::Result<()> {
         let is_over = |last: &Segment| {
             last.length > 0 && (last.length >= FULL || now.since(last.since) >= OLD)

@@ -8,26 +8,20 @@ use protocol::console::ConsoleState;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 
-use super::Lab;
 use super::open::NUMBERS;
+use super::{Lab, internal};
 use crate::config::Setup;
 use crate::ledger::Write;
 use crate::memory::snapshot::Snapshot;
 use crate::power::Power;
 
-/// The longest note.
-const LONGEST_NOTE: usize = 4 * 1024;
-
 impl Lab {
     /// Writes something down on a board's timeline.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn note_down(&self, who: &Who, board: &BoardName, text: String) -> Result<(), Error> {
         self.allow_on(who, Verb::Hold, &self.find(who, board)?)?;
-        if text.len() > LONGEST_NOTE {
-            return Err(Error::Bad { why: format!("a note has at most {LONGEST_NOTE} bytes") });
-        }
         let event = Event::Noted { text };
         let commit = self.ledger().stage(self.entry_by(who, Some(board), event, Vec::new()));
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })
@@ -76,9 +70,11 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Device`], as it failed.
-    pub async fn rebuild(&self, who: &Who) -> Result<Vec<String>, Error> {
+    pub async fn rebuild(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
         self.allow(who, Verb::Administer)?;
-        let aside = self.memory.rebuild().await.map_err(|error| Error::Device {
+        let lab = self.clone();
+        let rebuilt = tokio::task::spawn_blocking(move || lab.memory.rebuild()).await;
+        let aside = rebuilt.map_err(internal)?.map_err(|error| Error::Device {
             device: "the store".to_owned(),
             why: error.to_string(),
         })?;

@@ -11,8 +11,8 @@ use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
+use super::Lab;
 use super::people::on;
-use super::{Board, Lab};
 use crate::console::line::Line;
 use crate::journal::Recording;
 use crate::rules::access;
@@ -63,9 +63,8 @@ impl Lab {
     ) -> Result<(Viewer, oneshot::Receiver<()>), Error> {
         let here = self.find(who, board)?;
         self.allow_on(who, Verb::See, &here)?;
-        let lacks = || Error::Lacks { board: board.clone(), what: "console".to_owned() };
-        let line = here.line.clone().ok_or_else(lacks)?;
-        let start = self.offset_of(&here, line.recording(), from).await?;
+        let line = here.line.clone().ok_or_else(|| lacks(board))?;
+        let start = self.offset_of(board, line.recording(), from).await?;
         let session = self.next_session.fetch_add(1, Ordering::Relaxed);
         let ended = {
             // Under the book's lock, so that no hold ends between the look and the seat.
@@ -126,9 +125,9 @@ impl Lab {
         })
     }
 
-    async fn offset_of(
+    pub(super) async fn offset_of(
         &self,
-        board: &Board,
+        board: &BoardName,
         recording: &Recording,
         from: From,
     ) -> Result<u64, Error> {
@@ -149,10 +148,12 @@ impl Lab {
     }
 
     /// How far the console had come when the board was last switched on or reset.
-    async fn last_power_on(&self, board: &Board) -> Option<u64> {
+    async fn last_power_on(&self, board: &BoardName) -> Option<u64> {
         // Without an outlet there is nothing to find, and a long ledger to search.
-        board.keeper.as_ref()?;
-        let name = board.config.name.clone();
+        if self.board(board).is_some_and(|board| board.keeper.is_none()) {
+            return None;
+        }
+        let name = board.clone();
         let is_on = move |entry: &Entry| {
             let on = matches!(
                 entry.event,
@@ -173,4 +174,8 @@ impl Lab {
             other => other.last()?.entry.offset,
         }
     }
+}
+
+pub(super) fn lacks(board: &BoardName) -> Error {
+    Error::Lacks { board: board.clone(), what: "console".to_owned() }
 }

@@ -36,7 +36,7 @@ const BREATH: Duration = Duration::from_millis(10);
 const GLANCE: Span = Span::seconds(1);
 /// Recordings go to the disk this often.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Whether the ledger keeps more than it need is looked at this often.
+/// Whether more is kept than need be is looked at this often.
 const FORGET: Duration = Duration::from_secs(3_600);
 /// More recordings than this are synced as one file system.
 const FEW: usize = 16;
@@ -85,6 +85,7 @@ impl Lab {
             book: Mutex::new(Remembered {
                 book: Book::new(config.warning),
                 people: People::default(),
+                groups: BTreeMap::new(),
                 attributes: BTreeMap::new(),
                 generation: 0,
                 shift: None,
@@ -109,7 +110,7 @@ impl Lab {
         lab.clone().resume();
         tokio::spawn(keep_time(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
-        tokio::spawn(forget_events(lab.clone()));
+        tokio::spawn(forget(lab.clone()));
         lab.boards_now().values().for_each(|board| board.take_line());
         Ok(lab)
     }
@@ -158,7 +159,10 @@ impl Lab {
         let attributes = self.memory.scan("attributes/")?.into_iter();
         let attributes =
             attributes.filter_map(|(board, known)| Some((board.parse().ok()?, known))).collect();
-        Ok(Remembered { book, people, attributes, generation, shift: None })
+        let groups = self.memory.scan("groups/")?.into_iter();
+        let groups =
+            groups.filter_map(|(board, groups)| Some((board.parse().ok()?, groups))).collect();
+        Ok(Remembered { book, people, groups, attributes, generation, shift: None })
     }
 
     fn raise_boards(&self) -> Result<(), Failure> {
@@ -207,10 +211,14 @@ impl Lab {
     }
 
     fn open_recording(&self, board: &BoardName) -> Result<Arc<Recording>, Failure> {
-        let folder = self.folder.join("consoles").join(board.as_str());
-        Recording::open(&folder, self.last_run, self.clock.now())
+        Recording::open(&self.recording_folder(board), self.last_run, self.clock.now())
             .map(Arc::new)
             .map_err(|source| Failure::Recording { board: board.clone(), source })
+    }
+
+    /// Where the recording of a board's console is.
+    pub(super) fn recording_folder(&self, board: &BoardName) -> PathBuf {
+        self.folder.join("consoles").join(board.as_str())
     }
 
     fn raise_line(
@@ -259,7 +267,8 @@ impl Lab {
     /// The first entry of this run. Holds of boards that are no longer in the configuration end with it.
     async fn say_started(&self) -> Result<(), Failure> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let mut drafts = vec![self.entry(None, None, Event::Started { version }, Vec::new())];
+        let whose = self.book.lock().remember_whose(&self.config());
+        let mut drafts = vec![self.entry(None, None, Event::Started { version }, whose)];
         let configured = self.boards_now();
         for (name, _) in self.memory.scan::<Job>("job/")? {
             // Who has the board when it comes back did not ask for this.
@@ -335,6 +344,16 @@ impl Lab {
         self.boards_now().values().filter_map(|board| board.recording.clone()).collect()
     }
 
+    /// Deletes what is older, or more, than the configuration says is kept.
+    fn forget(&self) {
+        if let Some(age) = self.config().history.events {
+            self.forget_before(self.clock.now() - age);
+        }
+        if let Err(error) = self.prune_past() {
+            tracing::error!(%error, "a recording of a board that has left is kept for too long");
+        }
+    }
+
     fn forget_before(&self, age: Time) {
         match self.memory.retire(age) {
             Ok(None) => {}
@@ -347,7 +366,7 @@ impl Lab {
     }
 
     /// Brings recordings to the disk, and deletes what is over their limits.
-    fn write(&self, recordings: &[Arc<Recording>]) -> io::Result<()> {
+    pub(super) fn write(&self, recordings: &[Arc<Recording>]) -> io::Result<()> {
         let now = self.clock.now();
         let (mut files, mut outcome) = (Vec::new(), Ok(()));
         for recording in recordings {
@@ -457,17 +476,14 @@ async fn settle_recordings(lab: Arc<Lab>) {
     }
 }
 
-/// The task that lets go of what the ledger need not keep any longer.
-async fn forget_events(lab: Arc<Lab>) {
+/// The task that lets go of what need not be kept any longer.
+async fn forget(lab: Arc<Lab>) {
     let mut ending = lab.ending.subscribe();
     let mut reloads = lab.reloads.subscribe();
     loop {
-        if let Some(age) = lab.config().history.events {
-            let forgetter = lab.clone();
-            let forget = move || forgetter.forget_before(forgetter.clock.now() - age);
-            // If it panics, that has been printed, and it is tried again.
-            let _ = tokio::task::spawn_blocking(forget).await;
-        }
+        let forgetter = lab.clone();
+        // If it panics, that has been printed, and it is tried again.
+        let _ = tokio::task::spawn_blocking(move || forgetter.forget()).await;
         tokio::select! {
             () = sleep(FORGET) => {}
             _ = reloads.changed() => {}

@@ -16,7 +16,7 @@ use protocol::{Error, Span, Time};
 
 use super::{Board, Lab, Remembered, internal, sees};
 use crate::authority::Authority;
-use crate::config::{Access, BoardConfig, Principal};
+use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
@@ -186,8 +186,7 @@ impl Lab {
         match (&entry.board, &entry.event) {
             (Some(board), _) => match boards.get(board) {
                 Some(board) => sees(who, board),
-                // Of a board that has left the lab nobody knows whose it was.
-                None => who.scope.is_open() && who.role >= Role::Moderator,
+                None => self.may_look_back(who, board),
             },
             (None, Event::Queued { want, .. }) => boards.values().any(|board| {
                 let BoardConfig { name, class, tags, .. } = &board.config;
@@ -195,6 +194,17 @@ impl Lab {
             }),
             (None, _) => true,
         }
+    }
+
+    /// Whether a board that has left the lab was there for somebody.
+    pub(super) fn may_look_back(&self, who: &Who, board: &BoardName) -> bool {
+        if let Some(present) = self.board(board) {
+            return sees(who, &present);
+        }
+        let remembered = self.book.lock();
+        let groups = remembered.groups.get(board).map(Vec::as_slice).unwrap_or_default();
+        // Of what class it was nobody knows any more.
+        access::sees(who, On { board, class: "", groups, hold: None })
     }
 
     /// What is wanted, as far as it is there for whoever asks.
@@ -593,6 +603,28 @@ impl Lab {
         }
         self.access_changed();
         written.map(drop)
+    }
+}
+
+impl Remembered {
+    /// Remembers whose boards are, for when they have left the lab. Returns what is to be written down.
+    pub(super) fn remember_whose(&mut self, config: &Config) -> Vec<Write> {
+        let mut writes = Vec::new();
+        for BoardConfig { name, groups, .. } in &config.boards {
+            let key = format!("groups/{name}");
+            match self.groups.get(name) {
+                known if known.map(Vec::as_slice).unwrap_or_default() == groups => {}
+                Some(_) if groups.is_empty() => {
+                    self.groups.remove(name);
+                    writes.push(Write::Delete(key));
+                }
+                _ => {
+                    self.groups.insert(name.clone(), groups.clone());
+                    writes.push(Write::put(key, groups));
+                }
+            }
+        }
+        writes
     }
 }
 

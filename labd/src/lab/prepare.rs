@@ -56,7 +56,7 @@ impl Lab {
     ) -> Result<(), Error> {
         let decision = self.decide_with(
             None,
-            |book, _| Ok(book.prepared(&hold.board, hold.number)),
+            |book, now| Ok(book.prepared(&hold.board, hold.number, now)),
             |remembered| {
                 let write = Write::put(attributes_key(&hold.board), &attributes);
                 remembered.attributes.insert(hold.board.clone(), attributes);

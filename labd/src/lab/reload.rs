@@ -81,7 +81,9 @@ impl Lab {
                 let mut known = [board(&before), board(&boards)].into_iter().flatten();
                 known.any(|board| !board.config.groups.is_empty())
             };
-            let commit = self.ledger().stage_all(self.told_of(who, &changes, is_hidden));
+            let mut drafts = self.told_of(who, &changes, is_hidden);
+            drafts[0].writes.extend(remembered.remember_whose(&self.config()));
+            let commit = self.ledger().stage_all(drafts);
             let (consoles, outlets) = let_go(&before, &boards);
             (commit, consoles, outlets)
         };
@@ -93,8 +95,19 @@ impl Lab {
         self.reloads.send_modify(|count| *count += 1);
         self.access_changed();
         let (config, mut ending) = (self.config(), self.ending());
+        let left: Vec<_> = before
+            .iter()
+            .filter(|(name, _)| !boards.contains_key(*name))
+            .filter_map(|(_, board)| board.recording.clone())
+            .collect();
         let taking = async {
             consoles.await;
+            // Nobody else writes down any more what has just been let go of.
+            let lab = self.clone();
+            let written = tokio::task::spawn_blocking(move || lab.write(&left)).await;
+            if let Ok(Err(error)) = written {
+                tracing::error!(%error, "a recording did not reach the disk");
+            }
             boards.values().for_each(|board| board.take_line());
             outlets.await;
             boards.values().for_each(|board| board.take_outlet(&config.power));

@@ -188,7 +188,7 @@ async fn the_ledger_answers_for_a_store_that_was_given_up() {
     assert_eq!((exported.seq, records.len()), (90, exported.records.len()));
     assert!(exported.records.len() > state.records.len());
     assert!(memory.verify().await[1].contains("labctl admin rebuild"));
-    memory.rebuild().await.expect("it is built anew");
+    memory.rebuild().expect("it is built anew");
     assert_eq!(memory.snapshot().await.expect("exported"), exported);
     assert!(memory.verify().await[1].contains("every record is what"));
     memory.close();

@@ -12,7 +12,7 @@ use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::service;
 use protocol::user::{UserName, Verb, Who};
-use protocol::{Error, Span};
+use protocol::{Error, Span, limits};
 use tarpc::context::Context;
 
 use super::identity;
@@ -53,6 +53,7 @@ impl service::Lab for Caller {
     }
 
     async fn boards(self, _: Context, filter: Filter) -> Result<Vec<Board>, Error> {
+        filter.want.as_ref().map_or(Ok(()), limits::want)?;
         let who = self.who()?;
         self.lab.told(|| Ok(self.lab.rows(&who, &filter))).await
     }
@@ -78,6 +79,7 @@ impl service::Lab for Caller {
     }
 
     async fn reserve(self, _: Context, ask: Ask) -> Result<Placed, Error> {
+        limits::ask(&ask)?;
         self.lab.reserve(&self.who()?, ask).await
     }
 
@@ -90,6 +92,7 @@ impl service::Lab for Caller {
     }
 
     async fn release(self, _: Context, board: BoardName, release: Release) -> Result<Hold, Error> {
+        release.breaking.as_deref().map_or(Ok(()), limits::reason)?;
         self.lab.release(&self.who()?, &board, release).await
     }
 
@@ -117,6 +120,9 @@ impl service::Lab for Caller {
     }
 
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+        if let PenAsk::Force { reason } = &ask {
+            limits::reason(reason)?;
+        }
         self.lab.pen(&self.who()?, session, ask)
     }
 
@@ -129,6 +135,7 @@ impl service::Lab for Caller {
     }
 
     async fn note(self, _: Context, board: BoardName, text: String) -> Result<(), Error> {
+        limits::remark(&text)?;
         self.lab.note_down(&self.who()?, &board, text).await
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use protocol::Error;
 use protocol::board::{Board, BoardName, Filter};
+use protocol::console::{From, Pen};
 use protocol::journal::Entry;
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
@@ -41,7 +42,9 @@ pub async fn serve(
     match what {
         Follow::Console { .. } => console(lab, who, what, stream).await,
         Follow::Journal { board, from, tail, stop_at_end } => {
-            if let Some(Err(why)) = board.as_ref().map(|board| lab.detail(&who, board)) {
+            if let Some(board) = &board
+                && let Err(why) = lab.has_known(&who, board).await
+            {
                 return wire::refuse(&mut stream, &why).await;
             }
             let cursor = match from {
@@ -113,6 +116,9 @@ async fn console(
     let Follow::Console { board, from, pen, stop_at_end } = what else { return Ok(()) };
     let (viewer, ended) = match lab.attach(&who, &board, from, pen).await {
         Ok(viewer) => viewer,
+        Err(Error::NoSuch { .. } | Error::Lacks { .. }) if stop_at_end && pen == Pen::Unwanted => {
+            return past(&lab, &who, &board, from, stream).await;
+        }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
     wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session }).await?;
@@ -143,6 +149,24 @@ async fn console(
         _ = ended => Ok(()),
         () = lab.until_hidden(&who, &board) => Ok(()),
         _ = ending.changed() => Ok(()),
+    }
+}
+
+/// Sends what is kept of a console that is no longer in the lab.
+async fn past(
+    lab: &Lab,
+    who: &Who,
+    board: &BoardName,
+    from: From,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+) -> io::Result<()> {
+    match lab.past(who, board, from).await {
+        Ok((recording, start)) => {
+            wire::accept(&mut stream, &Welcome { start, session: 0 }).await?;
+            let (_read, write) = split(stream);
+            show(&recording, start, Some(recording.end()), write).await
+        }
+        Err(why) => wire::refuse(&mut stream, &why).await,
     }
 }
 

@@ -7,17 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use protocol::user::Role;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::calls::Caller;
-use super::{follow, identity};
+use super::guests::Guests;
+use super::{follow, frames, identity};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
+
+/// So many are told at a time that there is no room.
+const REFUSED: usize = 32;
+/// So many calls of one connection are answered at a time; more are refused.
+const CALLS: usize = 64;
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -41,9 +48,10 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves whoever connects until the lab ends; `guests` counts the connections.
-pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: watch::Sender<usize>) {
+/// Serves whoever connects until the lab ends, as long as there is room among the `guests`.
+pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
     let mut ending = lab.ending();
+    let threshold = Arc::new(Semaphore::new(REFUSED));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -51,12 +59,25 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: watch::Sender<
         };
         match accepted {
             Ok((stream, _)) => {
-                let (lab, guests) = (lab.clone(), guests.clone());
-                tokio::spawn(async move {
-                    guests.send_modify(|count| *count += 1);
-                    greet(lab, stream).await;
-                    guests.send_modify(|count| *count -= 1);
-                });
+                let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+                match (guests.admit(uid), threshold.clone().try_acquire_owned()) {
+                    (Ok(guest), _) => {
+                        let lab = lab.clone();
+                        tokio::spawn(async move {
+                            // A connection that panics has ended, too.
+                            let _here = guest;
+                            greet(lab, stream).await;
+                        });
+                    }
+                    (Err(why), Ok(place)) => {
+                        tokio::spawn(async move {
+                            let _place = place;
+                            refuse_stranger(stream, &why).await
+                        });
+                    }
+                    // Whoever comes in such numbers is not told why each time.
+                    (Err(_), Err(_)) => drop(stream),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -186,7 +207,8 @@ pub async fn attend(
             Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,
             Purpose::Call | Purpose::Prove(_) => {
                 wire::accept(&mut stream, &Welcome::default()).await?;
-                answer_calls(Caller { lab: lab.clone(), peer: peer.clone() }, stream).await;
+                let caller = Caller { lab: lab.clone(), peer: peer.clone() };
+                answer_calls(caller, who.role, stream).await;
                 Ok(())
             }
         }
@@ -199,11 +221,14 @@ pub async fn attend(
 
 async fn answer_calls(
     caller: Caller,
+    role: Role,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
     use protocol::service::Lab as _;
     let mut ending = caller.lab.ending();
-    let answers = BaseChannel::with_defaults(wire::frames(stream))
+    let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
+    let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
+        .max_concurrent_requests(CALLS)
         .execute(caller.serve())
         .for_each(|answer| async { drop(tokio::spawn(answer)) });
     tokio::select! {

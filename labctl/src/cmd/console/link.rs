@@ -1,5 +1,6 @@
 //! A console that is followed, and followed again from the same byte when the connection breaks.
 
+use std::io;
 use std::time::Duration;
 
 use protocol::Error;
@@ -15,6 +16,9 @@ use crate::exit::{self, Failure, TAKEN};
 
 /// The first pause before a connection is made again, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// As much is typed with one call.
+const PIECE: usize = 4 * 1024;
 
 /// A followed console.
 pub(super) struct Link {
@@ -47,8 +51,15 @@ impl Typist {
     /// # Errors
     /// Why it has not.
     pub(super) async fn type_in(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let typed = self.calls.type_in(self.session, bytes.to_vec()).await;
-        typed.map_err(|error| match &error {
+        for piece in bytes.chunks(PIECE) {
+            let typed = self.calls.type_in(self.session, piece.to_vec()).await;
+            typed.map_err(|error| self.advise(error))?;
+        }
+        Ok(())
+    }
+
+    fn advise(&self, error: Error) -> anyhow::Error {
+        match &error {
             Error::Device { .. } => {
                 let board = &self.board;
                 let help = format!(
@@ -57,7 +68,7 @@ impl Typist {
                 exit::with_help(error, help)
             }
             _ => error.into(),
-        })
+        }
     }
 }
 
@@ -67,6 +78,14 @@ pub(super) enum Heard {
     Bytes(usize),
     /// The connection broke; [`Link::mend`] makes it again.
     Broken,
+}
+
+/// What came of an [exchange](Link::exchange).
+pub(super) enum Exchanged {
+    /// Something was read.
+    Heard(Heard),
+    /// So many bytes were typed.
+    Typed(usize),
 }
 
 impl Link {
@@ -148,13 +167,7 @@ impl Link {
 
     /// Reads what there is.
     pub(super) async fn read(&mut self, buffer: &mut [u8]) -> Heard {
-        match self.read.read(buffer).await {
-            Ok(read @ 1..) => {
-                self.offset += read as u64;
-                Heard::Bytes(read)
-            }
-            _ => Heard::Broken,
-        }
+        count(&mut self.offset, self.read.read(buffer).await)
     }
 
     /// Types. Returns when the board's device has taken all of it.
@@ -168,9 +181,23 @@ impl Link {
         }
     }
 
-    /// Types without waiting. A connection that breaks meanwhile shows when it is read.
-    pub(super) async fn press(&mut self, bytes: &[u8]) {
-        let _ = self.write.write_all(bytes).await;
+    /// Reads what there is, and types as many of `keys` as there is room for meanwhile, whichever comes
+    /// first; nothing is lost if nobody waits for it.
+    pub(super) async fn exchange(&mut self, buffer: &mut [u8], keys: &[u8]) -> Exchanged {
+        tokio::select! {
+            read = self.read.read(buffer) => Exchanged::Heard(count(&mut self.offset, read)),
+            // A connection that breaks meanwhile shows when it is read.
+            Ok(typed @ 1..) = self.write.write(keys), if !keys.is_empty() => Exchanged::Typed(typed),
+        }
+    }
+
+    /// Types what there is room for, and waits for nothing.
+    pub(super) async fn type_at_once(&mut self, keys: &[u8]) {
+        tokio::select! {
+            biased;
+            _ = self.write.write_all(keys) => {}
+            () = std::future::ready(()) => {}
+        }
     }
 
     /// Makes the connection again, from the same byte. Returns how many bytes are lost because they
@@ -179,23 +206,46 @@ impl Link {
     /// # Errors
     /// The lab's, if it answers and refuses: the board is gone.
     pub(super) async fn mend(&mut self) -> Result<u64, Error> {
-        let mut pause = PAUSE.0;
-        loop {
-            match Link::open(&self.at, &self.board, From::Offset { offset: self.offset }, self.pen)
-                .await
-            {
-                Ok(link) => {
-                    let lost = link.offset.saturating_sub(self.offset);
-                    *self = link;
-                    return Ok(lost);
+        let link = self.again().await?;
+        Ok(self.replace(link))
+    }
+
+    /// The same connection made again, as soon as the lab answers; [`Link::replace`] takes it.
+    ///
+    /// # Errors
+    /// As [`Link::mend`].
+    pub(super) fn again(&self) -> impl Future<Output = Result<Link, Error>> + use<> {
+        let (at, board, pen) = (self.at.clone(), self.board.clone(), self.pen);
+        let from = From::Offset { offset: self.offset };
+        async move {
+            let mut pause = PAUSE.0;
+            loop {
+                match Link::open(&at, &board, from, pen).await {
+                    Err(Error::Unreachable { .. } | Error::TooOld { .. }) => {
+                        sleep(pause).await;
+                        pause = (pause * 2).min(PAUSE.1);
+                    }
+                    opened => return opened,
                 }
-                Err(Error::Unreachable { .. } | Error::TooOld { .. }) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
-                Err(refused) => return Err(refused),
             }
         }
+    }
+
+    /// Goes on with another connection. Returns how many bytes are lost in between.
+    pub(super) fn replace(&mut self, link: Link) -> u64 {
+        let lost = link.offset.saturating_sub(self.offset);
+        *self = link;
+        lost
+    }
+}
+
+fn count(offset: &mut u64, read: io::Result<usize>) -> Heard {
+    match read {
+        Ok(read @ 1..) => {
+            *offset += read as u64;
+            Heard::Bytes(read)
+        }
+        _ => Heard::Broken,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Console;
 use super::link::{Heard, Link, Typist};
 use crate::At;
+use crate::print::Output;
 
 /// As much is carried at once.
 const PIECE: usize = 64 * 1024;
@@ -19,12 +20,13 @@ const TYPED: usize = 4 * 1024;
 
 /// Carries bytes until standard input has ended and the board has had its time to answer. Who only
 /// looks goes on until the pipe is closed.
-pub(super) async fn run(console: &Console, at: &At) -> anyhow::Result<()> {
+pub(super) async fn run(console: &Console, at: &At, out: &Output) -> anyhow::Result<()> {
     if console.history {
-        return history(console, at).await;
+        return history(console, at, out).await;
     }
     let from = console.since.unwrap_or(From::End);
     let mut link = Link::open(at, &console.board, from, console.pen()).await?;
+    console.say_if_elsewhere(link.offset, out);
     link.must_type().await?;
     let typist = RefCell::new(link.typist());
     let typing = type_all(&typist);
@@ -72,14 +74,15 @@ async fn type_all(typist: &RefCell<Option<Typist>>) -> anyhow::Result<()> {
     }
 }
 
-async fn history(console: &Console, at: &At) -> anyhow::Result<()> {
+async fn history(console: &Console, at: &At, out: &Output) -> anyhow::Result<()> {
     let what = Follow::Console {
         board: console.board.clone(),
         from: console.since.unwrap_or(From::Start),
         pen: console.pen(),
         stop_at_end: true,
     };
-    let (mut flow, _) = client::follow(&at.address(), what).await?;
+    let (mut flow, welcome) = client::follow(&at.address(), what).await?;
+    console.say_if_elsewhere(welcome.start, out);
     tokio::io::copy(&mut flow, &mut stdout()).await?;
     Ok(())
 }

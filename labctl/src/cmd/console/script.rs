@@ -26,6 +26,7 @@ pub(super) async fn run(
     let sends = steps.iter().any(|step| matches!(step, Step::Send(_)));
     let pen = if sends { console.pen() } else { protocol::console::Pen::Unwanted };
     let mut link = Link::open(at, &console.board, console.since.unwrap_or(From::End), pen).await?;
+    console.say_if_elsewhere(link.offset, out);
     link.must_type().await?;
     let mut heard = Heard::default();
     let mut offset = link.offset;

@@ -1,6 +1,8 @@
 //! A console at a terminal: every key goes to the board but the escape.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::pin::Pin;
 use std::time::Duration;
 
 use nix::sys::termios::{self, SetArg, Termios};
@@ -14,14 +16,16 @@ use protocol::{Error, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::link::{Heard, Link};
+use super::link::{Exchanged, Heard, Link};
 use super::{Console, SCREENFUL};
 use crate::At;
 use crate::print::Output;
 
 /// Ctrl-T.
 const ESCAPE: u8 = 0x14;
-/// A timeline that broke off is followed again after so long.
+/// Ctrl-C.
+const INTERRUPT: u8 = 0x03;
+/// What broke off is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(500);
 
 const HELP: &str = "\
@@ -71,6 +75,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
     let escape =
         if console.no_escape { "no escape key" } else { "Ctrl-T q leaves, Ctrl-T ? helps" };
     out.say(format_args!("[{}: {escape}]", console.board));
+    console.say_if_elsewhere(link.offset, out);
     if let Some(why) = &link.read_only {
         out.say(format_args!("[read-only: {why}]"));
     } else if console.pen() == Pen::Wanted && !link.has_pen(&calls).await? {
@@ -87,6 +92,9 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
         sanitiser: Sanitiser::default(),
         escaped: false,
         reason: None,
+        keys: VecDeque::new(),
+        asked: None,
+        mending: None,
     };
     let outcome = session.serve(at).await;
     drop(raw);
@@ -101,6 +109,9 @@ async fn away(calls: &Client, board: &BoardName) -> Result<Option<String>, Error
     Ok(away.map(|line| text::plain(line.fault.unwrap_or_default().as_bytes(), 200)))
 }
 
+/// Something that is waited for while keys and signals are heard.
+type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
+
 struct Session<'a> {
     console: &'a Console,
     link: Link,
@@ -110,6 +121,12 @@ struct Session<'a> {
     escaped: bool,
     /// A reason for taking the pen is being typed.
     reason: Option<String>,
+    /// Typed, and not yet sent: a board may be slower than a paste.
+    keys: VecDeque<u8>,
+    /// What the lab was asked and has not answered yet. What is typed meanwhile is sent after that.
+    asked: Option<Pending<String>>,
+    /// The connection is broken, and being made again.
+    mending: Option<Pending<Result<(Link, Client), Error>>>,
 }
 
 impl Session<'_> {
@@ -118,17 +135,32 @@ impl Session<'_> {
         let mut notices = notices(at, self.console.board.clone()).await?;
         let (mut hangup, mut terminate) =
             (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let mut buffer = vec![0; 16 * 1024];
         loop {
+            let Session { link, keys: typed, asked, mending, .. } = self;
+            let ready = if asked.is_none() { typed.as_slices().0 } else { &[] };
             tokio::select! {
-                heard = self.link.read(&mut buffer) => match heard {
-                    Heard::Bytes(read) => self.show(&buffer[..read])?,
-                    Heard::Broken => self.mend().await?,
+                exchanged = link.exchange(&mut buffer, ready), if mending.is_none() => {
+                    match exchanged {
+                        Exchanged::Heard(Heard::Bytes(read)) => self.show(&buffer[..read])?,
+                        Exchanged::Heard(Heard::Broken) => self.begin_to_mend(at)?,
+                        Exchanged::Typed(count) => drop(self.keys.drain(..count)),
+                    }
+                }
+                mended = done(mending) => {
+                    let (link, calls) = mended?;
+                    self.mended(link, calls)?;
+                }
+                said = done(asked) => self.tell(&said)?,
+                Some(pressed) = keys.recv() => if !self.press(&pressed)? {
+                    self.link.type_at_once(self.keys.make_contiguous()).await;
+                    return Ok(());
                 },
-                Some(typed) = keys.recv() => if !self.press(&typed).await? { return Ok(()) },
                 Some(notice) = notices.recv() => self.tell(&notice)?,
                 _ = hangup.recv() => return Ok(()),
                 _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
             }
         }
     }
@@ -156,78 +188,120 @@ impl Session<'_> {
         stdout.flush()
     }
 
-    async fn mend(&mut self) -> anyhow::Result<()> {
+    /// Begins to make the connection again. What is typed until then goes nowhere: the board is not
+    /// to get it out of the blue, in whatever state it is by then.
+    fn begin_to_mend(&mut self, at: &At) -> anyhow::Result<()> {
         if self.link.read_only.is_none() && !self.console.read_only {
-            self.tell("the hold is over, or the lab is away; looking on as soon as it answers")?;
+            self.tell("the hold is over, or the lab is away; looking on as soon as it answers (Ctrl-C leaves)")?;
         }
-        let lost = self.link.mend().await?;
-        match (&self.link.read_only, lost) {
-            (Some(why), _) => self.tell(&format!("read-only: {why}"))?,
-            (None, 0) => self.tell("here again; nothing is missing")?,
-            (None, lost) => self.tell(&format!("here again; {lost} bytes are no longer kept"))?,
-        }
+        self.keys.clear();
+        let (again, at) = (self.link.again(), at.clone());
+        self.mending = Some(Box::pin(async move {
+            let link = again.await?;
+            loop {
+                match at.connect().await {
+                    Err(Error::Unreachable { .. }) => tokio::time::sleep(AGAIN).await,
+                    connected => return Ok((link, connected?)),
+                }
+            }
+        }));
         Ok(())
     }
 
+    fn mended(&mut self, link: Link, calls: Client) -> std::io::Result<()> {
+        let lost = self.link.replace(link);
+        self.calls = calls;
+        match (&self.link.read_only, lost) {
+            (Some(why), _) => self.tell(&format!("read-only: {why}")),
+            (None, 0) => self.tell("here again; nothing is missing"),
+            (None, lost) => self.tell(&format!("here again; {lost} bytes are no longer kept")),
+        }
+    }
+
     /// What was pressed. False if the user leaves.
-    async fn press(&mut self, typed: &[u8]) -> anyhow::Result<bool> {
-        let mut plain = Vec::new();
-        for &key in typed {
+    fn press(&mut self, pressed: &[u8]) -> std::io::Result<bool> {
+        for &key in pressed {
             if self.reason.is_some() {
-                self.type_reason(key).await?;
+                self.type_reason(key)?;
             } else if std::mem::take(&mut self.escaped) {
                 match command(key) {
                     Command::Leave => return Ok(false),
-                    Command::Literal => plain.push(key),
-                    other => self.obey(other).await?,
+                    Command::Literal => self.type_key(key),
+                    other => self.obey(other)?,
                 }
             } else if key == ESCAPE && !self.console.no_escape {
                 self.escaped = true;
+            } else if key == INTERRUPT && self.mending.is_some() {
+                return Ok(false);
             } else {
-                plain.push(key);
+                self.type_key(key);
             }
-        }
-        if !plain.is_empty() {
-            self.link.press(&plain).await;
         }
         Ok(true)
     }
 
-    async fn obey(&mut self, command: Command) -> anyhow::Result<()> {
-        let session = self.link.session;
-        let said = match command {
-            Command::Leave | Command::Literal | Command::Nothing => return Ok(()),
-            Command::Help => HELP.to_owned(),
-            Command::Break => {
-                said(self.calls.send_break(session, Span::default()).await, |()| "BREAK".to_owned())
-            }
-            Command::Who => said(self.calls.board(self.console.board.clone()).await, |detail| {
-                let viewers = detail.line.map(|line| line.viewers).unwrap_or_default();
-                let name = |viewer: &protocol::console::Viewer| {
-                    format!("{}{}", viewer.who, if viewer.pen { " (has the pen)" } else { "" })
-                };
-                viewers.iter().map(name).collect::<Vec<_>>().join(", ")
+    fn type_key(&mut self, key: u8) {
+        if self.mending.is_none() {
+            self.keys.push_back(key);
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> std::io::Result<()> {
+        let (calls, session) = (self.calls.clone(), self.link.session);
+        match command {
+            Command::Leave | Command::Literal | Command::Nothing => {}
+            Command::Help => self.tell(HELP)?,
+            Command::Break => self.ask(async move {
+                said(calls.send_break(session, Span::default()).await, |()| "BREAK".to_owned())
             }),
+            Command::Who => {
+                let board = self.console.board.clone();
+                self.ask(async move {
+                    said(calls.board(board).await, |detail| {
+                        let viewers = detail.line.map(|line| line.viewers).unwrap_or_default();
+                        let name = |viewer: &protocol::console::Viewer| {
+                            format!(
+                                "{}{}",
+                                viewer.who,
+                                if viewer.pen { " (has the pen)" } else { "" }
+                            )
+                        };
+                        viewers.iter().map(name).collect::<Vec<_>>().join(", ")
+                    })
+                });
+            }
             Command::Pen(PenAsk::Force { .. }) => {
                 self.reason = Some(String::new());
                 let mut stdout = std::io::stdout().lock();
                 write!(stdout, "\r\n[why? ")?;
                 stdout.flush()?;
-                return Ok(());
             }
-            Command::Pen(ask) => said(self.calls.pen(session, ask).await, pen),
-        };
-        self.tell(&said)?;
+            Command::Pen(ask) => {
+                self.ask(async move { said(calls.pen(session, ask).await, pen) });
+            }
+        }
         Ok(())
     }
 
-    async fn type_reason(&mut self, key: u8) -> anyhow::Result<()> {
+    /// Asks the lab, when it has answered what it was asked before.
+    fn ask(&mut self, ask: impl Future<Output = String> + 'static) {
+        let before = self.asked.take();
+        self.asked = Some(Box::pin(async move {
+            match before {
+                Some(before) => [before.await, ask.await].join("\n"),
+                None => ask.await,
+            }
+        }));
+    }
+
+    fn type_reason(&mut self, key: u8) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
         match (key, self.reason.take()) {
             (b'\r' | b'\n', Some(reason)) if !reason.is_empty() => {
                 write!(stdout, "]\r\n")?;
-                let answer = self.calls.pen(self.link.session, PenAsk::Force { reason }).await;
-                self.tell(&said(answer, pen))?;
+                let (calls, session) = (self.calls.clone(), self.link.session);
+                let ask = PenAsk::Force { reason };
+                self.ask(async move { said(calls.pen(session, ask).await, pen) });
             }
             (0x20..=0x7e, Some(mut reason)) => {
                 reason.push(char::from(key));
@@ -246,6 +320,16 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// What is waited for, once; for ever, if nothing is.
+async fn done<T>(pending: &mut Option<Pending<T>>) -> T {
+    let outcome = match pending {
+        Some(pending) => pending.await,
+        None => std::future::pending().await,
+    };
+    *pending = None;
+    outcome
 }
 
 fn command(key: u8) -> Command {

@@ -12,13 +12,15 @@ use super::waiting::Ties;
 use super::{Book, Done, Stage, Waiting, no_place};
 
 impl Book {
-    /// The setup of hold `number` is done.
-    pub fn prepared(&mut self, board: &BoardName, number: u64) -> Vec<Done> {
+    /// The setup of hold `number` is done. The client that keeps the hold has its grace from now on,
+    /// though it may have gone meanwhile.
+    pub fn prepared(&mut self, board: &BoardName, number: u64, now: Time) -> Vec<Done> {
         let Some(slot) = self.boards.get_mut(board) else { return Vec::new() };
         match &slot.stage {
             Stage::Preparing { hold, .. } if hold.number == number => {
                 let hold = hold.clone();
                 slot.stage = Stage::Held { hold: hold.clone() };
+                slot.ties.gone_since = now;
                 vec![Done::Prepared { hold }]
             }
             _ => Vec::new(),
@@ -114,7 +116,7 @@ impl Book {
         if hold.until <= now {
             return self.end(board, Ended::Expired, now);
         }
-        if slot.ties.given_up(hold.grace, now) {
+        if slot.gives_up().is_some_and(|when| when <= now) {
             return self.end(board, Ended::Abandoned, now);
         }
         if !slot.warned && warns_at(&hold, warning) <= now {

@@ -1,7 +1,7 @@
 //! The queue as people see it: who is served when, and what stands in their way.
 
 use protocol::board::BoardName;
-use protocol::hold::{Obstacle, Place, Want};
+use protocol::hold::{MOST_OBSTACLES, Obstacle, Place, Want};
 use protocol::{Span, Time};
 
 use super::{Book, Slot, Waiting};
@@ -89,6 +89,7 @@ impl<'a> Wishes<'a> {
     }
 
     fn because(&self, want: usize) -> Vec<Obstacle> {
-        self.would_do[want].iter().filter_map(|board| self.boards[*board].1.obstacle()).collect()
+        let obstacles = self.would_do[want].iter().filter_map(|at| self.boards[*at].1.obstacle());
+        obstacles.take(MOST_OBSTACLES).collect()
     }
 }

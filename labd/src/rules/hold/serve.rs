@@ -74,7 +74,8 @@ impl Book {
         let ties = place.as_ref().map_or_else(Ties::default, |place| place.ties);
         if let Some(slot) = self.boards.get_mut(board) {
             slot.warned = false;
-            // The client gets its grace to come and keep what it was given just now.
+            // The client gets its grace to come and keep what it was given just now; what is prepared
+            // first, from then on.
             slot.ties = Ties { gone_since: now, ..ties };
             slot.stage = if slot.terms.prepares {
                 Stage::Preparing { hold: hold.clone(), ssh_key: ask.ssh_key.clone(), after: None }

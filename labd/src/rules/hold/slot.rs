@@ -138,7 +138,16 @@ impl Slot {
     pub(super) fn due(&self, warning: Span) -> Option<Time> {
         let hold = self.stage.living()?;
         let next = if self.warned { hold.until } else { warns_at(hold, warning) };
-        Some(self.ties.gives_up(hold.grace).map_or(next, |gives_up| gives_up.min(next)))
+        Some(self.gives_up().map_or(next, |gives_up| gives_up.min(next)))
+    }
+
+    /// When the hold is given up because the client that it is tied to has gone. Nobody can keep a
+    /// board that is still prepared: who asked for it has no answer yet.
+    pub(super) fn gives_up(&self) -> Option<Time> {
+        match &self.stage {
+            Stage::Held { hold } => self.ties.gives_up(hold.grace),
+            _ => None,
+        }
     }
 
     /// When the board is free at the latest, as far as is known.

@@ -14,6 +14,7 @@
 //! | no warning of the new end after an extension, or of a gift | `the_book_keeps_every_promise` |
 //! | the longest is ignored, or who waits is, on extension | `the_book_keeps_every_promise` |
 //! | a place outlives its client, or gets a board as it is given up | `the_book_keeps_every_promise` |
+//! | the grace runs while the board is prepared, or from before it was | `the_book_keeps_every_promise` |
 //! | *cleaned* for an old number frees the board | `the_book_keeps_every_promise` |
 //! | the clock is set, and places keep their old times | `the_book_keeps_every_promise` |
 //! | a new board is not offered to those who wait | `the_book_keeps_every_promise` |
@@ -269,7 +270,7 @@ impl Run {
             Deed::Prepared(board, pick) => {
                 let number = self.pick(Some(board), *pick);
                 self.both(
-                    |book, _| Ok(book.prepared(board, number)),
+                    |book, now| Ok(book.prepared(board, number, now)),
                     |it| Ok(it.prepared(board, number)),
                 )
             }
@@ -460,7 +461,7 @@ impl Run {
             let number = self.newest(&name);
             done.extend(self.book.cleaned(&name, number, self.model.now));
             let number = self.newest(&name);
-            done.extend(self.book.prepared(&name, number));
+            done.extend(self.book.prepared(&name, number, self.model.now));
         }
         granted(&done)
     }

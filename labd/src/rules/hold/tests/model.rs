@@ -156,13 +156,18 @@ impl Promises {
         grace.filter(|_| !self.is_kept(number, place)).map(|grace| since.0 + grace.0)
     }
 
+    /// When a hold ends because nobody keeps it. Only what somebody has been given can be kept.
+    fn abandoned(&self, bench: &Bench) -> Option<u64> {
+        let hold = bench.hold.as_ref().filter(|_| bench.state == State::Held)?;
+        self.given_up(hold.number, hold.place, hold.grace, bench.lonely_since)
+    }
+
     pub(super) fn next_due(&self) -> Option<Time> {
         let of_bench = |bench: &Bench| {
             let hold = bench.living()?;
             let warns = bench.warns_at(hold, self.warning);
             let due = if bench.warned { hold.until.0 } else { warns };
-            let gone = self.given_up(hold.number, hold.place, hold.grace, bench.lonely_since);
-            Some(due.min(gone.unwrap_or(u64::MAX)))
+            Some(due.min(self.abandoned(bench).unwrap_or(u64::MAX)))
         };
         let of_wish =
             |wish: &Wish| self.given_up(wish.number, None, wish.ask.grace, wish.lonely_since);
@@ -382,8 +387,9 @@ impl Promises {
         if !self.is_at(board, State::Preparing, number) {
             return Vec::new();
         }
+        let now = self.now;
         let bench = self.bench(board);
-        bench.state = State::Held;
+        (bench.state, bench.lonely_since) = (State::Held, now);
         bench.hold.clone().into_iter().map(|hold| Done::Prepared { hold }).collect()
     }
 
@@ -413,7 +419,7 @@ impl Promises {
         for board in self.boards.keys().cloned().collect::<Vec<_>>() {
             let bench = &self.boards[&board];
             let Some(hold) = bench.living().cloned() else { continue };
-            let given_up = self.given_up(hold.number, hold.place, hold.grace, bench.lonely_since);
+            let given_up = self.abandoned(bench);
             if hold.until <= self.now {
                 done.extend(self.end(&board, Ended::Expired));
             } else if given_up.is_some_and(|when| when <= self.now.0) {
