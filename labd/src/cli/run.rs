@@ -56,7 +56,6 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let listener = bind(&socket, mode(lab.config().access.as_ref()))?;
         open_to_group(&socket)?;
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
-        open_ssh(&lab, &places.state()).await?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
         open_tls(&lab).await?;

@@ -26,7 +26,7 @@ enum More {
 
 use More::{Arguments, Nothing};
 
-const OPEN: [(&[&str], More); 29] = [
+const OPEN: [(&[&str], More); 31] = [
     (&["boards"], Arguments),
     (&["board"], Arguments),
     (&["classes"], Arguments),
@@ -41,6 +41,7 @@ const OPEN: [(&[&str], More); 29] = [
     (&["journal"], Arguments),
     (&["note"], Arguments),
     (&["wait"], Arguments),
+    (&["whoami"], Arguments),
     (&["auth"], Arguments),
     (&["user"], Arguments),
     (&["group"], Arguments),
@@ -53,6 +54,7 @@ const OPEN: [(&[&str], More); 29] = [
     (&["admin", "rebuild"], Nothing),
     (&["admin", "export"], Nothing),
     (&["admin", "import"], Nothing),
+    (&["admin", "invite"], Arguments),
     (&["help"], Arguments),
     (&["--help"], Nothing),
     (&["--version"], Nothing),
