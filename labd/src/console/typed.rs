@@ -7,7 +7,7 @@ use protocol::journal::Event;
 use protocol::user::UserName;
 use tokio::time::{Duration, Instant, sleep_until};
 
-use crate::rules::echo;
+use crate::rules::echo::{self, Plain, Screen};
 
 /// A board that echoes does so within this time.
 const ECHO: Duration = Duration::from_millis(300);
@@ -17,11 +17,16 @@ const IDLE: Duration = Duration::from_secs(3);
 const LONGEST: usize = 512;
 /// So much of what the board prints is looked at for the echo.
 const PRINTED: usize = 4 * 1024;
+/// A prompt that is longer is none.
+const PROMPT: usize = 256;
 
 /// The span that is being typed.
 #[derive(Debug, Default)]
 pub(super) struct Typed {
     span: Option<Span>,
+    filter: Plain,
+    /// What the board has printed of the present line.
+    line: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -29,8 +34,10 @@ struct Span {
     who: UserName,
     text: Vec<u8>,
     bytes: u64,
+    /// What stood on the line before.
+    prompt: Vec<u8>,
     printed: Vec<u8>,
-    /// Ended by a line end, by its length, or by another author.
+    /// Ended by a line end, by its length, or by an answer of the board.
     is_whole: bool,
     due: Instant,
 }
@@ -52,6 +59,7 @@ impl Typed {
             who,
             text: Vec::new(),
             bytes: 0,
+            prompt: if self.line.len() < PROMPT { self.line.clone() } else { Vec::new() },
             printed: Vec::new(),
             is_whole: false,
             due: now,
@@ -67,10 +75,20 @@ impl Typed {
 
     /// The board prints. Returns the span if it is whole and echoed now.
     pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(UserName, Event)> {
-        let Some(span) = &mut self.span else { return Vec::new() };
-        let room = PRINTED.saturating_sub(span.printed.len()).min(bytes.len());
-        span.printed.extend_from_slice(&bytes[..room]);
-        let done = span.is_whole && echo::was_echoed(&span.text, &span.printed);
+        let filter = &mut self.filter;
+        for byte in bytes.iter().copied().filter(|byte| filter.lets(*byte)) {
+            match byte {
+                b'\r' | b'\n' => self.line.clear(),
+                _ if self.line.len() < PROMPT => self.line.push(byte),
+                _ => {}
+            }
+            if let Some(span) = self.span.as_mut().filter(|span| span.printed.len() < PRINTED) {
+                span.printed.push(byte);
+                // A key that is answered before the line is entered: the next begins another.
+                span.is_whole |= byte == b'\n';
+            }
+        }
+        let done = self.span.as_ref().is_some_and(|span| span.is_whole && span.is_echoed());
         if done { self.write_down() } else { Vec::new() }
     }
 
@@ -90,8 +108,16 @@ impl Typed {
 
     fn write_down(&mut self) -> Vec<(UserName, Event)> {
         let Some(span) = self.span.take() else { return Vec::new() };
-        let echoed = echo::was_echoed(&span.text, &span.printed);
-        let text = echoed.then(|| String::from_utf8_lossy(&span.text).escape_debug().to_string());
+        let text = span
+            .is_echoed()
+            .then(|| String::from_utf8_lossy(&span.text).escape_debug().to_string());
         vec![(span.who, Event::Typed { text, bytes: span.bytes })]
+    }
+}
+
+impl Span {
+    fn is_echoed(&self) -> bool {
+        let screen = Screen { prompt: &self.prompt, is_behind: false };
+        echo::echo_of(&self.text, &self.printed, screen).is_some()
     }
 }
