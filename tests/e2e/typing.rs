@@ -222,6 +222,40 @@ async fn a_paste_arrives_whole_at_the_boards_own_pace() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn who_takes_the_pen_away_need_not_wait_for_what_was_pasted() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 16; every = 10ms }");
+    let lab = Plan::new(paced).open().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let mut adas = ada.type_at("rpi4").await?;
+    let roots = root.look_at("rpi4", From::End).await?;
+    let session = adas.session();
+    // More than the line takes in at once: some of it waits before each of its doors.
+    let (asked, streamed) =
+        (ada.type_in(session, vec![b'x'; 50_000]), adas.type_in(vec![b'y'; 200_000]));
+    let taking_over = async {
+        assert_eq!(lab.board("rpi4").typed(32).await?.len(), 32);
+        root.pen(roots.session(), PenAsk::Force { reason: "stop".to_owned() }).await?;
+        soon(root.type_in(roots.session(), vec![0x03])).await??;
+        let mut before = 32;
+        while lab.board("rpi4").typed(1).await? != "\x03" {
+            before += 1;
+        }
+        anyhow::Ok(before)
+    };
+    let (told, streamed, before) = tokio::join!(asked, streamed, taking_over);
+    streamed?;
+    let before = before?;
+    assert!(before < 1_000, "{before} bytes of the paste came first");
+    assert_eq!(told, Err(Error::NoPen { board: name("rpi4"), of: Some("root".parse()?) }));
+    // Nothing of it comes behind either.
+    root.type_in(roots.session(), b"ls\r".to_vec()).await?;
+    assert_eq!(lab.board("rpi4").typed(3).await?, "ls\r");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_typed_before_leaving_arrives_though_the_board_talks_all_the_time() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
