@@ -21,7 +21,7 @@ use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::io::ReadBuf;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Duration, Instant, sleep, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::typed::Typed;
 use super::{Console, Device, Port};
@@ -134,6 +134,12 @@ struct Breaking {
     what: Break,
 }
 
+/// What was read and could not be recorded yet.
+struct Behind {
+    bytes: Vec<u8>,
+    retry: Instant,
+}
+
 /// Everything a line stands on.
 pub struct Ground {
     /// Where the bytes are kept.
@@ -169,8 +175,8 @@ impl Line {
             breaks,
         });
         let (line, wanted, journal) = (shared.clone(), shared.wanted.subscribe(), Typed::default());
-        let (taking, breaking) = (None, None);
-        let task = Task { line, wanted, typed, to_break, taking, breaking, pace, journal };
+        let (taking, breaking, behind) = (None, None, None);
+        let task = Task { line, wanted, typed, to_break, taking, breaking, behind, pace, journal };
         tokio::spawn(async move {
             tokio::select! {
                 () = task.run() => {}
@@ -497,6 +503,7 @@ struct Task {
     /// What the device is just taking.
     taking: Option<Text>,
     breaking: Option<Breaking>,
+    behind: Option<Behind>,
     pace: Pace,
     journal: Typed,
 }
@@ -600,6 +607,10 @@ impl Task {
             // Whoever opens it next should not find it so; if it has gone, neither is there a BREAK.
             let _ = port.set_break(false);
         }
+        self.catch_up();
+        if let Some(Behind { bytes, .. }) = self.behind.take() {
+            tracing::error!(board = %self.line.board, bytes = bytes.len(), "lost, as they cannot be recorded");
+        }
         why
     }
 
@@ -616,11 +627,13 @@ impl Task {
                 }
                 _ => (&[][..], false),
             };
+            let retry = self.behind.as_ref().map(|behind| behind.retry);
+            let room = if retry.is_none() { Some(&mut buffer[..]) } else { None };
             let break_due = self.breaking.as_ref().map(|breaking| breaking.due);
             tokio::select! {
-                turn = turn(port, &mut buffer, piece, begins) => match turn {
+                turn = turn(port, room, piece, begins) => match turn {
                     Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
-                    Ok(Turn::Read(read)) => self.record(&buffer[..read]).await,
+                    Ok(Turn::Read(read)) => self.record(&buffer[..read]),
                     Ok(Turn::Wrote(written)) => {
                         self.wrote(written);
                         may_write = Instant::now() + self.pace.every.duration();
@@ -635,6 +648,7 @@ impl Task {
                 () = sleep_until(break_due.unwrap_or(may_write)), if break_due.is_some() => {
                     self.end_break(port);
                 }
+                () = sleep_until(retry.unwrap_or(may_write)), if retry.is_some() => self.catch_up(),
                 Ok(()) = self.wanted.changed() => {
                     let wanted = self.wanted.borrow_and_update().clone();
                     if !wanted.is_still(device) {
@@ -729,18 +743,26 @@ impl Task {
         }
     }
 
-    /// Records, then shows. What cannot be recorded is not shown: the device waits meanwhile.
-    async fn record(&mut self, bytes: &[u8]) {
-        while let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
+    /// Records, then shows. What cannot be recorded is not shown, and the device is not read meanwhile.
+    fn record(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
             tracing::error!(board = %self.line.board, %error, "the console cannot be recorded");
             self.line.set_state(ConsoleState::Open, Some(format!("cannot be recorded: {error}")));
-            sleep(RETRY).await;
+            self.behind = Some(Behind { bytes: bytes.to_vec(), retry: Instant::now() + RETRY });
+            return;
         }
         if self.line.status.lock().fault.is_some() {
             self.line.set_state(ConsoleState::Open, None);
         }
         self.line.remember(bytes);
         self.note_all(|journal, _| journal.printed(bytes));
+    }
+
+    /// Tries again to record what could not be.
+    fn catch_up(&mut self) {
+        if let Some(Behind { bytes, .. }) = self.behind.take() {
+            self.record(&bytes);
+        }
     }
 
     /// Lets the journal of what is typed see something, and writes down what it has finished.
@@ -770,15 +792,17 @@ async fn anew(wanted: &mut watch::Receiver<Wanted>, device: &Device) {
     let _ = wanted.wait_for(|wanted| !wanted.is_still(device)).await;
 }
 
-/// Reads or writes, whichever can be done first; or the BREAK begins, if it is to.
+/// Reads, if there is room, or writes, whichever can be done first; or the BREAK begins, if it is to.
 async fn turn(
     port: &mut dyn Port,
-    buffer: &mut [u8],
+    mut room: Option<&mut [u8]>,
     piece: &[u8],
     begins: bool,
 ) -> io::Result<Turn> {
     poll_fn(|context| {
-        if let Poll::Ready(read) = poll_read(port, context, buffer) {
+        if let Some(room) = &mut room
+            && let Poll::Ready(read) = poll_read(port, context, room)
+        {
             return Poll::Ready(read.map(Turn::Read));
         }
         if begins {
