@@ -117,6 +117,23 @@ async fn what_is_typed_is_on_the_timeline_with_its_author_and_a_password_is_not(
     Ok(())
 }
 
+#[tokio::test]
+async fn a_paste_that_takes_long_is_on_the_timeline_whole() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 16; every = 5ms }");
+    let lab = Plan::new(paced).open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let session = ada.type_at("rpi4").await?;
+    let _echo = lab.board("rpi4").echo().await?;
+    let paste: String = (0..100).map(|n| format!("setenv name{n} value{n}\r")).collect();
+    ada.type_in(session.session(), paste.clone().into()).await?;
+    let typed = (Some(paste.replace('\r', "\\r")), paste.len() as u64);
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), typed.0, typed.1));
+    Ok(())
+}
+
 /// What a board says behind a password, right or wrong: all the letters of most.
 const GREETINGS: [&str; 2] = [
     "Linux rpi4 6.1.0-21-arm64 #1 SMP Debian 6.1.90-1 (2024-05-03) aarch64\r\n\r\n\

@@ -569,6 +569,7 @@ impl Task {
         if let Some(Breaking { what, .. }) = self.breaking.take() {
             tell(what.answer, Err(self.line.away("the BREAK was cut short")));
         }
+        self.journal.give_up();
         if let Some(Text { bytes, of, answer, .. }) = self.taking.take() {
             let undone = format!("{} of {of} bytes were typed", of - bytes.len());
             tell(answer, Err(self.line.away(&undone)));
@@ -668,8 +669,7 @@ impl Task {
         if let Some(over) = self.line.over(&text.right) {
             return tell(text.answer, Err(over));
         }
-        let who = text.right.who.clone();
-        self.note_all(|journal, now| journal.type_in(who, &text.bytes, now));
+        self.journal.type_in(&text.right.who, &text.bytes, Instant::now());
         self.taking = Some(text);
     }
 
@@ -677,6 +677,7 @@ impl Task {
     fn wrote(&mut self, written: usize) {
         let Some(text) = &mut self.taking else { return };
         text.bytes.drain(..written);
+        self.journal.wrote(written, Instant::now());
         if let Some(text) = self.taking.take_if(|text| text.bytes.is_empty()) {
             tell(text.answer, Ok(()));
         }
@@ -727,6 +728,7 @@ impl Task {
             && let Some(over) = line.over(&text.right)
             && let Some(Text { answer, .. }) = self.taking.take()
         {
+            self.journal.give_up();
             tell(answer, Err(over));
         }
         if let Some(breaking) = &self.breaking

@@ -66,10 +66,10 @@ fn keys(typed: &[u8]) -> Vec<Key> {
     keys
 }
 
-/// The places behind each repetition of the prompt at the beginning of a line.
+/// The places behind each repetition of the prompt at the beginning of a line, as `printed` is of one.
 fn prompts<'a>(printed: &'a [u8], prompt: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let is_line = |at: &usize| matches!(printed[at - 1], b'\r' | b'\n');
-    (1..printed.len())
+    let is_line = |at: &usize| *at == 0 || matches!(printed[at - 1], b'\r' | b'\n');
+    (0..printed.len())
         .filter(is_line)
         .filter(|at| !prompt.is_empty() && printed[*at..].starts_with(prompt))
         .map(|at| at + prompt.len())
