@@ -13,7 +13,9 @@ pub mod uart;
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,11 +33,18 @@ pub trait Console {
 
 /// An open console. Reading nothing (`Ok(0)`) means that the device has gone.
 pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Begins or ends a BREAK. It goes out with the next flush.
+    /// Begins or ends a BREAK. Its beginning goes out as [`Port::poll_break`] is polled, its end at once or
+    /// with the next flush; ended before it has begun, it does not begin.
     ///
     /// # Errors
     /// If the device knows no BREAK.
     fn set_break(&mut self, on: bool) -> io::Result<()>;
+
+    /// Whether the BREAK that was begun last has. It may take for ever: flow control holds back what was
+    /// written before, and the BREAK with it.
+    fn poll_break(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self).poll_flush(cx)
+    }
 }
 
 /// Makes the list: an enum of every driver, which is a driver itself.

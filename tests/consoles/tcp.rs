@@ -43,12 +43,12 @@ async fn open(protocol: Protocol, hello: &[u8]) -> (io::Result<Box<dyn Port>>, T
 }
 
 /// Agrees to what a console asks for: DO and WILL BINARY, DO and WILL SUPPRESS-GO-AHEAD.
-const AGREED: [u8; 12] = [255, 253, 0, 255, 251, 0, 255, 253, 3, 255, 251, 3];
+pub(crate) const AGREED: [u8; 12] = [255, 253, 0, 255, 251, 0, 255, 253, 3, 255, 251, 3];
 /// DO COM-PORT.
-const DO_COM_PORT: [u8; 3] = [255, 253, 44];
+pub(crate) const DO_COM_PORT: [u8; 3] = [255, 253, 44];
 
 /// Reads from the console until it has sent `needle`.
-async fn hears(server: &mut TcpStream, needle: &[u8]) {
+pub(crate) async fn hears(server: &mut TcpStream, needle: &[u8]) {
     let mut heard = Vec::new();
     soon(async {
         while !heard.windows(needle.len()).any(|part| part == needle) {

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use lab_tests::daemon::Daemon;
+use lab_tests::lab::{Plan, boards, name};
+use lab_tests::patience::soon;
 use lab_tests::root;
 use labd::clock::Clock;
 use labd::config::Config;
@@ -14,6 +17,8 @@ use labd::lab::Lab;
 use labd::lab::open::Failure;
 use labd::memory;
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::board::BoardName;
 use protocol::hold::{Ask, Hold, IfTaken, Placed, Release, Want};
 use protocol::power::PowerAsk;
@@ -110,6 +115,49 @@ async fn story(disk: &Path) -> Result<()> {
         "full disk: {refusals} reservations refused, none remembered, none lost; the store {}",
         if is_given_up { "failed and was rebuilt" } else { "did not mind" }
     ));
+    Ok(())
+}
+
+/// Who changes a console, or ends labd, need not wait until there is room.
+#[test]
+fn a_console_that_cannot_be_recorded_holds_up_neither_a_reload_nor_the_end() -> Result<()> {
+    std::thread::spawn(|| {
+        root::needed("a small disk")?;
+        alone_with_mounts()?;
+        tokio::runtime::Runtime::new()?.block_on(reload_and_end())
+    })
+    .join()
+    .map_err(|_| anyhow!("it panicked"))?
+}
+
+async fn reload_and_end() -> Result<()> {
+    let mut labd = Daemon::start(Plan::new(boards(&["rpi4"]))).await?;
+    labd.terminate().await?;
+    mount(Some("tmpfs"), &labd.path("state"), Some("tmpfs"), MsFlags::empty(), Some("size=8m"))?;
+    labd.start_again().await?;
+    let client = labd.client().await?;
+    let line = async || {
+        let detail = client.board(name("rpi4")).await?;
+        detail.line.ok_or_else(|| anyhow!("it has a console"))
+    };
+    fill(&labd.path("state").join("ballast"))?;
+    let first = line().await?.device;
+    // What is left of the last page may take some more.
+    while !line().await?.fault.is_some_and(|fault| fault.starts_with("cannot be recorded")) {
+        labd.ground().board("rpi4").print([b'x'; 4096]).await?;
+    }
+    let other = boards(&["rpi4"]).replace("@console(rpi4)", "@console(other)");
+    labd.ground().configure(&other).await?;
+    kill(Pid::from_raw(labd.pid().try_into()?), Signal::SIGHUP)?;
+    soon(async {
+        while line().await?.device == first {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        anyhow::Ok(())
+    })
+    .await
+    .context("the console is still the old one")??;
+    ensure!(labd.terminate().await?.success());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, board, boards, file, held, name};
-use lab_tests::patience::until;
+use lab_tests::patience::{soon, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Span;
@@ -221,4 +221,43 @@ async fn a_lab_at_rest_sleeps() -> Result<()> {
     eprintln!("a lab at rest wakes {woken} times a second");
     assert!(woken < 60, "a lab at rest woke {woken} times in a second");
     Ok(())
+}
+
+/// A reload waits until the job in hand is done, and whoever ends labd need not.
+#[tokio::test(flavor = "multi_thread")]
+async fn labd_ends_when_it_is_told_to_though_a_reload_waits_for_an_outlet() -> Result<()> {
+    let slow = r#"{ cls = command, limit = 1h, on = ["/bin/sh", "-c", "touch @dir/begun; exec sleep 3600"],
+        off = ["true"], status = ["echo", "off"] }"#;
+    let config =
+        boards(&["rpi4"]).replace("@outlet(rpi4)", slow).replace("limit = 3s", "limit = 1h");
+    let mut labd = Daemon::start(Plan::new(&*config)).await?;
+    let client = labd.client().await?;
+    let switching = async {
+        // It ends with labd.
+        drop(client.power(name("rpi4"), PowerAsk::On).await);
+        std::future::pending().await
+    };
+    let ending = async {
+        file(&labd.path("begun")).await?;
+        let after = config
+            .replace(r#"off = ["true"]"#, r#"off = ["false"]"#)
+            .replace("boards [", "boards [ { name = new; class = rpi },");
+        labd.ground().configure(&after).await?;
+        kill(Pid::from_raw(labd.pid().try_into()?), Signal::SIGHUP)?;
+        soon(async {
+            while labd.client().await?.board(name("new")).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            anyhow::Ok(())
+        })
+        .await??;
+        labd.terminate().await
+    };
+    tokio::select! {
+        never = switching => never,
+        ended = ending => {
+            assert!(ended?.success());
+            Ok(())
+        }
+    }
 }

@@ -8,6 +8,7 @@ use lab_tests::person::Person;
 use protocol::console::{From, PenAsk, PenState};
 use protocol::hold::Release;
 use protocol::journal::{Entry, Event};
+use protocol::power::PowerAsk;
 use protocol::{Error, Span};
 
 fn typed(event: &Event) -> bool {
@@ -117,6 +118,94 @@ async fn what_is_typed_is_on_the_timeline_with_its_author_and_a_password_is_not(
 }
 
 #[tokio::test]
+async fn a_paste_that_takes_long_is_on_the_timeline_whole() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 16; every = 5ms }");
+    let lab = Plan::new(paced).open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let session = ada.type_at("rpi4").await?;
+    let _echo = lab.board("rpi4").echo().await?;
+    let paste: String = (0..100).map(|n| format!("setenv name{n} value{n}\r")).collect();
+    ada.type_in(session.session(), paste.clone().into()).await?;
+    let typed = (Some(paste.replace('\r', "\\r")), paste.len() as u64);
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), typed.0, typed.1));
+    Ok(())
+}
+
+/// What a board says behind a password, right or wrong: all the letters of most.
+const GREETINGS: [&str; 2] = [
+    "Linux rpi4 6.1.0-21-arm64 #1 SMP Debian 6.1.90-1 (2024-05-03) aarch64\r\n\r\n\
+     The programs included with the Debian GNU/Linux system are free software; the exact distribution \
+     terms for each program are described in the individual files in /usr/share/doc/*/copyright.\r\n\
+     Debian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent permitted by applicable law.\r\n\
+     Last login: Mon Jun  3 09:12:54 UTC 2030 from 192.168.178.25 on pts/0\r\n\
+     Trust nobody; let me in; 12345 updates can be applied.\r\nroot@rpi4:~# ",
+    "Login incorrect\r\nrpi4 login: ",
+];
+
+#[tokio::test]
+async fn no_password_is_on_the_timeline_whatever_the_board_says_behind_it() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("rpi4")).await?;
+    let mut journal = ada.journal("rpi4").await?;
+    let mut console = ada.type_at("rpi4").await?;
+    let board = lab.board("rpi4");
+    let passwords =
+        ["hunter2", "Trustno1", "letmein", "12345", "root", "a", "s3cret!", "Login", "incorrect"];
+    for (password, greeting) in
+        passwords.into_iter().flat_map(|it| GREETINGS.map(|greeting| (it, greeting)))
+    {
+        board.print("rpi4 login: ").await?;
+        console.until("login: ").await?;
+        console.type_in("root\r").await?;
+        board.typed(5).await?;
+        board.print("root\r\nPassword: ").await?;
+        console.until("Password: ").await?;
+        assert_eq!(next_typed(&mut journal).await?, ("ada".into(), Some("root\\r".into()), 5));
+        console.type_in(format!("{password}\r")).await?;
+        board.typed(password.len() + 1).await?;
+        board.print(format!("\r\n{greeting}")).await?;
+        console.until(greeting).await?;
+        let length = password.len() as u64 + 1;
+        assert_eq!(next_typed(&mut journal).await?, ("ada".into(), None, length), "{password}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn commands_at_a_boot_loader_and_at_a_shell_are_on_the_timeline() -> Result<()> {
+    let config = "classes { sim { } } boards [ { name = sim1; class = sim;
+        options = [ { cls = sim; seed = 7; speed = 5 } ] } ]";
+    let lab = Plan::new(config).open().await?;
+    let ada = lab.user("ada").await?;
+    ada.reserve(board("sim1")).await?;
+    let mut journal = ada.journal("sim1").await?;
+    let mut console = ada.type_at("sim1").await?;
+    ada.power(name("sim1"), PowerAsk::On).await?;
+    console.until("Hit any key to stop autoboot").await?;
+    console.type_in(" ").await?;
+    console.until("=> ").await?;
+    console.type_in("version\r").await?;
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), None, 1), "it echoes no such key");
+    assert_eq!(next_typed(&mut journal).await?, ("ada".into(), Some("version\\r".into()), 8));
+    console.until("=> ").await?;
+    console.type_in("boo\x7fot\r").await?;
+    let boot = next_typed(&mut journal).await?;
+    assert_eq!(boot, ("ada".into(), Some("boo\\u{7f}ot\\r".into()), 7));
+    console.until("login: ").await?;
+    for command in ["root", "uname -a", "id"] {
+        console.type_in(format!("{command}\r")).await?;
+        let (typed, length) = (Some(format!("{command}\\r")), command.len() as u64 + 1);
+        assert_eq!(next_typed(&mut journal).await?, ("ada".into(), typed, length));
+        console.until("# ").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_typed_stands_on_the_timeline_where_the_console_was() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
     let ada = lab.user("ada").await?;
@@ -147,6 +236,40 @@ async fn a_paste_arrives_whole_at_the_boards_own_pace() -> Result<()> {
     assert!(arrived == paste);
     let (least, took) = (paste.len() as u32 / 64 * 9 / 10, began.elapsed());
     assert!(took > std::time::Duration::from_millis(1) * least, "{took:?} is too fast");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_takes_the_pen_away_need_not_wait_for_what_was_pasted() -> Result<()> {
+    let paced =
+        boards(&["rpi4"]).replace("class = rpi;", "class = rpi; pace { bytes = 16; every = 10ms }");
+    let lab = Plan::new(paced).open().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let mut adas = ada.type_at("rpi4").await?;
+    let roots = root.look_at("rpi4", From::End).await?;
+    let session = adas.session();
+    // More than the line takes in at once: some of it waits before each of its doors.
+    let (asked, streamed) =
+        (ada.type_in(session, vec![b'x'; 50_000]), adas.type_in(vec![b'y'; 200_000]));
+    let taking_over = async {
+        assert_eq!(lab.board("rpi4").typed(32).await?.len(), 32);
+        root.pen(roots.session(), PenAsk::Force { reason: "stop".to_owned() }).await?;
+        soon(root.type_in(roots.session(), vec![0x03])).await??;
+        let mut before = 32;
+        while lab.board("rpi4").typed(1).await? != "\x03" {
+            before += 1;
+        }
+        anyhow::Ok(before)
+    };
+    let (told, streamed, before) = tokio::join!(asked, streamed, taking_over);
+    streamed?;
+    let before = before?;
+    assert!(before < 1_000, "{before} bytes of the paste came first");
+    assert_eq!(told, Err(Error::NoPen { board: name("rpi4"), of: Some("root".parse()?) }));
+    // Nothing of it comes behind either.
+    root.type_in(roots.session(), b"ls\r".to_vec()).await?;
+    assert_eq!(lab.board("rpi4").typed(3).await?, "ls\r");
     Ok(())
 }
 

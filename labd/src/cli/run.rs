@@ -3,9 +3,12 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use futures::FutureExt;
+use futures::future::{Fuse, FusedFuture};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Group;
 use protocol::user::{Role, UserName, Who};
@@ -169,11 +172,13 @@ impl Orders {
         })
     }
 
-    /// SIGHUP reads the configuration again; SIGTERM and SIGINT end.
+    /// SIGHUP reads the configuration again; SIGTERM and SIGINT end, also while that takes long.
     pub(super) async fn until_told(&mut self, lab: &Arc<Lab>) -> anyhow::Result<()> {
+        let mut reloading = pin!(Fuse::terminated());
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => reload(lab).await?,
+                _ = self.hangup.recv(), if reloading.is_terminated() => reloading.set(reload(lab).fuse()),
+                done = &mut reloading, if !reloading.is_terminated() => done?,
                 _ = self.terminate.recv() => return Ok(()),
                 _ = self.interrupt.recv() => return Ok(()),
             }

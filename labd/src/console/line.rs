@@ -21,7 +21,7 @@ use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::io::ReadBuf;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Duration, Instant, sleep, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::typed::Typed;
 use super::{Console, Device, Port};
@@ -39,6 +39,8 @@ const INPUTS: usize = 16;
 const LINE: usize = 512;
 /// A recording that cannot be written is tried again this often.
 const RETRY: Duration = Duration::from_millis(250);
+/// A BREAK that has not begun by then does not.
+const BREAK_LIMIT: Duration = Duration::from_secs(2);
 /// Why a console is gone that was let go of.
 const ANEW: &str = "the board is configured anew";
 
@@ -61,10 +63,18 @@ struct Shared {
     desk: Mutex<Desk>,
     /// How each session that follows is told that it is over.
     endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
-    /// What was typed under a hold older than this is not for the board any more.
-    fence: watch::Sender<u64>,
+    fence: watch::Sender<Fence>,
     status: Mutex<Status>,
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<Text>,
+    /// A way of their own, so that they need not wait behind text.
+    breaks: mpsc::Sender<Break>,
+}
+
+/// What was typed under a hold or in a turn of the pen older than these is not for the board any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Fence {
+    hold: u64,
+    turn: u64,
 }
 
 /// What the line is to do.
@@ -85,29 +95,49 @@ struct Status {
     present_line: Vec<u8>,
 }
 
-/// What goes to the device.
+/// Under what somebody types.
 #[derive(Debug)]
-struct Input {
+struct Right {
     who: UserName,
-    /// Under which hold.
     hold: Option<u64>,
-    what: What,
+    /// Which turn of the pen.
+    turn: u64,
+}
+
+/// What is typed, on its way to the device.
+#[derive(Debug)]
+struct Text {
+    right: Right,
+    /// What is left of it.
+    bytes: Vec<u8>,
+    /// How many bytes it was.
+    of: usize,
     answer: Answer,
 }
 
+/// A BREAK, on its way to the device.
 #[derive(Debug)]
-enum What {
-    Bytes(Vec<u8>),
-    Break(Span),
+struct Break {
+    right: Right,
+    span: Span,
+    answer: Answer,
 }
 
 /// How whoever sent an input hears what became of it, if they have not left.
 type Answer = oneshot::Sender<Result<(), Error>>;
 
-/// An input that the device is just taking.
-enum Taking {
-    Bytes { left: Vec<u8>, of: usize, hold: Option<u64>, answer: Answer },
-    Break { who: UserName, end: Instant, answer: Answer },
+/// A BREAK that the device is just sending.
+struct Breaking {
+    is_begun: bool,
+    /// When it ends; before it is begun, when that is given up.
+    due: Instant,
+    what: Break,
+}
+
+/// What was read and could not be recorded yet.
+struct Behind {
+    bytes: Vec<u8>,
+    retry: Instant,
 }
 
 /// Everything a line stands on.
@@ -126,6 +156,7 @@ impl Line {
     /// Starts the task that will own `device`, see [`Line::take`].
     pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
+        let (breaks, to_break) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
         let Ground { recording, ledger, clock, mark } = ground;
         let shared = Arc::new(Shared {
@@ -138,12 +169,14 @@ impl Line {
             mark,
             desk: Mutex::default(),
             endings: Mutex::default(),
-            fence: watch::Sender::new(0),
+            fence: watch::Sender::default(),
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
+            breaks,
         });
-        let (wanted, journal) = (shared.wanted.subscribe(), Typed::default());
-        let task = Task { line: shared.clone(), wanted, typed, taking: None, pace, journal };
+        let (line, wanted, journal) = (shared.clone(), shared.wanted.subscribe(), Typed::default());
+        let (taking, breaking, behind) = (None, None, None);
+        let task = Task { line, wanted, typed, to_break, taking, breaking, behind, pace, journal };
         tokio::spawn(async move {
             tokio::select! {
                 () = task.run() => {}
@@ -248,12 +281,12 @@ impl Line {
     /// Lets nothing through to the board that was typed under a hold older than `newest`: neither what
     /// is typed from now on nor what the board has not taken yet.
     pub fn bar(&self, newest: u64) {
-        self.shared.fence.send_modify(|fence| *fence = newest.max(*fence));
+        self.shared.fence.send_modify(|fence| fence.hold = newest.max(fence.hold));
     }
 
     /// Takes a [`Line::bar`] back as far as the hold of that number: it has not ended after all.
     pub fn readmit(&self, number: u64) {
-        self.shared.fence.send_modify(|fence| *fence = number.min(*fence));
+        self.shared.fence.send_modify(|fence| fence.hold = number.min(fence.hold));
     }
 
     /// Ends every session that was opened under a hold older than `newest`.
@@ -267,7 +300,8 @@ impl Line {
         }
     }
 
-    /// What a session asks about the pen.
+    /// What a session asks about the pen. By force, what others have typed before and the board has not taken
+    /// goes nowhere; else it goes first.
     ///
     /// # Errors
     /// [`Error::NoSuch`] if it does not look at this console.
@@ -281,11 +315,15 @@ impl Line {
                 Outcome::InLine { of, newly: true, .. } => Some(Event::PenAsked { session, of }),
                 _ => None,
             },
-            PenAsk::Force { reason } => match desk.force(session) {
-                Outcome::Taken => Some(Event::PenTaken { session }),
-                Outcome::Forced { from } => Some(Event::PenForced { session, from, reason }),
-                _ => None,
-            },
+            PenAsk::Force { reason } => {
+                let outcome = desk.force(session);
+                self.shared.fence.send_modify(|fence| fence.turn = desk.turn());
+                match outcome {
+                    Outcome::Taken => Some(Event::PenTaken { session }),
+                    Outcome::Forced { from } => Some(Event::PenForced { session, from, reason }),
+                    _ => None,
+                }
+            }
             PenAsk::Drop => {
                 let (had, next) = desk.drop_pen(session);
                 if had {
@@ -307,38 +345,47 @@ impl Line {
     /// Types for a session, if it has the pen. Returns when it is in line for the device: who leaves need not
     /// stay until a device that is stuck has taken it, and what became of it is not said.
     pub async fn press(&self, session: u64, bytes: Vec<u8>) {
-        if let Ok(seat) = self.typist(session)
+        if let Ok(right) = self.right(session)
             && !bytes.is_empty()
         {
-            drop(self.shared.put(seat, What::Bytes(bytes)).await);
+            drop(self.shared.put(right, bytes).await);
         }
     }
 
     /// Types for a session that has the pen. Returns when the device has taken all of it.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::NoPen`]; [`Error::Device`] if it is away; [`Error::HoldOver`].
+    /// [`Error::NoSuch`]; [`Error::NoPen`], also if it is taken away meanwhile; [`Error::Device`] if it is
+    /// away; [`Error::HoldOver`].
     pub async fn type_in(&self, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
-        let seat = self.typist(session)?;
-        if bytes.is_empty() { Ok(()) } else { self.shared.send(seat, What::Bytes(bytes)).await }
+        let right = self.right(session)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.shared.hear(self.shared.put(right, bytes).await).await
     }
 
-    /// Sends a BREAK for a session that has the pen. Returns when it is over.
+    /// Sends a BREAK for a session that has the pen, before what is typed and not yet taken. Returns when it
+    /// is over.
     ///
     /// # Errors
-    /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK.
+    /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
-        self.shared.send(self.typist(session)?, What::Break(span)).await
+        let right = self.right(session)?;
+        let (answer, answered) = oneshot::channel();
+        // As in `put`.
+        let _ = self.shared.breaks.send(Break { right, span, answer }).await;
+        self.shared.hear(answered).await
     }
 
-    /// The seat of a session that has the pen.
-    fn typist(&self, session: u64) -> Result<Seat, Error> {
+    /// Under what a session types, if it has the pen.
+    fn right(&self, session: u64) -> Result<Right, Error> {
         let desk = self.shared.desk.lock();
         let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
         if !desk.has_pen(session) {
             return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
         }
-        Ok(seat.clone())
+        Ok(Right { who: seat.who.clone(), hold: seat.hold, turn: desk.turn() })
     }
 }
 
@@ -347,21 +394,16 @@ fn no_session(session: u64) -> Error {
 }
 
 impl Shared {
-    /// Returns when the device has taken it, or why it has not.
-    async fn send(&self, seat: Seat, what: What) -> Result<(), Error> {
-        let answered = self.put(seat, what).await;
+    /// What became of an input.
+    async fn hear(&self, answered: oneshot::Receiver<Result<(), Error>>) -> Result<(), Error> {
         answered.await.unwrap_or_else(|_| Err(self.fault("is closed")))
     }
 
     /// Puts it in line for the device.
-    async fn put(
-        &self,
-        Seat { who, hold, .. }: Seat,
-        what: What,
-    ) -> oneshot::Receiver<Result<(), Error>> {
+    async fn put(&self, right: Right, bytes: Vec<u8>) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();
         // The task takes inputs until the line is dropped; then nobody answers either.
-        let _ = self.inputs.send(Input { who, hold, what, answer }).await;
+        let _ = self.inputs.send(Text { right, of: bytes.len(), bytes, answer }).await;
         answered
     }
 
@@ -377,13 +419,19 @@ impl Shared {
         self.fault(format_args!("is away, and {undone}: {why}"))
     }
 
-    fn over(&self, hold: Option<u64>) -> Error {
-        let (board, number) = (self.board.clone(), hold.unwrap_or_default());
-        Error::HoldOver { board, number, how: "it ended before all was typed".to_owned() }
-    }
-
-    fn is_over(&self, hold: Option<u64>) -> bool {
-        hold.is_some_and(|number| number < *self.fence.borrow())
+    /// Why somebody may not type any more.
+    fn over(&self, right: &Right) -> Option<Error> {
+        let (board, fence) = (self.board.clone(), *self.fence.borrow());
+        match right.hold {
+            Some(number) if number < fence.hold => {
+                let how = "it ended before all was typed".to_owned();
+                Some(Error::HoldOver { board, number, how })
+            }
+            _ if right.turn < fence.turn => {
+                Some(Error::NoPen { board, of: self.desk.lock().owner() })
+            }
+            _ => None,
+        }
     }
 
     /// Writes an event down. It is on the timeline in order; nobody has to wait for the disk.
@@ -395,7 +443,7 @@ impl Shared {
     }
 
     /// Writes down what became of a BREAK, and says it.
-    fn note_break(&self, who: UserName, sent: io::Result<()>, answer: Answer) {
+    fn note_break(&self, Break { right, answer, .. }: Break, sent: io::Result<()>) {
         let (event, said) = match sent {
             Ok(()) => (Event::Break, Ok(())),
             Err(error) => {
@@ -404,7 +452,7 @@ impl Shared {
                 (Event::Noted { text }, Err(said))
             }
         };
-        self.note(Some(who), event);
+        self.note(Some(right.who), event);
         tell(answer, said);
     }
 
@@ -450,8 +498,12 @@ impl Shared {
 struct Task {
     line: Arc<Shared>,
     wanted: watch::Receiver<Wanted>,
-    typed: mpsc::Receiver<Input>,
-    taking: Option<Taking>,
+    typed: mpsc::Receiver<Text>,
+    to_break: mpsc::Receiver<Break>,
+    /// What the device is just taking.
+    taking: Option<Text>,
+    breaking: Option<Breaking>,
+    behind: Option<Behind>,
     pace: Pace,
     journal: Typed,
 }
@@ -466,6 +518,8 @@ impl Wanted {
 enum Turn {
     Read(usize),
     Wrote(usize),
+    /// Whether a BREAK has begun.
+    Broke(io::Result<()>),
 }
 
 impl Task {
@@ -512,15 +566,13 @@ impl Task {
 
     /// What the device was taking when it went is not taken.
     fn break_off(&mut self) {
-        match self.taking.take() {
-            None => {}
-            Some(Taking::Break { answer, .. }) => {
-                tell(answer, Err(self.line.away("the BREAK was cut short")));
-            }
-            Some(Taking::Bytes { left, of, answer, .. }) => {
-                let undone = format!("{} of {of} bytes were typed", of - left.len());
-                tell(answer, Err(self.line.away(&undone)));
-            }
+        if let Some(Breaking { what, .. }) = self.breaking.take() {
+            tell(what.answer, Err(self.line.away("the BREAK was cut short")));
+        }
+        self.journal.give_up();
+        if let Some(Text { bytes, of, answer, .. }) = self.taking.take() {
+            let undone = format!("{} of {of} bytes were typed", of - bytes.len());
+            tell(answer, Err(self.line.away(&undone)));
         }
     }
 
@@ -539,12 +591,11 @@ impl Task {
         loop {
             tokio::select! {
                 () = &mut until => return,
-                Some(Input { what, answer, .. }) = self.typed.recv() => {
-                    let undone = match what {
-                        What::Bytes(_) => "nothing was typed",
-                        What::Break(_) => "no BREAK was sent",
-                    };
-                    tell(answer, Err(self.line.away(undone)));
+                Some(Text { answer, .. }) = self.typed.recv() => {
+                    tell(answer, Err(self.line.away("nothing was typed")));
+                }
+                Some(Break { answer, .. }) = self.to_break.recv() => {
+                    tell(answer, Err(self.line.away("no BREAK was sent")));
                 }
             }
         }
@@ -552,47 +603,53 @@ impl Task {
 
     /// Serves an open port until it is gone; says why it is.
     async fn serve(&mut self, mut port: Box<dyn Port>, device: &Device) -> String {
+        let why = self.attend(port.as_mut(), device).await;
+        if self.breaking.is_some() {
+            // Whoever opens it next should not find it so; if it has gone, neither is there a BREAK.
+            let _ = port.set_break(false);
+        }
+        self.catch_up();
+        if let Some(Behind { bytes, .. }) = self.behind.take() {
+            tracing::error!(board = %self.line.board, bytes = bytes.len(), "lost, as they cannot be recorded");
+        }
+        why
+    }
+
+    async fn attend(&mut self, port: &mut dyn Port, device: &Device) -> String {
         let mut buffer = vec![0; CHUNK];
         let mut fence = self.line.fence.subscribe();
         let mut may_write = Instant::now();
         loop {
-            let paused = may_write > Instant::now();
-            let (piece, broken) = match &self.taking {
-                Some(Taking::Bytes { left, .. }) if !paused => {
-                    (&left[..left.len().min(self.pace.bytes)], None)
+            let is_paused = may_write > Instant::now();
+            let (piece, begins) = match (&self.taking, &self.breaking) {
+                (_, Some(breaking)) => (&[][..], !breaking.is_begun),
+                (Some(Text { bytes, .. }), None) if !is_paused => {
+                    (&bytes[..bytes.len().min(self.pace.bytes)], false)
                 }
-                Some(Taking::Break { end, .. }) => (&[][..], Some(*end)),
-                _ => (&[][..], None),
+                _ => (&[][..], false),
             };
+            let retry = self.behind.as_ref().map(|behind| behind.retry);
+            let room = if retry.is_none() { Some(&mut buffer[..]) } else { None };
+            let break_due = self.breaking.as_ref().map(|breaking| breaking.due);
             tokio::select! {
-                turn = turn(port.as_mut(), &mut buffer, piece) => match turn {
+                turn = turn(port, room, piece, begins) => match turn {
                     Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
-                    Ok(Turn::Read(read)) => self.record(&buffer[..read]).await,
+                    Ok(Turn::Read(read)) => self.record(&buffer[..read]),
                     Ok(Turn::Wrote(written)) => {
                         self.wrote(written);
                         may_write = Instant::now() + self.pace.every.duration();
                     }
+                    Ok(Turn::Broke(begun)) => self.broke(begun),
                     Err(error) => return error.to_string(),
                 },
-                Some(Input { who, hold, what, answer }) = self.typed.recv(), if self.taking.is_none() => match what {
-                    _ if self.line.is_over(hold) => tell(answer, Err(self.line.over(hold))),
-                    What::Bytes(left) => {
-                        self.note_all(|journal, now| journal.type_in(who, &left, now));
-                        self.taking = Some(Taking::Bytes { of: left.len(), left, hold, answer });
-                    }
-                    What::Break(span) => match port.set_break(true) {
-                        Ok(()) => {
-                            let end = Instant::now() + span.duration();
-                            self.taking = Some(Taking::Break { who, end, answer });
-                        }
-                        Err(error) => self.line.note_break(who, Err(error), answer),
-                    },
-                },
-                () = sleep_until(broken.unwrap_or(may_write)), if broken.is_some() => {
-                    if let Some(Taking::Break { who, answer, .. }) = self.taking.take() {
-                        self.line.note_break(who, port.set_break(false), answer);
-                    }
+                Some(text) = self.typed.recv(), if self.taking.is_none() => self.take(text),
+                Some(what) = self.to_break.recv(), if self.breaking.is_none() => {
+                    self.begin_break(port, what);
                 }
+                () = sleep_until(break_due.unwrap_or(may_write)), if break_due.is_some() => {
+                    self.end_break(port);
+                }
+                () = sleep_until(retry.unwrap_or(may_write)), if retry.is_some() => self.catch_up(),
                 Ok(()) = self.wanted.changed() => {
                     let wanted = self.wanted.borrow_and_update().clone();
                     if !wanted.is_still(device) {
@@ -600,46 +657,114 @@ impl Task {
                     }
                     self.pace = wanted.pace;
                 }
-                _ = fence.changed() => self.fence_off(),
-                () = sleep_until(may_write), if paused && self.taking.is_some() && broken.is_none() => {}
+                _ = fence.changed() => self.fence_off(port),
+                () = sleep_until(may_write), if is_paused && self.taking.is_some() => {}
                 () = self.journal.due() => self.note_all(Typed::settle),
             }
         }
     }
 
+    /// Something is to be typed.
+    fn take(&mut self, text: Text) {
+        if let Some(over) = self.line.over(&text.right) {
+            return tell(text.answer, Err(over));
+        }
+        self.journal.type_in(&text.right.who, &text.bytes, Instant::now());
+        self.taking = Some(text);
+    }
+
     /// The device has taken so many bytes.
     fn wrote(&mut self, written: usize) {
-        let Some(Taking::Bytes { left, .. }) = &mut self.taking else { return };
-        left.drain(..written);
-        if left.is_empty()
-            && let Some(Taking::Bytes { answer, .. }) = self.taking.take()
-        {
-            tell(answer, Ok(()));
+        let Some(text) = &mut self.taking else { return };
+        text.bytes.drain(..written);
+        self.journal.wrote(written, Instant::now());
+        if let Some(text) = self.taking.take_if(|text| text.bytes.is_empty()) {
+            tell(text.answer, Ok(()));
         }
     }
 
-    /// What was typed under a hold that is over goes nowhere.
-    fn fence_off(&mut self) {
+    fn begin_break(&mut self, port: &mut dyn Port, what: Break) {
+        if let Some(over) = self.line.over(&what.right) {
+            return tell(what.answer, Err(over));
+        }
+        match port.set_break(true) {
+            Ok(()) => {
+                let due = Instant::now() + BREAK_LIMIT;
+                self.breaking = Some(Breaking { is_begun: false, due, what });
+            }
+            Err(error) => self.line.note_break(what, Err(error)),
+        }
+    }
+
+    /// The BREAK has begun, or will not.
+    fn broke(&mut self, begun: io::Result<()>) {
+        match (&mut self.breaking, begun) {
+            (Some(breaking), Ok(())) => {
+                breaking.is_begun = true;
+                breaking.due = Instant::now() + breaking.what.span.duration();
+            }
+            (_, Err(error)) => {
+                if let Some(Breaking { what, .. }) = self.breaking.take() {
+                    self.line.note_break(what, Err(error));
+                }
+            }
+            (None, Ok(())) => {}
+        }
+    }
+
+    /// The BREAK was long enough, or could not begin for too long.
+    fn end_break(&mut self, port: &mut dyn Port) {
+        let Some(Breaking { is_begun, what, .. }) = self.breaking.take() else { return };
+        let ended = port.set_break(false);
+        let sent = if is_begun { ended } else { Err(held_back()) };
+        self.line.note_break(what, sent);
+    }
+
+    /// What was typed under a hold that is over, or with a pen that was taken away, goes nowhere; a BREAK is
+    /// cut short.
+    fn fence_off(&mut self, port: &mut dyn Port) {
         let line = &self.line;
-        let is_over =
-            |it: &mut Taking| matches!(it, Taking::Bytes { hold, .. } if line.is_over(*hold));
-        if let Some(Taking::Bytes { hold, answer, .. }) = self.taking.take_if(is_over) {
-            tell(answer, Err(self.line.over(hold)));
+        if let Some(text) = &self.taking
+            && let Some(over) = line.over(&text.right)
+            && let Some(Text { answer, .. }) = self.taking.take()
+        {
+            self.journal.give_up();
+            tell(answer, Err(over));
+        }
+        if let Some(breaking) = &self.breaking
+            && let Some(over) = line.over(&breaking.what.right)
+            && let Some(Breaking { is_begun, what, .. }) = self.breaking.take()
+        {
+            let ended = port.set_break(false);
+            match ended {
+                Ok(()) if is_begun => line.note(Some(what.right.who), Event::Break),
+                Ok(()) => {}
+                Err(error) => tracing::error!(board = %line.board, %error, "a BREAK does not end"),
+            }
+            tell(what.answer, Err(over));
         }
     }
 
-    /// Records, then shows. What cannot be recorded is not shown: the device waits meanwhile.
-    async fn record(&mut self, bytes: &[u8]) {
-        while let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
+    /// Records, then shows. What cannot be recorded is not shown, and the device is not read meanwhile.
+    fn record(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
             tracing::error!(board = %self.line.board, %error, "the console cannot be recorded");
             self.line.set_state(ConsoleState::Open, Some(format!("cannot be recorded: {error}")));
-            sleep(RETRY).await;
+            self.behind = Some(Behind { bytes: bytes.to_vec(), retry: Instant::now() + RETRY });
+            return;
         }
         if self.line.status.lock().fault.is_some() {
             self.line.set_state(ConsoleState::Open, None);
         }
         self.line.remember(bytes);
         self.note_all(|journal, _| journal.printed(bytes));
+    }
+
+    /// Tries again to record what could not be.
+    fn catch_up(&mut self) {
+        if let Some(Behind { bytes, .. }) = self.behind.take() {
+            self.record(&bytes);
+        }
     }
 
     /// Lets the journal of what is typed see something, and writes down what it has finished.
@@ -656,17 +781,34 @@ fn tell(answer: Answer, what: Result<(), Error>) {
     let _ = answer.send(what);
 }
 
+fn held_back() -> io::Error {
+    let why = format!(
+        "the device has not taken what was typed before within {BREAK_LIMIT:?}; flow control may hold it"
+    );
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
 /// Returns when this device is not wanted any more.
 async fn anew(wanted: &mut watch::Receiver<Wanted>, device: &Device) {
     // The sender is the task's own line.
     let _ = wanted.wait_for(|wanted| !wanted.is_still(device)).await;
 }
 
-/// Reads or writes, whichever can be done first.
-async fn turn(port: &mut dyn Port, buffer: &mut [u8], piece: &[u8]) -> io::Result<Turn> {
+/// Reads, if there is room, or writes, whichever can be done first; or the BREAK begins, if it is to.
+async fn turn(
+    port: &mut dyn Port,
+    mut room: Option<&mut [u8]>,
+    piece: &[u8],
+    begins: bool,
+) -> io::Result<Turn> {
     poll_fn(|context| {
-        if let Poll::Ready(read) = poll_read(port, context, buffer) {
+        if let Some(room) = &mut room
+            && let Poll::Ready(read) = poll_read(port, context, room)
+        {
             return Poll::Ready(read.map(Turn::Read));
+        }
+        if begins {
+            return port.poll_break(context).map(|begun| Ok(Turn::Broke(begun)));
         }
         if piece.is_empty() {
             // What the driver itself still owes the device: an answer to its negotiation.

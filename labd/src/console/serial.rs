@@ -10,18 +10,20 @@ mod plug;
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FlockArg, OFlag};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{ControlFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{ControlFlags, SetArg, tcdrain, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_serial::{ClearBuffer, FlowControl, SerialPort as _, SerialPortBuilder, SerialStream};
 
@@ -94,14 +96,15 @@ impl Console for SerialConsole {
         let (device, builder) = (self.device.clone(), self.builder());
         let turn = AT_ONCE.acquire().await.map_err(io::Error::other)?;
         let mut opening = tokio::task::spawn_blocking(move || open(&device, &builder));
-        let stream = match timeout(A_TURN, &mut opening).await {
+        let (stream, first) = match timeout(A_TURN, &mut opening).await {
             Ok(opened) => opened??,
             Err(_) => {
                 drop(turn);
                 opening.await??
             }
         };
-        Ok(Box::new(SerialPort { stream, console: self.to_string(), flow: self.uart.flow }))
+        let (console, flow) = (self.to_string(), self.uart.flow);
+        Ok(Box::new(SerialPort { stream, first: Arc::new(first), draining: None, console, flow }))
     }
 
     async fn appears(&self) {
@@ -117,9 +120,9 @@ impl fmt::Display for SerialConsole {
 
 /// Opens a port for nobody else (TIOCEXCL and flock), raw, set up, and with HUPCL off.
 ///
-/// It is opened twice, the first time to have a descriptor for HUPCL: tokio-serial lends none. As
-/// the second outlives the first, the kernel sees one opening and no closing.
-fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<SerialStream> {
+/// It is opened twice, the first time to have a descriptor for HUPCL and for draining: tokio-serial lends
+/// none. As both are there for a while, the kernel sees one opening and no closing.
+fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<(SerialStream, OwnedFd)> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let first =
         nix::fcntl::open(device, flags, Mode::empty()).map_err(|errno| refusal(device, errno))?;
@@ -132,7 +135,7 @@ fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<SerialStream> 
         _ => named(device.display(), error.into()),
     })?;
     stay_raised_on_close(&first).map_err(|errno| refusal(device, errno))?;
-    Ok(stream)
+    Ok((stream, first))
 }
 
 /// Turns HUPCL off, and leaves every other setting of the port.
@@ -169,15 +172,32 @@ fn named(what: impl fmt::Display, error: io::Error) -> io::Error {
 /// An open port.
 struct SerialPort {
     stream: SerialStream,
+    /// Another descriptor of the same.
+    first: Arc<OwnedFd>,
+    /// Before a BREAK.
+    draining: Option<JoinHandle<nix::Result<()>>>,
     console: String,
     flow: FlowControl,
 }
 
 impl Port for SerialPort {
-    /// At once, even before what is still on its way out. A pty has no BREAK and takes it silently.
+    /// It begins behind what is still on its way out. Linux would wait for that within the call, and block
+    /// the thread for ever if flow control holds it; so another thread waits before. A pty has no BREAK
+    /// and takes it silently.
     fn set_break(&mut self, on: bool) -> io::Result<()> {
-        let done = if on { self.stream.set_break() } else { self.stream.clear_break() };
-        done.map_err(|error| named(&self.console, error.into()))
+        let first = self.first.clone();
+        self.draining = on.then(|| tokio::task::spawn_blocking(move || tcdrain(&*first)));
+        let ended = if on { Ok(()) } else { self.stream.clear_break() };
+        ended.map_err(|error| named(&self.console, error.into()))
+    }
+
+    fn poll_break(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(draining) = &mut self.draining else { return Poll::Ready(Ok(())) };
+        let drained = ready!(Pin::new(draining).poll(cx)).map_err(io::Error::other);
+        self.draining = None;
+        let begun =
+            drained.and_then(|drained| Ok(drained?)).and_then(|()| Ok(self.stream.set_break()?));
+        Poll::Ready(begun.map_err(|error| named(&self.console, error)))
     }
 }
 
@@ -289,14 +309,15 @@ mod tests {
         unlockpt(&board).unwrap();
         let console = SerialConsole::new(ptsname_r(&board).unwrap(), Uart::default());
         let (device, builder) = (console.device.clone(), console.builder());
-        let stream = open(&device, &builder).unwrap();
+        let (stream, first) = open(&device, &builder).unwrap();
         let (ours, _theirs) =
             socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
                 .unwrap();
         let (fds, byte) = ([stream.as_raw_fd()], [IoSlice::new(b"x")]);
         let message = [ControlMessage::ScmRights(&fds)];
         socket::sendmsg::<()>(ours.as_raw_fd(), &byte, &message, MsgFlags::empty(), None).unwrap();
-        drop(SerialPort { stream, console: console.to_string(), flow: FlowControl::None });
+        let (first, flow) = (Arc::new(first), FlowControl::None);
+        drop(SerialPort { stream, first, draining: None, console: console.to_string(), flow });
         open(&device, &builder).unwrap();
     }
 

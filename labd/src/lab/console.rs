@@ -106,11 +106,11 @@ impl Lab {
         self.session(who, session)?.type_in(session, bytes).await
     }
 
-    /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most. Answers
-    /// when it is over.
+    /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most, and no
+    /// longer than the hold and the pen last. Answers when it is over.
     ///
     /// # Errors
-    /// As [`Lab::type_in`]; [`Error::Device`] also if it knows no BREAK.
+    /// As [`Lab::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, who: &Who, session: u64, span: Span) -> Result<(), Error> {
         let span = if span.0 == 0 { Span::millis(250) } else { span.min(Span::seconds(3)) };
         self.session(who, session)?.send_break(session, span).await

@@ -18,6 +18,7 @@ pub struct Desk {
     viewers: BTreeMap<u64, Seat>,
     pen: Option<u64>,
     line: VecDeque<u64>,
+    turn: u64,
 }
 
 /// One viewer.
@@ -82,6 +83,11 @@ impl Desk {
         self.pen.map(|session| self.name(session))
     }
 
+    /// The present turn's number, which only ever grows: whoever gets the pen begins another.
+    pub fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// How the pen stands for a session.
     pub fn pen_of(&self, session: u64) -> PenState {
         let place = self.line.iter().position(|waiting| *waiting == session);
@@ -131,7 +137,10 @@ impl Desk {
         if self.pen != Some(session) {
             return (false, None);
         }
-        self.pen = self.line.pop_front();
+        self.pen = None;
+        if let Some(next) = self.line.front() {
+            self.hand_to(*next);
+        }
         (true, self.pen)
     }
 
@@ -161,6 +170,7 @@ impl Desk {
     fn hand_to(&mut self, session: u64) {
         self.line.retain(|waiting| *waiting != session);
         self.pen = Some(session);
+        self.turn += 1;
     }
 
     /// Nobody has the pen who does not sit here.

@@ -1,7 +1,8 @@
 //! The desk against a single line of sessions, whose head has the pen.
 //!
 //! Planted, and caught by `the_pen_goes_down_the_line`: a place in line outlives its session and
-//! gets the pen; who loses the pen by force is last in line; a cut spares the last hold but one.
+//! gets the pen; who loses the pen by force is last in line; a cut spares the last hold but one; the next in
+//! line has the turn of the one before.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -100,7 +101,10 @@ proptest! {
     #[test]
     fn the_pen_goes_down_the_line(deeds in vec(any_deed(), 0..60)) {
         let (mut desk, mut model) = (Desk::default(), Model::default());
+        let mut turns = BTreeMap::new();
         for deed in deeds {
+            let (turn, owner) = (desk.turn(), model.line.first().copied());
+            let is_cut = matches!(deed, Deed::Cut(_));
             match deed {
                 Deed::Sit(session, hold) if !model.seats.contains_key(&session) => {
                     desk.sit(session, Seat { who: name(session), since: Time(session), hold });
@@ -134,6 +138,15 @@ proptest! {
                 }
                 // Who does not sit here is not heard.
                 Deed::Sit(..) | Deed::Take(_) | Deed::Force(_) => {}
+            }
+            // Who has it again has another turn; nobody's is nobody's.
+            let present = model.line.first().copied();
+            let is_new = present.is_some() && present != owner;
+            // In a cut some may have it for a moment.
+            prop_assert!(is_cut || (desk.turn() > turn) == is_new);
+            prop_assert!(desk.turn() >= turn);
+            if let Some(present) = present {
+                prop_assert_eq!(*turns.entry(desk.turn()).or_insert(present), present);
             }
             let viewers = desk.viewers();
             prop_assert!(viewers.iter().map(|viewer| viewer.session).eq(model.seats.keys().copied()));
