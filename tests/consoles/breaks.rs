@@ -61,7 +61,7 @@ impl Bench {
 #[tokio::test]
 async fn a_break_does_not_wait_behind_a_paste() -> Result<()> {
     let mut bench = Bench::new("rfc2217", "pace { bytes = 16; every = 10ms }").await?;
-    let pasting = bench.ada.type_in(bench.seat.session(), vec![b'x'; 50_000]);
+    let pasting = bench.ada.type_in(bench.seat.session(), vec![b'x'; 12_000]);
     let breaking = async {
         hears(&mut bench.server, b"x").await;
         let broken = bench.ada.send_break(bench.seat.session(), Span::millis(1));
@@ -82,7 +82,7 @@ async fn a_break_does_not_wait_behind_a_board_that_takes_nothing() -> Result<()>
     let mut bench = Bench::new("rfc2217", "").await?;
     bench.server.write_all(&[&SUSPEND[..], b"stop"].concat()).await?;
     bench.seat.until("stop").await?;
-    let stuck = bench.ada.type_in(bench.seat.session(), vec![b'x'; 50_000]);
+    let stuck = bench.ada.type_in(bench.seat.session(), vec![b'x'; 12_000]);
     tokio::select! {
         biased;
         typed = stuck => bail!("a board that is stuck has taken it: {typed:?}"),
@@ -96,7 +96,7 @@ async fn a_break_that_cannot_begin_is_given_up_and_that_is_said() -> Result<()> 
     let mut journal = bench.ada.journal("rpi4").await?;
     let typing = async {
         loop {
-            bench.ada.type_in(bench.seat.session(), vec![b'x'; 64 << 10]).await?;
+            bench.ada.type_in(bench.seat.session(), vec![b'x'; 12_000]).await?;
         }
     };
     let breaking = async {
