@@ -251,7 +251,7 @@ async fn who_takes_the_pen_away_need_not_wait_for_what_was_pasted() -> Result<()
     let session = adas.session();
     // More than the line takes in at once: some of it waits before each of its doors.
     let (asked, streamed) =
-        (ada.type_in(session, vec![b'x'; 50_000]), adas.type_in(vec![b'y'; 200_000]));
+        (ada.type_in(session, vec![b'x'; 12_000]), adas.type_in(vec![b'y'; 200_000]));
     let taking_over = async {
         assert_eq!(lab.board("rpi4").typed(32).await?.len(), 32);
         root.pen(roots.session(), PenAsk::Force { reason: "stop".to_owned() }).await?;
