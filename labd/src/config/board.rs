@@ -13,6 +13,7 @@ use super::reader::{Setting, Table, nearest};
 use super::settings::Holds;
 use super::ucl::{Place, Value};
 use super::{BoardConfig, Pace};
+use crate::console::Device;
 
 /// A board, and where its parts stand.
 pub(super) struct Draft {
@@ -64,6 +65,7 @@ impl Lab<'_> {
         let macs: Vec<Mac> = table.or("mac", Vec::new());
         let description = table.optional("description");
         let options = Options::read(&mut table, self.controllers, self.faults);
+        let usual = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
         let places = Places {
             name: table.place_of("name").clone(),
             mac: table.place_of("mac").clone(),
@@ -83,7 +85,7 @@ impl Lab<'_> {
             attributes: options.attributes,
             outlet: options.outlet,
             console: options.console,
-            pace: own.pace.or(common.pace).unwrap_or(Pace::UNLIMITED),
+            pace: own.pace.or(common.pace).unwrap_or(usual),
         };
         Some(Draft { board, places })
     }
