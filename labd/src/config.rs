@@ -19,6 +19,7 @@ pub mod ucl;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use protocol::Span;
 use protocol::board::BoardName;
@@ -252,17 +253,23 @@ pub enum OnRelease {
     Cycle,
 }
 
-/// `pace { bytes = 16; every = 10ms }`: how fast a console takes what is typed; as fast as the
-/// device, if not said.
+/// `pace { bytes = 16; every = 10ms }`: how fast a console takes what is typed. If nothing is said, a serial
+/// port is typed on as [`Uart::pace`](crate::console::uart::Uart::pace) has it; `pace = off` is as fast as the
+/// device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// At most so many at once.
     pub bytes: usize,
-    /// And then a pause.
+    /// And then a pause; of fewer, a shorter one.
     pub every: Span,
 }
 
 impl Pace {
     /// As fast as the device.
     pub const UNLIMITED: Pace = Pace { bytes: usize::MAX, every: Span(0) };
+
+    /// How long to pause behind so many bytes.
+    pub fn pause(&self, bytes: usize) -> Duration {
+        self.every.duration().mul_f64(bytes.min(self.bytes) as f64 / self.bytes as f64)
+    }
 }

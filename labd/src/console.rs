@@ -19,6 +19,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::uart::Uart;
+use crate::config::Pace;
+
 /// A console's device.
 pub trait Console {
     /// Opens it. An error says in one line why it cannot be opened now; the line will try again.
@@ -71,6 +74,17 @@ macro_rules! drivers {
             }
         }
     };
+}
+
+impl Device {
+    /// How fast may be typed, if the configuration does not say.
+    pub fn pace(&self) -> Pace {
+        match self {
+            Device::Serial(port) => port.uart().pace(),
+            Device::Tcp(server) => server.uart().map_or(Pace::UNLIMITED, Uart::pace),
+            Device::Qemu(_) | Device::Sim(_) => Pace::UNLIMITED,
+        }
+    }
 }
 
 drivers! {

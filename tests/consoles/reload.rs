@@ -1,5 +1,7 @@
 //! Serial consoles that are configured anew while they are used.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::{soon, until};
@@ -59,6 +61,31 @@ async fn another_pace_is_taken_while_traffic_flows_and_nothing_is_lost() -> Resu
     let opened = entries.iter().filter(|entry| entry.event == Event::ConsoleOpened);
     assert_eq!(opened.count(), 1, "{entries:#?}");
     assert!(!entries.iter().any(|entry| matches!(entry.event, Event::ConsoleLost { .. })));
+    Ok(())
+}
+
+/// 115200 baud, and half of that; said otherwise, as fast as the device.
+#[tokio::test]
+async fn a_serial_port_is_typed_on_as_fast_as_a_boot_loader_reads() -> Result<()> {
+    let mut port = Board::new();
+    let config = described(&[("rpi4", &port)]);
+    let mut lab = Plan::new(&*config).by_hand().open().await?;
+    lab.settled().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    let seat = ada.type_at("rpi4").await?;
+    let mut paste = async || {
+        let begun = Instant::now();
+        let typed = ada.type_in(seat.session(), vec![b'x'; 3_200]);
+        soon(futures::future::join(typed, port.take(3_200))).await?.0?;
+        anyhow::Ok(begun.elapsed())
+    };
+    let paced = paste().await?;
+    assert!(paced > Duration::from_millis(3) * 199, "{paced:?}");
+    lab.ground().configure(&config.replace("class = rpi;", "class = rpi; pace = off;")).await?;
+    assert_eq!(root.reload().await?, ["rpi4: changed pace"]);
+    let at_once = paste().await?;
+    assert!(at_once < paced, "{at_once:?} is no faster than {paced:?}");
     Ok(())
 }
 

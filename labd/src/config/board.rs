@@ -15,6 +15,7 @@ use super::reader::{Setting, Table, nearest};
 use super::settings::Holds;
 use super::ucl::{Place, Value};
 use super::{BoardConfig, Pace};
+use crate::console::Device;
 
 /// A board, and where its parts stand.
 pub(super) struct Draft {
@@ -70,6 +71,7 @@ impl Lab<'_> {
         let mut options = Options::read(&mut table, self.controllers, self.faults);
         let reached = ip.into_iter().chain(ssh_port);
         options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
+        let usual = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
         let places = Places {
             name: table.place_of("name").clone(),
             mac: table.place_of("mac").clone(),
@@ -90,7 +92,7 @@ impl Lab<'_> {
             attributes: options.attributes,
             outlet: options.outlet,
             console: options.console,
-            pace: own.pace.or(common.pace).unwrap_or(Pace::UNLIMITED),
+            pace: own.pace.or(common.pace).unwrap_or(usual),
         };
         Some(Draft { board, places })
     }

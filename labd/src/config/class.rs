@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::settings::{Holds, Lasting, section, spans};
-use super::ucl::{Place, Value};
+use super::ucl::{Node, Place, Value};
 use super::{OnRelease, Pace};
 use crate::setting_words;
 
@@ -113,8 +113,11 @@ setting_words!(OnRelease, "leave, off or cycle", {
 });
 
 impl Pace {
+    /// `pace { … }`, or `pace = off`.
     fn read(table: &mut Table<'_>, faults: &Faults) -> Option<Pace> {
-        table.value("pace")?;
+        if table.value("pace")?.node == Node::Bool(false) {
+            return Some(Pace::UNLIMITED);
+        }
         section(table, "pace", faults, |table| {
             let (bytes, every) = (table.required("bytes"), table.required("every"));
             let (Chunk(bytes), Lasting(every)) = (bytes?, every?);

@@ -637,7 +637,7 @@ impl Task {
                     Ok(Turn::Read(read)) => self.record(&buffer[..read]),
                     Ok(Turn::Wrote(written)) => {
                         self.wrote(written);
-                        may_write = Instant::now() + self.pace.every.duration();
+                        may_write = Instant::now() + self.pace.pause(written);
                     }
                     Ok(Turn::Broke(begun)) => self.broke(begun),
                     Err(error) => return error.to_string(),

@@ -63,6 +63,11 @@ impl SerialConsole {
         &self.device
     }
 
+    /// How the port is set.
+    pub fn uart(&self) -> &Uart {
+        &self.uart
+    }
+
     fn builder(&self) -> SerialPortBuilder {
         let Uart { speed, bits, parity, stop, flow } = self.uart;
         tokio_serial::new(self.device.to_string_lossy(), speed)

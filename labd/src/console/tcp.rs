@@ -79,6 +79,14 @@ impl TcpConsole {
         Some(TcpConsole::new(host?, port?, protocol))
     }
 
+    /// How the port is set, if it can be set from here.
+    pub fn uart(&self) -> Option<&Uart> {
+        match &self.protocol {
+            Protocol::Rfc2217(uart) => Some(uart),
+            Protocol::Raw | Protocol::Telnet => None,
+        }
+    }
+
     async fn connect(&self) -> io::Result<TcpStream> {
         let addresses: Vec<_> = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await

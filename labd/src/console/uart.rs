@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use protocol::Span;
 use tokio_serial::{DataBits, FlowControl, Parity, StopBits};
 
+use crate::config::Pace;
 use crate::config::reader::{Setting, Table};
 use crate::config::ucl::Value;
 use crate::setting_words;
@@ -36,9 +38,26 @@ impl Default for Uart {
     }
 }
 
+/// What a board's UART keeps of what it is sent, until its software looks: that of a 16550, and what
+/// U-Boot's own test suite sends at once.
+const FIFO: usize = 16;
+/// On the line, with start and stop.
+const BITS_PER_BYTE: u64 = 10;
+
 impl Uart {
     /// The keys that [`Uart::read`] asks for.
     pub const KEYS: [&'static str; 5] = ["speed", "bits", "parity", "stop", "flow"];
+
+    /// How fast may be typed: a FIFO at once, at half the line's speed, since a boot loader polls its
+    /// UART, and sends the echo of what it has before it looks again. At line speed it loses bytes from the
+    /// second FIFO on. Where flow control does it, nothing else need.
+    pub fn pace(&self) -> Pace {
+        if self.flow != FlowControl::None {
+            return Pace::UNLIMITED;
+        }
+        let on_the_line = FIFO as u64 * BITS_PER_BYTE * 1000;
+        Pace { bytes: FIFO, every: Span((2 * on_the_line).div_ceil(self.speed.into())) }
+    }
 
     /// Reads the settings; what is wrong becomes a fault of the table.
     pub fn read(table: &mut Table<'_>) -> Uart {
@@ -157,6 +176,16 @@ pub(super) mod tests {
         );
         assert_eq!(uart.to_string(), "50 7E2 hardware");
         assert!(faults.is_empty());
+    }
+
+    #[test]
+    fn a_paste_is_typed_a_fifo_at_a_time_and_at_half_the_speed_of_the_line() {
+        for (speed, ms) in [(115_200, 3), (9_600, 34), (1_500_000, 1)] {
+            let pace = Uart { speed, ..Uart::default() }.pace();
+            assert_eq!(pace, Pace { bytes: 16, every: Span(ms) });
+        }
+        let flow = FlowControl::Hardware;
+        assert_eq!(Uart { flow, ..Uart::default() }.pace(), Pace::UNLIMITED);
     }
 
     #[test]
