@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use protocol::board::BoardName;
 use protocol::console::{ConsoleDetail, ConsoleState, Pen, PenAsk, PenState};
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::io::ReadBuf;
@@ -88,7 +88,7 @@ struct Status {
 /// What goes to the device.
 #[derive(Debug)]
 struct Input {
-    who: UserName,
+    by: By,
     /// Under which hold.
     hold: Option<u64>,
     what: What,
@@ -107,7 +107,7 @@ type Answer = oneshot::Sender<Result<(), Error>>;
 /// An input that the device is just taking.
 enum Taking {
     Bytes { left: Vec<u8>, of: usize, hold: Option<u64>, answer: Answer },
-    Break { who: UserName, end: Instant, answer: Answer },
+    Break { by: By, end: Instant, answer: Answer },
 }
 
 /// Everything a line stands on.
@@ -223,14 +223,14 @@ impl Line {
     pub fn sit(&self, session: u64, seat: Seat, pen: Pen) -> oneshot::Receiver<()> {
         let (end, ended) = oneshot::channel();
         self.shared.endings.lock().insert(session, end);
-        let who = seat.who.clone();
+        let by = seat.by();
         let taken = {
             let mut desk = self.shared.desk.lock();
             desk.sit(session, seat);
             pen == Pen::Wanted && desk.take(session) == Outcome::Taken
         };
         if taken {
-            self.shared.note(Some(who), Event::PenTaken { session });
+            self.shared.note(by, Event::PenTaken { session });
         }
         ended
     }
@@ -241,7 +241,7 @@ impl Line {
         let seat = self.shared.desk.lock().seat(session).cloned();
         let (had, next) = self.shared.desk.lock().leave(session);
         if let Some(seat) = seat.filter(|_| had) {
-            self.shared.pen_dropped(session, &seat.who, next);
+            self.shared.pen_dropped(session, seat.by(), next);
         }
     }
 
@@ -271,10 +271,9 @@ impl Line {
     ///
     /// # Errors
     /// [`Error::NoSuch`] if it does not look at this console.
-    pub fn pen(&self, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+    pub fn pen(&self, by: By, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         let mut desk = self.shared.desk.lock();
-        let who =
-            desk.seat(session).map(|seat| seat.who.clone()).ok_or_else(|| no_session(session))?;
+        desk.seat(session).ok_or_else(|| no_session(session))?;
         let event = match ask {
             PenAsk::Take => match desk.take(session) {
                 Outcome::Taken => Some(Event::PenTaken { session }),
@@ -290,7 +289,7 @@ impl Line {
                 let (had, next) = desk.drop_pen(session);
                 if had {
                     drop(desk);
-                    self.shared.pen_dropped(session, &who, next);
+                    self.shared.pen_dropped(session, by, next);
                     return Ok(PenState::NotYours);
                 }
                 None
@@ -299,7 +298,7 @@ impl Line {
         let state = desk.pen_of(session);
         drop(desk);
         if let Some(event) = event {
-            self.shared.note(Some(who), event);
+            self.shared.note(by, event);
         }
         Ok(state)
     }
@@ -310,7 +309,7 @@ impl Line {
         if let Ok(seat) = self.typist(session)
             && !bytes.is_empty()
         {
-            drop(self.shared.put(seat, What::Bytes(bytes)).await);
+            drop(self.shared.put(seat.by(), seat.hold, What::Bytes(bytes)).await);
         }
     }
 
@@ -318,17 +317,17 @@ impl Line {
     ///
     /// # Errors
     /// [`Error::NoSuch`]; [`Error::NoPen`]; [`Error::Device`] if it is away; [`Error::HoldOver`].
-    pub async fn type_in(&self, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
-        let seat = self.typist(session)?;
-        if bytes.is_empty() { Ok(()) } else { self.shared.send(seat, What::Bytes(bytes)).await }
+    pub async fn type_in(&self, by: By, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        let hold = self.typist(session)?.hold;
+        if bytes.is_empty() { Ok(()) } else { self.shared.send(by, hold, What::Bytes(bytes)).await }
     }
 
     /// Sends a BREAK for a session that has the pen. Returns when it is over.
     ///
     /// # Errors
     /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK.
-    pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
-        self.shared.send(self.typist(session)?, What::Break(span)).await
+    pub async fn send_break(&self, by: By, session: u64, span: Span) -> Result<(), Error> {
+        self.shared.send(by, self.typist(session)?.hold, What::Break(span)).await
     }
 
     /// The seat of a session that has the pen.
@@ -348,20 +347,21 @@ fn no_session(session: u64) -> Error {
 
 impl Shared {
     /// Returns when the device has taken it, or why it has not.
-    async fn send(&self, seat: Seat, what: What) -> Result<(), Error> {
-        let answered = self.put(seat, what).await;
+    async fn send(&self, by: By, hold: Option<u64>, what: What) -> Result<(), Error> {
+        let answered = self.put(by, hold, what).await;
         answered.await.unwrap_or_else(|_| Err(self.fault("is closed")))
     }
 
     /// Puts it in line for the device.
     async fn put(
         &self,
-        Seat { who, hold, .. }: Seat,
+        by: By,
+        hold: Option<u64>,
         what: What,
     ) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();
         // The task takes inputs until the line is dropped; then nobody answers either.
-        let _ = self.inputs.send(Input { who, hold, what, answer }).await;
+        let _ = self.inputs.send(Input { by, hold, what, answer }).await;
         answered
     }
 
@@ -387,15 +387,15 @@ impl Shared {
     }
 
     /// Writes an event down. It is on the timeline in order; nobody has to wait for the disk.
-    fn note(&self, who: Option<UserName>, event: Event) {
+    fn note(&self, by: By, event: Event) {
         let offset = Some(self.recording.end());
         let board = Some(self.board.clone());
-        drop(self.ledger.stage(Draft { who, via: None, board, offset, event, writes: Vec::new() }));
+        drop(self.ledger.stage(Draft { by, board, offset, event, writes: Vec::new() }));
         self.mark.touch();
     }
 
     /// Writes down what became of a BREAK, and says it.
-    fn note_break(&self, who: UserName, sent: io::Result<()>, answer: Answer) {
+    fn note_break(&self, by: By, sent: io::Result<()>, answer: Answer) {
         let (event, said) = match sent {
             Ok(()) => (Event::Break, Ok(())),
             Err(error) => {
@@ -404,15 +404,15 @@ impl Shared {
                 (Event::Noted { text }, Err(said))
             }
         };
-        self.note(Some(who), event);
+        self.note(by, event);
         tell(answer, said);
     }
 
-    fn pen_dropped(&self, session: u64, who: &UserName, next: Option<u64>) {
-        self.note(Some(who.clone()), Event::PenDropped { session });
-        let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.who.clone())));
-        if let Some((session, who)) = next {
-            self.note(Some(who), Event::PenTaken { session });
+    fn pen_dropped(&self, session: u64, by: By, next: Option<u64>) {
+        self.note(by, Event::PenDropped { session });
+        let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.by())));
+        if let Some((session, by)) = next {
+            self.note(by, Event::PenTaken { session });
         }
     }
 
@@ -484,17 +484,18 @@ impl Task {
             match self.open(&device).await {
                 Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
-                    self.line.note(None, Event::ConsoleOpened);
+                    self.line.note(By::default(), Event::ConsoleOpened);
                     seen_open = true;
                     let why = self.serve(port, &device).await;
                     self.line.set_state(ConsoleState::Away, Some(why.clone()));
-                    self.line.note(None, Event::ConsoleLost { why });
+                    self.line.note(By::default(), Event::ConsoleLost { why });
                     self.break_off();
                 }
                 Some(Err(error)) => {
                     self.line.set_state(ConsoleState::Away, Some(error.to_string()));
                     if !std::mem::replace(&mut seen_open, true) {
-                        self.line.note(None, Event::ConsoleLost { why: error.to_string() });
+                        self.line
+                            .note(By::default(), Event::ConsoleLost { why: error.to_string() });
                     }
                 }
                 None => continue,
@@ -574,23 +575,23 @@ impl Task {
                     }
                     Err(error) => return error.to_string(),
                 },
-                Some(Input { who, hold, what, answer }) = self.typed.recv(), if self.taking.is_none() => match what {
+                Some(Input { by, hold, what, answer }) = self.typed.recv(), if self.taking.is_none() => match what {
                     _ if self.line.is_over(hold) => tell(answer, Err(self.line.over(hold))),
                     What::Bytes(left) => {
-                        self.note_all(|journal, now| journal.type_in(who, &left, now));
+                        self.note_all(|journal, now| journal.type_in(by, &left, now));
                         self.taking = Some(Taking::Bytes { of: left.len(), left, hold, answer });
                     }
                     What::Break(span) => match port.set_break(true) {
                         Ok(()) => {
                             let end = Instant::now() + span.duration();
-                            self.taking = Some(Taking::Break { who, end, answer });
+                            self.taking = Some(Taking::Break { by, end, answer });
                         }
-                        Err(error) => self.line.note_break(who, Err(error), answer),
+                        Err(error) => self.line.note_break(by, Err(error), answer),
                     },
                 },
                 () = sleep_until(broken.unwrap_or(may_write)), if broken.is_some() => {
-                    if let Some(Taking::Break { who, answer, .. }) = self.taking.take() {
-                        self.line.note_break(who, port.set_break(false), answer);
+                    if let Some(Taking::Break { by, answer, .. }) = self.taking.take() {
+                        self.line.note_break(by, port.set_break(false), answer);
                     }
                 }
                 Ok(()) = self.wanted.changed() => {
@@ -643,9 +644,9 @@ impl Task {
     }
 
     /// Lets the journal of what is typed see something, and writes down what it has finished.
-    fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(UserName, Event)>) {
-        for (who, event) in see(&mut self.journal, Instant::now()) {
-            self.line.note(Some(who), event);
+    fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(By, Event)>) {
+        for (by, event) in see(&mut self.journal, Instant::now()) {
+            self.line.note(by, event);
         }
     }
 }

@@ -3,8 +3,7 @@
 //! Keystrokes are gathered into spans: one author, up to a line. A span is written down when the
 //! board has echoed it, or has not done so in time, in which case only its length is.
 
-use protocol::journal::Event;
-use protocol::user::UserName;
+use protocol::journal::{By, Event};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::rules::echo;
@@ -26,7 +25,7 @@ pub(super) struct Typed {
 
 #[derive(Debug)]
 struct Span {
-    who: UserName,
+    by: By,
     text: Vec<u8>,
     bytes: u64,
     printed: Vec<u8>,
@@ -37,19 +36,14 @@ struct Span {
 
 impl Typed {
     /// Somebody types. Returns the spans that this ends.
-    pub(super) fn type_in(
-        &mut self,
-        who: UserName,
-        bytes: &[u8],
-        now: Instant,
-    ) -> Vec<(UserName, Event)> {
-        let goes_on = |span: &Span| span.who == who && !span.is_whole;
+    pub(super) fn type_in(&mut self, by: By, bytes: &[u8], now: Instant) -> Vec<(By, Event)> {
+        let goes_on = |span: &Span| span.by.is_also(&by) && !span.is_whole;
         let ended = match &self.span {
             Some(span) if !goes_on(span) => self.write_down(),
             _ => Vec::new(),
         };
         let span = self.span.get_or_insert_with(|| Span {
-            who,
+            by,
             text: Vec::new(),
             bytes: 0,
             printed: Vec::new(),
@@ -66,7 +60,7 @@ impl Typed {
     }
 
     /// The board prints. Returns the span if it is whole and echoed now.
-    pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(UserName, Event)> {
+    pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(By, Event)> {
         let Some(span) = &mut self.span else { return Vec::new() };
         let room = PRINTED.saturating_sub(span.printed.len()).min(bytes.len());
         span.printed.extend_from_slice(&bytes[..room]);
@@ -83,15 +77,15 @@ impl Typed {
     }
 
     /// Writes the span down if it is due.
-    pub(super) fn settle(&mut self, now: Instant) -> Vec<(UserName, Event)> {
+    pub(super) fn settle(&mut self, now: Instant) -> Vec<(By, Event)> {
         let due = self.span.as_ref().is_some_and(|span| span.due <= now);
         if due { self.write_down() } else { Vec::new() }
     }
 
-    fn write_down(&mut self) -> Vec<(UserName, Event)> {
+    fn write_down(&mut self) -> Vec<(By, Event)> {
         let Some(span) = self.span.take() else { return Vec::new() };
         let echoed = echo::was_echoed(&span.text, &span.printed);
         let text = echoed.then(|| String::from_utf8_lossy(&span.text).escape_debug().to_string());
-        vec![(span.who, Event::Typed { text, bytes: span.bytes })]
+        vec![(span.by, Event::Typed { text, bytes: span.bytes })]
     }
 }
