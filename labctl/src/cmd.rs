@@ -1,6 +1,7 @@
 //! Every command: one file each, its arguments and its run side by side.
 
 mod admin;
+mod audit;
 mod auth;
 mod board;
 mod boards;
@@ -65,6 +66,8 @@ pub enum Command {
     Console(console::Console),
     /// Show a board's timeline: who did what, and what happened
     Journal(journal::Journal),
+    /// Show who did what, from where, and what was not allowed
+    Audit(audit::Audit),
     /// Write something down on a board's timeline
     Note(note::Note),
     /// Hold a board, run a command with it, and give it back whatever happens
@@ -126,6 +129,7 @@ impl Command {
             Command::Power(command) => command.run(at, out).await?,
             Command::Console(command) => command.run(at, out).await?,
             Command::Journal(command) => command.run(at, out).await?,
+            Command::Audit(command) => command.run(at, out).await?,
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),
             Command::Wait(command) => command.run(at, out).await?,

@@ -15,9 +15,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::board::BoardName;
 use protocol::hold::Ended;
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
-use protocol::user::UserName;
 use protocol::{Error, Span, Time};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, sleep};
@@ -92,7 +91,7 @@ struct State {
     queue: VecDeque<Pending>,
     /// Whose job ended last and how, if that could not be written down: the job would be done again
     /// by the next daemon.
-    unwritten: Option<(Option<UserName>, Event)>,
+    unwritten: Option<(By, Event)>,
     /// What is asked under an older hold is refused.
     fence: u64,
 }
@@ -114,7 +113,7 @@ struct Pending {
     /// As it was when it was asked for, or when the daemon last ran.
     job: Job,
     /// Who asked for the same before it was begun.
-    also: Vec<Option<UserName>>,
+    also: Vec<By>,
     /// The newest hold under which it was asked for; none if the lab or an administrator did.
     hold: Option<u64>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
@@ -231,12 +230,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::Device`], [`Error::CannotRecord`]; [`Error::HoldOver`].
-    pub async fn ask(
-        &self,
-        ask: PowerAsk,
-        who: Option<UserName>,
-        hold: Option<u64>,
-    ) -> Result<(), Error> {
+    pub async fn ask(&self, ask: PowerAsk, by: By, hold: Option<u64>) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         let joined = {
             let mut state = self.shared.state.lock();
@@ -254,14 +248,14 @@ impl Keeper {
                     last.hold = last.hold.zip(hold).map(|(one, other)| one.max(other));
                     last.answers.push(answer);
                     if is_begun {
-                        Some(self.shared.stage(who, Event::PowerJoined { ask }, Vec::new()))
+                        Some(self.shared.stage(by, Event::PowerJoined { ask }, Vec::new()))
                     } else {
-                        last.also.push(who);
+                        last.also.push(by);
                         None
                     }
                 }
                 _ => {
-                    let job = Job::new(ask, who, self.shared.clock.steady());
+                    let job = Job::new(ask, by, self.shared.clock.steady());
                     let (also, answers) = (Vec::new(), vec![answer]);
                     queue.push_back(Pending { job, also, hold, answers });
                     None
@@ -361,9 +355,9 @@ impl Shared {
         let job = pending.job.clone().entering(step, self.clock.steady());
         let ask = job.ask;
         let write = Write::put(job_key(&self.board), &job);
-        let asked = self.draft(job.who.clone(), Event::PowerAsked { ask }, vec![write]);
+        let asked = self.draft(job.by.clone(), Event::PowerAsked { ask }, vec![write]);
         let also = pending.also.drain(..);
-        let joined = also.map(|who| self.draft(who, Event::PowerJoined { ask }, Vec::new()));
+        let joined = also.map(|by| self.draft(by, Event::PowerJoined { ask }, Vec::new()));
         let begun = self.ledger.stage_all(iter::once(asked).chain(joined));
         (job, begun)
     }
@@ -421,7 +415,7 @@ impl Shared {
                 }
                 Next::Done => {
                     let done = Event::PowerDone { ask: job.ask };
-                    return self.write_end(job.who, done).await;
+                    return self.write_end(job.by, done).await;
                 }
                 Next::GiveUp => {
                     let trouble = trouble.unwrap_or_else(|| self.disobeyed(seen));
@@ -433,7 +427,7 @@ impl Shared {
 
     async fn give_up(&self, job: &Job, trouble: &power::Error) -> Result<(), Error> {
         let failed = Event::PowerFailed { ask: job.ask, why: trouble.to_string() };
-        self.write_end(job.who.clone(), failed).await?;
+        self.write_end(job.by.clone(), failed).await?;
         Err(self.device(trouble))
     }
 
@@ -468,10 +462,10 @@ impl Shared {
 
     /// Waits for the time of the next sweep, and looks.
     async fn watch(&self) {
-        while let Some((who, event)) = self.unwritten().filter(|_| !self.ledger.is_closed()) {
+        while let Some((by, event)) = self.unwritten().filter(|_| !self.ledger.is_closed()) {
             sleep(LOOK.1).await;
             // If it fails it is remembered again; who asked was told the first time.
-            let _ = self.write_end(who, event).await;
+            let _ = self.write_end(by, event).await;
         }
         if self.state.lock().seen_at.is_some() {
             sleep(self.wiring().sweep.duration()).await;
@@ -496,7 +490,7 @@ impl Shared {
         seen
     }
 
-    fn unwritten(&self) -> Option<(Option<UserName>, Event)> {
+    fn unwritten(&self) -> Option<(By, Event)> {
         self.state.lock().unwritten.clone()
     }
 
@@ -519,7 +513,7 @@ impl Shared {
         };
         if news {
             let write = Write::put(seen_key(&self.board), &seen);
-            drop(self.stage(None, Event::PowerSeen { state: seen }, vec![write]));
+            drop(self.stage(By::default(), Event::PowerSeen { state: seen }, vec![write]));
         }
         if changed {
             self.mark.touch();
@@ -530,7 +524,7 @@ impl Shared {
     /// Writes an event down with the job as it is now in hand; returns when it is on disk.
     async fn write(&self, job: &Job, event: Event) -> Result<(), Error> {
         let write = Write::put(job_key(&self.board), job);
-        settled(self.stage(job.who.clone(), event, vec![write])).await
+        settled(self.stage(job.by.clone(), event, vec![write])).await
     }
 
     /// Writes a step down. If that fails the step is taken all the same; unless the lab is closed,
@@ -550,10 +544,10 @@ impl Shared {
     }
 
     /// Writes down how somebody's job ended; what cannot be written is tried again.
-    async fn write_end(&self, who: Option<UserName>, event: Event) -> Result<(), Error> {
+    async fn write_end(&self, by: By, event: Event) -> Result<(), Error> {
         let write = Write::Delete(job_key(&self.board));
-        let written = settled(self.stage(who.clone(), event.clone(), vec![write])).await;
-        self.state.lock().unwritten = written.is_err().then_some((who, event));
+        let written = settled(self.stage(by.clone(), event.clone(), vec![write])).await;
+        self.state.lock().unwritten = written.is_err().then_some((by, event));
         written
     }
 
@@ -566,13 +560,13 @@ impl Shared {
         self.write(job, Event::PowerStep { to }).await
     }
 
-    fn stage(&self, who: Option<UserName>, event: Event, writes: Vec<Write>) -> Commit {
-        self.ledger.stage(self.draft(who, event, writes))
+    fn stage(&self, by: By, event: Event, writes: Vec<Write>) -> Commit {
+        self.ledger.stage(self.draft(by, event, writes))
     }
 
-    fn draft(&self, who: Option<UserName>, event: Event, writes: Vec<Write>) -> Draft {
+    fn draft(&self, by: By, event: Event, writes: Vec<Write>) -> Draft {
         let offset = self.recording.as_ref().map(|recording| recording.end());
-        Draft { who, via: None, board: Some(self.board.clone()), offset, event, writes }
+        Draft { by, board: Some(self.board.clone()), offset, event, writes }
     }
 
     fn device(&self, error: &power::Error) -> Error {

@@ -12,6 +12,7 @@
 //! - [`look`]: what people see; [`past`]: of boards that have left
 //! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
+//! - [`request`]: which request is being answered
 
 pub mod admin;
 pub mod console;
@@ -24,6 +25,7 @@ pub mod power;
 pub mod prepare;
 pub mod release;
 pub mod reload;
+mod request;
 pub mod reserve;
 pub mod tunnel;
 
@@ -76,6 +78,7 @@ pub struct Lab {
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
+    next_request: AtomicU64,
     /// One configuration is taken over at a time.
     reloading: tokio::sync::Mutex<()>,
     /// True when the lab ends.
@@ -196,10 +199,14 @@ fn sees(who: &Who, Board { config, .. }: &Board) -> bool {
     access::sees(who, On { board, class, groups, hold: None })
 }
 
-/// A fault of labd's own: the caller gets an id, under which the log says more.
+/// A fault of labd's own: the caller gets an id, the request's if there is one, under which the log says more.
 fn internal(what: impl std::fmt::Display) -> Error {
     use std::hash::BuildHasher;
-    let id = format!("{:08x}", std::collections::hash_map::RandomState::new().hash_one(0) as u32);
+    let random = || std::collections::hash_map::RandomState::new().hash_one(0) as u32;
+    let id = match request::present() {
+        Some(number) => format!("r{number}"),
+        None => format!("{:08x}", random()),
+    };
     tracing::error!(id, %what, "a fault of labd's own");
     Error::Internal { id }
 }

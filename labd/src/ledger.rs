@@ -26,8 +26,7 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use protocol::Time;
 use protocol::board::BoardName;
-use protocol::journal::{Entry, Event};
-use protocol::user::UserName;
+use protocol::journal::{By, Entry, Event};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::{Anchor, Clock};
@@ -82,10 +81,8 @@ pub struct Committed {
 /// What is to be written down.
 #[derive(Debug)]
 pub struct Draft {
-    /// Who did it.
-    pub who: Option<UserName>,
-    /// Where they came from and with what.
-    pub via: Option<String>,
+    /// Who did it, and how they came.
+    pub by: By,
     /// To which board.
     pub board: Option<BoardName>,
     /// How far the board's console had come.
@@ -216,8 +213,9 @@ impl Ledger {
         let anchor = self.shared.clock.anchor();
         for draft in drafts {
             queue.last += 1;
-            let Draft { who, via, board, offset, event, writes } = draft;
-            let entry = Entry { seq: queue.last, at: anchor.lab, who, via, board, offset, event };
+            let Draft { by: By { who, via, request }, board, offset, event, writes } = draft;
+            let (seq, at) = (queue.last, anchor.lab);
+            let entry = Entry { seq, at, who, via, request, board, offset, event };
             let boot = self.shared.boot.clone();
             queue.records.push(Record { entry, uptime: anchor.uptime, boot, writes });
         }

@@ -23,6 +23,9 @@ pub struct Entry {
     /// Where they came from and with what, see [`crate::user::Who::via`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
+    /// With which request: all entries of one have its number, which counts from the start of labd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<u64>,
     /// To which board; none, if to the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<BoardName>,
@@ -31,6 +34,27 @@ pub struct Entry {
     pub offset: Option<u64>,
     /// What.
     pub event: Event,
+}
+
+/// Somebody who does something, as an entry has them; nobody, if the lab does it by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// See [`Entry::who`].
+    #[serde(default)]
+    pub who: Option<UserName>,
+    /// See [`Entry::via`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// See [`Entry::request`]. Another labd's number would mean another request.
+    #[serde(skip)]
+    pub request: Option<u64>,
+}
+
+impl By {
+    /// Whether this is the same person, come the same way, if perhaps with another request.
+    pub fn is_also(&self, other: &By) -> bool {
+        (&self.who, &self.via) == (&other.who, &other.via)
+    }
 }
 
 /// What happened.

@@ -17,10 +17,10 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
-    "power", "console", "journal", "note", "run", "wait", "reload", "doctor", "admin", "demo",
-    "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
+    "power", "console", "journal", "audit", "note", "run", "wait", "reload", "doctor", "admin",
+    "demo", "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
 ];
 
 #[tokio::test]
@@ -71,9 +71,14 @@ async fn what_others_write_does_nothing_to_the_terminal() -> Result<()> {
     let hostile = "\x1b]0;owned\x07\x1b[2J\u{9b}31mboo\u{202e}\r\nnext";
     bob.reserve(protocol::hold::Ask { note: Some(hostile.to_owned()), ..board("rpi4") }).await?;
     bob.note(lab_tests::lab::name("rpi4"), hostile.to_owned()).await?;
-    for arguments in
-        [&["boards"][..], &["board", "rpi4"], &["holds"], &["journal"], &["journal", "rpi4"]]
-    {
+    for arguments in [
+        &["boards"][..],
+        &["board", "rpi4"],
+        &["holds"],
+        &["journal"],
+        &["journal", "rpi4"],
+        &["audit"],
+    ] {
         let said = scene.says(arguments).await?;
         let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
         assert!(!said.out.contains(bad), "{arguments:?}: {:?}", said.out);

@@ -18,7 +18,7 @@ use labd::ledger::{Draft, Write};
 use labd::memory::snapshot::Snapshot;
 use labd::memory::{Memory, Sizes, repair};
 use protocol::Time;
-use protocol::journal::{Entry, Event};
+use protocol::journal::{By, Entry, Event};
 use tempfile::TempDir;
 
 use super::tell;
@@ -81,8 +81,7 @@ fn draft(n: u64, dice: &mut Dice) -> Draft {
         writes.push(Write::Delete(key(dice.below(300))));
     }
     Draft {
-        who: None,
-        via: None,
+        by: By::default(),
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
 
+mod audit;
 mod consoles;
 mod crashes;
 mod doors;

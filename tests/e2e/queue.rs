@@ -9,7 +9,7 @@ use lab_tests::lab::{MONDAY, Plan, TestLab, board, boards, class, held, name, qu
 use lab_tests::patience::soon;
 use labd::ledger::Draft;
 use protocol::hold::{Ask, Obstacle, Placed, Release};
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 use protocol::user::{Role, Who};
 use protocol::{Error, Span};
 
@@ -140,8 +140,7 @@ async fn a_turn_that_comes_while_patience_ends_is_told_when_it_is_on_disk() -> R
     let rpi4 = name("rpi4");
     // The disk has much to do.
     let note = |_| Draft {
-        via: None,
-        who: None,
+        by: By::default(),
         board: None,
         offset: None,
         event: Event::Noted { text: "x".repeat(1_000) },

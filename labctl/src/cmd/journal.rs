@@ -68,12 +68,16 @@ impl Journal {
 
 fn sentence(out: &Output, entry: &Entry) -> String {
     let at = out.paint(out.instant(entry.at), Style::Faint);
-    let event = text::plain(entry.event.to_string().as_bytes(), LONGEST);
     let board = entry.board.as_ref().map(|board| format!("{board} ")).unwrap_or_default();
     let who = entry.who.as_ref().map(|who| format!("{who}: ")).unwrap_or_default();
-    let until = entry.event.until().map(|until| format!(" until {}", out.time(until)));
-    let until = until.unwrap_or_default();
-    format!("{at} {board}{who}{event}{until}")
+    format!("{at} {board}{who}{}", event(out, &entry.event))
+}
+
+/// What happened, and what it leads up to.
+pub(super) fn event(out: &Output, event: &Event) -> String {
+    let until = event.until().map(|until| format!(" until {}", out.time(until)));
+    let event = text::plain(event.to_string().as_bytes(), LONGEST);
+    format!("{event}{}", until.unwrap_or_default())
 }
 
 /// What the console printed between two entries, as text.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::board::BoardName;
 use protocol::console::{ConsoleDetail, ConsoleState, Pen, PenAsk, PenState};
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -153,14 +153,14 @@ impl Line {
     pub fn sit(&self, session: u64, seat: Seat, pen: Pen) -> oneshot::Receiver<()> {
         let (end, ended) = oneshot::channel();
         self.shared.endings.lock().insert(session, end);
-        let who = seat.who.clone();
+        let by = seat.by();
         let taken = {
             let mut desk = self.shared.desk.lock();
             desk.sit(session, seat);
             pen == Pen::Wanted && desk.take(session) == Outcome::Taken
         };
         if taken {
-            self.shared.note(Some(who), Event::PenTaken { session });
+            self.shared.note(by, Event::PenTaken { session });
         }
         ended
     }
@@ -171,7 +171,7 @@ impl Line {
         let seat = self.shared.desk.lock().seat(session).cloned();
         let (had, next) = self.shared.desk.lock().leave(session);
         if let Some(seat) = seat.filter(|_| had) {
-            self.shared.pen_dropped(session, &seat.who, next);
+            self.shared.pen_dropped(session, seat.by(), next);
         }
     }
 
@@ -202,10 +202,9 @@ impl Line {
     ///
     /// # Errors
     /// [`Error::NoSuch`] if it does not look at this console.
-    pub fn pen(&self, session: u64, ask: PenAsk) -> Result<PenState, Error> {
+    pub fn pen(&self, by: By, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         let mut desk = self.shared.desk.lock();
-        let who =
-            desk.seat(session).map(|seat| seat.who.clone()).ok_or_else(|| no_session(session))?;
+        desk.seat(session).ok_or_else(|| no_session(session))?;
         let event = match ask {
             PenAsk::Take => match desk.take(session) {
                 Outcome::Taken => Some(Event::PenTaken { session }),
@@ -225,7 +224,7 @@ impl Line {
                 let (had, next) = desk.drop_pen(session);
                 if had {
                     drop(desk);
-                    self.shared.pen_dropped(session, &who, next);
+                    self.shared.pen_dropped(session, by, next);
                     return Ok(PenState::NotYours);
                 }
                 None
@@ -234,7 +233,7 @@ impl Line {
         let state = desk.pen_of(session);
         drop(desk);
         if let Some(event) = event {
-            self.shared.note(Some(who), event);
+            self.shared.note(by, event);
         }
         Ok(state)
     }
@@ -242,7 +241,7 @@ impl Line {
     /// Types for a session, if it has the pen. Returns when it is in line for the device: who leaves need not
     /// stay until a device that is stuck has taken it, and what became of it is not said.
     pub async fn press(&self, session: u64, bytes: Vec<u8>) {
-        if let Ok(right) = self.right(session)
+        if let Ok(right) = self.right(None, session)
             && !bytes.is_empty()
         {
             drop(self.shared.put(right, bytes).await);
@@ -254,8 +253,8 @@ impl Line {
     /// # Errors
     /// [`Error::NoSuch`]; [`Error::NoPen`], also if it is taken away meanwhile; [`Error::Device`] if it is
     /// away; [`Error::HoldOver`].
-    pub async fn type_in(&self, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
-        let right = self.right(session)?;
+    pub async fn type_in(&self, by: By, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        let right = self.right(Some(by), session)?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -267,22 +266,22 @@ impl Line {
     ///
     /// # Errors
     /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
-    pub async fn send_break(&self, session: u64, span: Span) -> Result<(), Error> {
-        let right = self.right(session)?;
+    pub async fn send_break(&self, by: By, session: u64, span: Span) -> Result<(), Error> {
+        let right = self.right(Some(by), session)?;
         let (answer, answered) = oneshot::channel();
         // As in `put`.
         let _ = self.shared.breaks.send(Break { right, span, answer }).await;
         self.shared.hear(answered).await
     }
 
-    /// Under what a session types, if it has the pen.
-    fn right(&self, session: u64) -> Result<Right, Error> {
+    /// Under what a session types, if it has the pen; as it sits there, if no request says more.
+    fn right(&self, by: Option<By>, session: u64) -> Result<Right, Error> {
         let desk = self.shared.desk.lock();
         let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
         if !desk.has_pen(session) {
             return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
         }
-        Ok(Right { who: seat.who.clone(), hold: seat.hold, turn: desk.turn() })
+        Ok(Right { by: by.unwrap_or_else(|| seat.by()), hold: seat.hold, turn: desk.turn() })
     }
 }
 

@@ -6,8 +6,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::journal::Event;
-use protocol::user::UserName;
+use protocol::journal::{By, Event};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::rules::echo::{self, Plain, Screen};
@@ -40,7 +39,7 @@ pub(super) struct Typed {
 
 #[derive(Debug)]
 struct Span {
-    who: UserName,
+    by: By,
     text: Vec<u8>,
     /// How much of it the board has not taken yet.
     left: usize,
@@ -57,18 +56,18 @@ struct Span {
 
 impl Typed {
     /// Somebody types, and the board is to take it from now on.
-    pub(super) fn type_in(&mut self, who: &UserName, bytes: &[u8], now: Instant) {
+    pub(super) fn type_in(&mut self, by: &By, bytes: &[u8], now: Instant) {
         for line in bytes.split_inclusive(is_end) {
-            line.chunks(LONGEST).for_each(|part| self.add(who, part, now));
+            line.chunks(LONGEST).for_each(|part| self.add(by, part, now));
         }
         if let Some(span) = self.spans.back_mut() {
             span.is_whole |= bytes.last().is_some_and(is_end);
         }
     }
 
-    fn add(&mut self, who: &UserName, part: &[u8], now: Instant) {
+    fn add(&mut self, by: &By, part: &[u8], now: Instant) {
         let goes_on = |span: &Span| {
-            span.who == *who && !span.is_whole && span.text.len() + part.len() <= LONGEST
+            span.by == *by && !span.is_whole && span.text.len() + part.len() <= LONGEST
         };
         if !self.spans.back().is_some_and(goes_on) {
             let before = self.spans.back_mut();
@@ -82,7 +81,7 @@ impl Typed {
                 None => Vec::new(),
             };
             self.spans.push_back(Span {
-                who: who.clone(),
+                by: by.clone(),
                 text: Vec::new(),
                 left: 0,
                 prompt,
@@ -120,7 +119,7 @@ impl Typed {
     }
 
     /// The board prints. Returns the spans that are echoed now.
-    pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(UserName, Event)> {
+    pub(super) fn printed(&mut self, bytes: &[u8]) -> Vec<(By, Event)> {
         let filter = &mut self.filter;
         for byte in bytes.iter().copied().filter(|byte| filter.lets(*byte)) {
             match byte {
@@ -147,12 +146,12 @@ impl Typed {
     }
 
     /// Returns the spans that are due.
-    pub(super) fn settle(&mut self, now: Instant) -> Vec<(UserName, Event)> {
+    pub(super) fn settle(&mut self, now: Instant) -> Vec<(By, Event)> {
         self.write_down(Some(now))
     }
 
     /// Takes out the spans that are echoed, or due, in their order.
-    fn write_down(&mut self, now: Option<Instant>) -> Vec<(UserName, Event)> {
+    fn write_down(&mut self, now: Option<Instant>) -> Vec<(By, Event)> {
         let mut done = Vec::new();
         while let Some(span) = self.spans.front().filter(|span| span.left == 0) {
             let is_due = now.is_some_and(|now| span.due <= now);
@@ -164,9 +163,7 @@ impl Typed {
             let bytes = span.text.len() as u64;
             let text = String::from_utf8_lossy(&span.text).escape_debug().to_string();
             let text = echo.map(|_| text);
-            done.extend(
-                self.spans.pop_front().map(|span| (span.who, Event::Typed { text, bytes })),
-            );
+            done.extend(self.spans.pop_front().map(|span| (span.by, Event::Typed { text, bytes })));
             // The echo of the next is behind this one's.
             for span in &mut self.spans {
                 span.from = span.from.max(end);

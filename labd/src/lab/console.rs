@@ -11,8 +11,8 @@ use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
-use super::Lab;
 use super::people::on;
+use super::{Lab, request};
 use crate::console::line::Line;
 use crate::journal::Recording;
 use crate::rules::access;
@@ -74,7 +74,8 @@ impl Lab {
                     .inspect_err(|why| self.deny(who, Verb::Type, Some(board), why))?,
                 Pen::Unwanted => None,
             };
-            let seat = Seat { who: who.name.clone(), since: self.clock.now(), hold };
+            let (name, via, request) = (who.name.clone(), who.via.clone(), request::present());
+            let seat = Seat { who: name, via, request, since: self.clock.now(), hold };
             line.sit(session, seat, pen)
         };
         self.sessions.lock().insert(session, line.clone());
@@ -95,7 +96,7 @@ impl Lab {
                 .inspect_err(|why| self.deny(who, Verb::Type, Some(line.board()), why))?;
             line.bind(session, hold);
         }
-        line.pen(session, ask)
+        line.pen(request::by(Some(who)), session, ask)
     }
 
     /// Types for a session that has the pen. Answers when the device has taken all of it.
@@ -103,7 +104,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NoSuch`]; [`Error::NoPen`], [`Error::HoldOver`]; [`Error::Device`] if it is away.
     pub async fn type_in(&self, who: &Who, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
-        self.session(who, session)?.type_in(session, bytes).await
+        self.session(who, session)?.type_in(request::by(Some(who)), session, bytes).await
     }
 
     /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most, and no
@@ -113,7 +114,7 @@ impl Lab {
     /// As [`Lab::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, who: &Who, session: u64, span: Span) -> Result<(), Error> {
         let span = if span.0 == 0 { Span::millis(250) } else { span.min(Span::seconds(3)) };
-        self.session(who, session)?.send_break(session, span).await
+        self.session(who, session)?.send_break(request::by(Some(who)), session, span).await
     }
 
     fn session(&self, who: &Who, session: u64) -> Result<Arc<Line>, Error> {

@@ -7,12 +7,12 @@ use futures::FutureExt;
 use parking_lot::MutexGuard;
 use protocol::board::BoardName;
 use protocol::hold::{Hold, Want};
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 use protocol::user::{UserName, Who};
 use protocol::{Error, Time};
 use tokio::task::JoinHandle;
 
-use super::{Board, Lab, Remembered, internal};
+use super::{Board, Lab, Remembered, internal, request};
 use crate::config::BoardConfig;
 use crate::keeper::setup::Verb;
 use crate::ledger::{Commit, Draft, Write};
@@ -138,9 +138,9 @@ impl Lab {
         let done = ask(&mut remembered.book, self.clock.now())?;
         let mut drafts = self.drafts(&remembered.book, who.map(|who| &who.name), &done);
         for draft in
-            drafts.iter_mut().filter(|draft| draft.who.as_ref() == who.map(|who| &who.name))
+            drafts.iter_mut().filter(|draft| draft.by.who.as_ref() == who.map(|who| &who.name))
         {
-            draft.via = who.and_then(|who| who.via.clone());
+            draft.by = request::by(who);
         }
         if let Some(first) = drafts.first_mut() {
             first.writes.extend(besides(&mut remembered));
@@ -149,7 +149,7 @@ impl Lab {
         self.ended(&done).for_each(|(board, number)| board.bar(number + 1));
         let commit = self.ledger().stage_upon(remembered.generation, drafts);
         drop(remembered);
-        let task = tokio::spawn(self.clone().settle(commit, done.clone()));
+        let task = request::spawn(self.clone().settle(commit, done.clone()));
         Ok(Decision { done, task })
     }
 
@@ -218,9 +218,9 @@ impl Lab {
         let lab = self.clone();
         let task = match stage {
             Stage::Preparing { hold, ssh_key, after } => {
-                tokio::spawn(async move { lab.prepare(hold, ssh_key, after).await })
+                request::spawn(async move { lab.prepare(hold, ssh_key, after).await })
             }
-            Stage::Releasing { hold } => tokio::spawn(async move { lab.clean(hold).await }),
+            Stage::Releasing { hold } => request::spawn(async move { lab.clean(hold).await }),
             Stage::Free | Stage::Held { .. } => return None,
         };
         Some(Chore { board: board.clone(), task })
@@ -319,8 +319,8 @@ impl Lab {
     ) -> Draft {
         let recording = board.and_then(|board| self.board(board)?.recording.clone());
         let offset = recording.map(|recording| recording.end());
-        let (who, board) = (who.cloned(), board.cloned());
-        Draft { who, via: None, board, offset, event, writes }
+        let by = By { who: who.cloned(), ..request::by(None) };
+        Draft { by, board: board.cloned(), offset, event, writes }
     }
 
     /// The same of somebody who is here.
@@ -331,6 +331,6 @@ impl Lab {
         event: Event,
         writes: Vec<Write>,
     ) -> Draft {
-        Draft { via: who.via.clone(), ..self.entry(board, Some(&who.name), event, writes) }
+        Draft { by: request::by(Some(who)), ..self.entry(board, None, event, writes) }
     }
 }

@@ -100,6 +100,7 @@ impl Lab {
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
+            next_request: AtomicU64::new(1),
             reloading: tokio::sync::Mutex::default(),
             ending: watch::Sender::new(false),
         };

@@ -10,11 +10,11 @@ use protocol::account::{
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::hold::Want;
-use protocol::journal::{Entry, Event};
+use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Span, Time};
 
-use super::{Board, Lab, Remembered, internal, sees};
+use super::{Board, Lab, Remembered, internal, request, sees};
 use crate::authority::Authority;
 use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
@@ -404,9 +404,9 @@ impl Lab {
             let event = Event::Token { id, of, what: "used".to_owned() };
             let commit = (!changed.is_empty()).then(|| {
                 let writes = written(&remembered.people, &changed);
-                let who = Some(&token.who);
-                let draft =
-                    Draft { via: Some(from.to_owned()), ..self.entry(None, who, event, writes) };
+                let (who, via) = (Some(token.who.clone()), Some(from.to_owned()));
+                let by = By { who, via, ..request::by(None) };
+                let draft = Draft { by, ..self.entry(None, None, event, writes) };
                 self.ledger().stage_upon(remembered.generation, [draft])
             });
             (token, commit)
@@ -578,7 +578,8 @@ impl Lab {
     /// Writes down that a door did not let somebody in whom the lab does not know.
     pub fn turned_away(&self, via: String, why: String) {
         let event = Event::Denied { verb: Verb::See, why };
-        let draft = Draft { via: Some(via), ..self.entry(None, None, event, Vec::new()) };
+        let by = By { via: Some(via), ..request::by(None) };
+        let draft = Draft { by, ..self.entry(None, None, event, Vec::new()) };
         drop(self.ledger().stage(draft));
     }
 

@@ -5,7 +5,7 @@ use protocol::board::BoardName;
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::user::{Verb, Who};
 
-use super::{Board, Lab};
+use super::{Board, Lab, request};
 use crate::keeper::Keeper;
 use crate::power::Power;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Lab {
         if ask == PowerAsk::Reset && !keeper.outlet().can_reset() {
             return Err(Error::Lacks { board: board.clone(), what: "reset".to_owned() });
         }
-        keeper.ask(ask, Some(who.name.clone()), hold).await?;
+        keeper.ask(ask, request::by(Some(who)), hold).await?;
         Ok(keeper.detail())
     }
 

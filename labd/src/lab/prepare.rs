@@ -12,7 +12,7 @@ use protocol::power::PowerAsk;
 use serde_json::Value as Json;
 
 use super::decide::attributes_key;
-use super::{Board, Lab};
+use super::{Board, Lab, request};
 use crate::config::OnRelease;
 use crate::keeper::setup::{self, Failed, Subject, Verb};
 use crate::ledger::Write;
@@ -97,8 +97,12 @@ impl Lab {
         }
         let script = self.script(&board, Verb::Release, &hold, None).await;
         let power = match (board.config.on_release, &board.keeper) {
-            (OnRelease::Off, Some(keeper)) => keeper.ask(PowerAsk::Off, None, None).await,
-            (OnRelease::Cycle, Some(keeper)) => keeper.ask(PowerAsk::Cycle, None, None).await,
+            (OnRelease::Off, Some(keeper)) => {
+                keeper.ask(PowerAsk::Off, request::by(None), None).await
+            }
+            (OnRelease::Cycle, Some(keeper)) => {
+                keeper.ask(PowerAsk::Cycle, request::by(None), None).await
+            }
             _ => Ok(()),
         };
         let trouble = script

@@ -28,8 +28,7 @@ fn open(folder: &Path, known: u64, full: u64) -> Result<Open, segment::Error> {
 fn draft(n: u64) -> Draft {
     let writes = vec![Write::put(format!("note/{n}"), &n)];
     Draft {
-        who: None,
-        via: None,
+        by: By::default(),
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -3,6 +3,7 @@
 use std::fs;
 
 use protocol::Time;
+use protocol::journal::By;
 use tempfile::TempDir;
 
 use super::*;
@@ -24,8 +25,7 @@ fn draft(n: u64) -> Draft {
         _ => vec![Write::put(key(n), &n)],
     };
     Draft {
-        who: None,
-        via: None,
+        by: By::default(),
         board: None,
         offset: None,
         event: Event::Noted { text: n.to_string() },

@@ -145,10 +145,13 @@ pub async fn converse(
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let from = peer.via.clone();
-    match introduce(&lab, Some(peer), &from, &mut stream).await {
-        Ok((peer, purpose)) => attend(lab, peer, purpose, stream).await,
-        Err(why) => wire::refuse(&mut stream, &why).await,
-    }
+    let conversation = async {
+        match introduce(&lab, Some(peer), &from, &mut stream).await {
+            Ok((peer, purpose)) => attend(lab.clone(), peer, purpose, stream).await,
+            Err(why) => wire::refuse(&mut stream, &why).await,
+        }
+    };
+    lab.answer(conversation).await
 }
 
 /// Hears what somebody is here for; and before, who they are, if they say so by a token.
@@ -225,12 +228,13 @@ async fn answer_calls(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
     use protocol::service::Lab as _;
-    let mut ending = caller.lab.ending();
+    let lab = caller.lab.clone();
+    let mut ending = lab.ending();
     let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
     let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
         .max_concurrent_requests(CALLS)
         .execute(caller.serve())
-        .for_each(|answer| async { drop(tokio::spawn(answer)) });
+        .for_each(|answer| async { drop(tokio::spawn(lab.answer(answer))) });
     tokio::select! {
         () = answers => {}
         _ = ending.changed() => {}

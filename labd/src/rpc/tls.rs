@@ -102,7 +102,8 @@ impl Door {
             Ok(()) => {}
             Err(refusal) => return turned_away(from, refusal),
         }
-        tokio::spawn(async move {
+        let lab = self.lab.clone();
+        tokio::spawn(lab.answer(async move {
             let onto = Doorstep { door: self.clone(), source };
             let met = tokio::time::timeout(DOORSTEP, self.let_in(stream, from)).await;
             drop(onto);
@@ -122,7 +123,7 @@ impl Door {
                 tracing::debug!(%from, ?offence, "somebody was not let in");
                 self.guard.lock().note(source, offence, self.since.elapsed());
             }
-        });
+        }));
     }
 
     /// Hears who somebody is and what for; else, what is to be thought of them.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use protocol::Time;
 use protocol::console::{PenState, Viewer};
+use protocol::journal::By;
 use protocol::user::UserName;
 
 #[cfg(test)]
@@ -26,10 +27,22 @@ pub struct Desk {
 pub struct Seat {
     /// Who.
     pub who: UserName,
+    /// Where they came from and with what, for the timeline.
+    pub via: Option<String>,
+    /// With which request.
+    pub request: Option<u64>,
     /// Since when.
     pub since: Time,
     /// Under which hold they sit here: when it ends, so does the session.
     pub hold: Option<u64>,
+}
+
+impl Seat {
+    /// The viewer, as the timeline has them.
+    pub fn by(&self) -> By {
+        let Seat { who, via, request, .. } = self;
+        By { who: Some(who.clone()), via: via.clone(), request: *request }
+    }
 }
 
 /// What became of an ask for the pen.

@@ -4,8 +4,8 @@
 //! decided here from what was seen, and done by the keeper, who writes the step down before it does
 //! it; so a job that a crash cut short goes on where it was.
 
+use protocol::journal::By;
 use protocol::power::PowerAsk;
-use protocol::user::UserName;
 use protocol::{Span, Time};
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +21,9 @@ pub struct Job {
     pub step: Step,
     /// When the present step began, by a clock that nobody sets.
     pub since: Time,
-    /// Who asked; nobody, if the lab did by itself.
-    #[serde(default)]
-    pub who: Option<UserName>,
+    /// Who asked.
+    #[serde(flatten)]
+    pub by: By,
 }
 
 /// How far a job has come.
@@ -84,13 +84,13 @@ pub struct Limits {
 
 impl Job {
     /// A job that nothing has been done for yet.
-    pub fn new(ask: PowerAsk, who: Option<UserName>, now: Time) -> Job {
+    pub fn new(ask: PowerAsk, by: By, now: Time) -> Job {
         let step = match ask {
             PowerAsk::On => Step::On,
             PowerAsk::Off | PowerAsk::Cycle => Step::Off,
             PowerAsk::Reset => Step::Reset,
         };
-        Job { ask, step, since: now, who }
+        Job { ask, step, since: now, by }
     }
 
     /// Whether the board is still as it was before the job: nothing has been done to it that would

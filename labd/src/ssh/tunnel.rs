@@ -88,7 +88,8 @@ async fn down(mut board: OwnedReadHalf, client: &ChannelWriteHalf<Msg>) {
 }
 
 async fn open(visitor: &Visitor, target: &str, port: u32) -> Result<Tunnel, Error> {
-    visitor.door.lab.tunnel(&visitor.who()?, target, port).await
+    let lab = &visitor.door.lab;
+    lab.answer(lab.tunnel(&visitor.who()?, target, port)).await
 }
 
 async fn refuse(reply: ChannelOpenHandle, code: u32, reason: String) {

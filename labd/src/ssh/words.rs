@@ -26,7 +26,7 @@ enum More {
 
 use More::{Arguments, Nothing};
 
-const OPEN: [(&[&str], More); 31] = [
+const OPEN: [(&[&str], More); 32] = [
     (&["boards"], Arguments),
     (&["board"], Arguments),
     (&["classes"], Arguments),
@@ -39,6 +39,7 @@ const OPEN: [(&[&str], More); 31] = [
     (&["power"], Arguments),
     (&["console"], Arguments),
     (&["journal"], Arguments),
+    (&["audit"], Arguments),
     (&["note"], Arguments),
     (&["wait"], Arguments),
     (&["whoami"], Arguments),

@@ -125,7 +125,7 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
 
 pub(crate) fn entry(seq: u64, board: &str, who: Option<&str>, ago: Span, event: Event) -> Entry {
     let (who, board) = (who.map(user), Some(name(board)));
-    Entry { seq, at: NOW - ago, who, via: None, board, offset: None, event }
+    Entry { seq, at: NOW - ago, who, via: None, request: None, board, offset: None, event }
 }
 
 pub(crate) fn entries(board: &str) -> Vec<Entry> {

@@ -154,6 +154,7 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
         at: Time(1_700_000_000_000),
         who: Some(ada()),
         via: None,
+        request: None,
         board: Some(rpi4()),
         offset: Some(4711),
         event,
@@ -207,6 +208,11 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
         assert_wire(&entry(event), &around(bytes));
     }
     assert_read(&entry(Event::Unknown), &around(r#"{"kind":"levitated","by":3}"#));
+    let from = Entry { via: Some("unix pid 7".into()), request: Some(12), ..entry(Event::Break) };
+    assert_wire(
+        &from,
+        r#"{"seq":9,"at":1700000000000,"who":"ada","via":"unix pid 7","request":12,"board":"rpi4","offset":4711,"event":{"kind":"break"}}"#,
+    );
     let bare = Entry { who: None, board: None, offset: None, ..entry(Event::Stopped) };
     assert_wire(&bare, r#"{"seq":9,"at":1700000000000,"event":{"kind":"stopped"}}"#);
 }

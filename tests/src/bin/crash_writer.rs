@@ -17,7 +17,7 @@ use lab_tests::trace;
 use labd::clock::Clock;
 use labd::ledger::{Draft, Write};
 use labd::memory::Memory;
-use protocol::journal::Event;
+use protocol::journal::{By, Event};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,8 +47,7 @@ async fn write(folder: &Path, is_early: bool, most: u64) -> Result<()> {
             for n in numbers {
                 let event = Event::Noted { text: text(writer, n) };
                 let writes = vec![Write::put(key(writer), &n)];
-                let draft =
-                    Draft { who: None, via: None, board: None, offset: None, event, writes };
+                let draft = Draft { by: By::default(), board: None, offset: None, event, writes };
                 let commit = memory.ledger().stage(draft);
                 if is_early {
                     acknowledge(writer, n)?;

@@ -1,6 +1,6 @@
 //! What is typed, on its way from whoever types to the task.
 
-use protocol::user::UserName;
+use protocol::journal::By;
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
@@ -14,7 +14,7 @@ pub(super) struct Fence {
 /// Under what somebody types.
 #[derive(Debug)]
 pub(super) struct Right {
-    pub(super) who: UserName,
+    pub(super) by: By,
     pub(super) hold: Option<u64>,
     /// Which turn of the pen.
     pub(super) turn: u64,

@@ -9,8 +9,7 @@ use parking_lot::Mutex;
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::ConsoleState;
-use protocol::journal::Event;
-use protocol::user::UserName;
+use protocol::journal::{By, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::Device;
@@ -116,10 +115,10 @@ impl Shared {
     }
 
     /// Writes an event down. It is on the timeline in order; nobody has to wait for the disk.
-    pub(super) fn note(&self, who: Option<UserName>, event: Event) {
+    pub(super) fn note(&self, by: By, event: Event) {
         let offset = Some(self.recording.end());
         let board = Some(self.board.clone());
-        drop(self.ledger.stage(Draft { who, via: None, board, offset, event, writes: Vec::new() }));
+        drop(self.ledger.stage(Draft { by, board, offset, event, writes: Vec::new() }));
         self.mark.touch();
     }
 
@@ -133,15 +132,15 @@ impl Shared {
                 (Event::Noted { text }, Err(said))
             }
         };
-        self.note(Some(right.who), event);
+        self.note(right.by, event);
         tell(answer, said);
     }
 
-    pub(super) fn pen_dropped(&self, session: u64, who: &UserName, next: Option<u64>) {
-        self.note(Some(who.clone()), Event::PenDropped { session });
-        let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.who.clone())));
-        if let Some((session, who)) = next {
-            self.note(Some(who), Event::PenTaken { session });
+    pub(super) fn pen_dropped(&self, session: u64, by: By, next: Option<u64>) {
+        self.note(by, Event::PenDropped { session });
+        let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.by())));
+        if let Some((session, by)) = next {
+            self.note(by, Event::PenTaken { session });
         }
     }
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use protocol::console::ConsoleState;
-use protocol::journal::Event;
-use protocol::user::UserName;
+use protocol::journal::{By, Event};
 use tokio::io::ReadBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -91,17 +90,18 @@ impl Task {
             match self.open(&device).await {
                 Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
-                    self.line.note(None, Event::ConsoleOpened);
+                    self.line.note(By::default(), Event::ConsoleOpened);
                     seen_open = true;
                     let why = self.serve(port, &device).await;
                     self.line.set_state(ConsoleState::Away, Some(why.clone()));
-                    self.line.note(None, Event::ConsoleLost { why });
+                    self.line.note(By::default(), Event::ConsoleLost { why });
                     self.break_off();
                 }
                 Some(Err(error)) => {
                     self.line.set_state(ConsoleState::Away, Some(error.to_string()));
                     if !std::mem::replace(&mut seen_open, true) {
-                        self.line.note(None, Event::ConsoleLost { why: error.to_string() });
+                        self.line
+                            .note(By::default(), Event::ConsoleLost { why: error.to_string() });
                     }
                 }
                 None => continue,
@@ -222,7 +222,7 @@ impl Task {
         if let Some(over) = self.line.over(&text.right) {
             return tell(text.answer, Err(over));
         }
-        self.journal.type_in(&text.right.who, &text.bytes, Instant::now());
+        self.journal.type_in(&text.right.by, &text.bytes, Instant::now());
         self.taking = Some(text);
     }
 
@@ -290,7 +290,7 @@ impl Task {
         {
             let ended = port.set_break(false);
             match ended {
-                Ok(()) if is_begun => line.note(Some(what.right.who), Event::Break),
+                Ok(()) if is_begun => line.note(what.right.by, Event::Break),
                 Ok(()) => {}
                 Err(error) => tracing::error!(board = %line.board, %error, "a BREAK does not end"),
             }
@@ -321,9 +321,9 @@ impl Task {
     }
 
     /// Lets the journal of what is typed see something, and writes down what it has finished.
-    fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(UserName, Event)>) {
-        for (who, event) in see(&mut self.journal, Instant::now()) {
-            self.line.note(Some(who), event);
+    fn note_all(&mut self, see: impl FnOnce(&mut Typed, Instant) -> Vec<(By, Event)>) {
+        for (by, event) in see(&mut self.journal, Instant::now()) {
+            self.line.note(by, event);
         }
     }
 }

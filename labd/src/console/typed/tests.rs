@@ -5,11 +5,11 @@
 
 use super::*;
 
-fn ada() -> UserName {
-    "ada".parse().unwrap()
+fn ada() -> By {
+    By { who: "ada".parse().ok(), ..By::default() }
 }
 
-fn spans(events: Vec<(UserName, Event)>) -> Vec<(Option<String>, u64)> {
+fn spans(events: Vec<(By, Event)>) -> Vec<(Option<String>, u64)> {
     let span = |(_, event)| match event {
         Event::Typed { text, bytes } => (text, bytes),
         other => panic!("{other:?}"),

@@ -33,6 +33,10 @@ fn name(session: u64) -> UserName {
     format!("user{}", session / 2).parse().expect("a name")
 }
 
+fn seat(session: u64, hold: Option<u64>) -> Seat {
+    Seat { who: name(session), via: None, request: None, since: Time(session), hold }
+}
+
 fn any_deed() -> impl Strategy<Value = Deed> {
     let (session, hold) = (0_u64..6, proptest::option::of(0_u64..9));
     prop_oneof![
@@ -107,7 +111,7 @@ proptest! {
             let is_cut = matches!(deed, Deed::Cut(_));
             match deed {
                 Deed::Sit(session, hold) if !model.seats.contains_key(&session) => {
-                    desk.sit(session, Seat { who: name(session), since: Time(session), hold });
+                    desk.sit(session, seat(session, hold));
                     model.seats.insert(session, hold);
                 }
                 Deed::Bind(session, hold) => {

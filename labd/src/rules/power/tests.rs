@@ -84,7 +84,7 @@ struct Walk {
 fn walk(ask: PowerAsk, outlet: &mut Outlet, pauses: &[u64], crashes: &[usize]) -> Walk {
     let (mut now, mut looks, mut walk) = (1_000, 0, Walk::default());
     let (mut told, mut seen) = (false, Seen::Unclear);
-    let mut job = Job::new(ask, None, Time(now));
+    let mut job = Job::new(ask, By::default(), Time(now));
     let mut off_since = None;
     for (count, pause) in pauses.iter().cycle().take(STEPS).enumerate() {
         if crashes.contains(&count) {
@@ -140,8 +140,20 @@ fn walk(ask: PowerAsk, outlet: &mut Outlet, pauses: &[u64], crashes: &[usize]) -
 #[test]
 fn a_job_that_was_written_down_without_who_asked_is_read() {
     let written = r#"{"ask":"cycle","step":"dwell","since":7}"#;
-    let job = Job { ask: PowerAsk::Cycle, step: Step::Dwell, since: Time(7), who: None };
+    let job = Job { ask: PowerAsk::Cycle, step: Step::Dwell, since: Time(7), by: By::default() };
     assert_eq!(serde_json::from_str::<Job>(written).expect("a job"), job);
+}
+
+/// Planted, and caught here: the request is written down as well.
+#[test]
+fn a_job_that_is_read_back_knows_who_asked_from_where_and_no_other_daemons_request() {
+    let by = By { who: "ada".parse().ok(), via: Some("unix pid 7".to_owned()), request: Some(12) };
+    let job = Job::new(PowerAsk::On, by.clone(), Time(7));
+    let written = serde_json::to_string(&job).expect("JSON");
+    let wanted = r#"{"ask":"on","step":"on","since":7,"who":"ada","via":"unix pid 7"}"#;
+    assert_eq!(written, wanted);
+    let read: Job = serde_json::from_str(&written).expect("a job");
+    assert_eq!(read.by, By { request: None, ..by });
 }
 
 fn any_outlet() -> impl Strategy<Value = Outlet> {
