@@ -171,8 +171,12 @@ impl Task {
     async fn attend(&mut self, port: &mut dyn Port, device: &Device) -> String {
         let mut buffer = vec![0; CHUNK];
         let mut fence = self.line.fence.subscribe();
-        let mut may_write = Instant::now();
+        // By then the board has read all that was written, if it reads as fast as its pace says.
+        let mut read_by = Instant::now();
         loop {
+            let left = self.taking.as_ref().map_or(0, |text| text.bytes.len());
+            let spare = self.pace.bytes - left.min(self.pace.bytes);
+            let may_write = read_by.checked_sub(self.pace.pause(spare)).unwrap_or(read_by);
             let is_paused = may_write > Instant::now();
             let (piece, begins) = match (&self.taking, &self.breaking) {
                 (_, Some(breaking)) => (&[][..], !breaking.is_begun),
@@ -190,7 +194,7 @@ impl Task {
                     Ok(Turn::Read(read)) => self.record(&buffer[..read]),
                     Ok(Turn::Wrote(written)) => {
                         self.wrote(written);
-                        may_write = Instant::now() + self.pace.pause(written);
+                        read_by = read_by.max(Instant::now()) + self.pace.pause(written);
                     }
                     Ok(Turn::Broke(begun)) => self.broke(begun),
                     Err(error) => return error.to_string(),
