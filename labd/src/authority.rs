@@ -4,7 +4,7 @@
 //! lab's state: `certificate.pem` and `key.pem`, the latter for nobody but labd. Clients know it by the
 //! hash of its certificate, see [`protocol::tls::Pin`]; so whoever loses it lets everybody log in anew.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -15,7 +15,7 @@ use protocol::user::UserName;
 use protocol::{Span, Time};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SubjectPublicKeyInfo,
+    Issuer, KeyPair, KeyUsagePurpose, SubjectPublicKeyInfo,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -96,8 +96,6 @@ impl Authority {
         now: Time,
     ) -> Result<(String, String), rcgen::Error> {
         let key = SubjectPublicKeyInfo::from_pem(key)?;
-        // Asked for first: what cannot be asked cannot be signed either.
-        let _ = key.der_bytes();
         let mut params = CertificateParams::default();
         params.distinguished_name = named(who.as_str());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -144,7 +142,9 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(unfinished, path)
+    fs::rename(unfinished, path)?;
+    // Its name, too, before anything is built upon it.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

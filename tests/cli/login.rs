@@ -4,18 +4,16 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::{Result, ensure};
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::Plan;
-use lab_tests::programs;
 use protocol::account::Secret;
 use protocol::login::Invitation;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Said, said};
+use super::{Said, labctl, said};
 
 /// A daemon with a door for those from elsewhere, and the home of somebody there.
 struct Story {
@@ -35,18 +33,7 @@ impl Story {
     }
 
     fn labctl(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(programs::path("labctl")?);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.home.path())
-            .env("TZ", "UTC")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Ok(command)
+        labctl(self.home.path(), arguments)
     }
 
     async fn says(&self, arguments: &[&str]) -> Result<Said> {

@@ -9,6 +9,7 @@ mod run;
 mod terminal;
 mod transcript;
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use anyhow::Result;
@@ -18,6 +19,22 @@ use lab_tests::programs;
 use protocol::address::Address;
 use protocol::user::Role;
 use tokio::process::Command;
+
+/// labctl, run by somebody with that home, in an environment of its own.
+fn labctl(home: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(programs::path("labctl")?);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", home)
+        .env("TZ", "UTC")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command)
+}
 
 /// A lab, and the sockets of those who are on first-name terms with it.
 struct Scene {
@@ -39,18 +56,8 @@ impl Scene {
 
     /// labctl, run by ada in an environment of its own.
     fn labctl(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(programs::path("labctl")?);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.lab.path(""))
-            .env("LAB", self.ada.to_string())
-            .env("TZ", "UTC")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        let mut command = labctl(&self.lab.path(""), arguments)?;
+        command.env("LAB", self.ada.to_string());
         Ok(command)
     }
 

@@ -1,34 +1,28 @@
-//! Who is asking, and whom the lab knows by itself: accounts, tokens, keys.
+//! Who is asking, and what is there for them.
+//!
+//! - [`accounts`]: whom the lab knows by itself
+//! - [`tokens`], [`keys`], [`logins`]: what they come in with
 
-use std::io;
+mod accounts;
+mod keys;
+mod logins;
+mod tokens;
+
 use std::sync::Arc;
 
-use protocol::account::{
-    Account, AccountAsk, CERTIFICATE, Enrolled, Key, Login, May, MayAsk, NewToken, Secret, Token,
-    TokenAsk,
-};
-use protocol::address::Address;
+use protocol::account::{May, MayAsk, Token};
 use protocol::board::BoardName;
 use protocol::hold::Want;
 use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
-use protocol::{Error, Span, Time};
+use protocol::{Error, Time};
 
-use super::{Board, Lab, Remembered, internal, request, sees};
-use crate::authority::Authority;
+use super::{Board, Lab, Remembered, request, sees};
 use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
-use crate::rules::key;
 use crate::rules::people::{Changed, People};
-
-/// How long a token lasts if nothing is said, and at most.
-const TOKEN: (Span, Span) = (Span::hours(8), Span::hours(90 * 24));
-/// How long a token lasts that lets somebody join.
-const JOIN: Span = Span::minutes(10);
-/// The longest note on a token.
-const LONGEST_NOTE: usize = 200;
 
 /// Somebody at a door, as the door established it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,335 +240,6 @@ impl Lab {
         Ok(access::explain(about, ask.verb, Some(on(&board, &remembered.book))))
     }
 
-    /// The accounts, with the roles that last: everybody's for who moderates, else one's own.
-    pub fn accounts(&self, who: &Who) -> Vec<Account> {
-        let all = access::may(who, Verb::Moderate).is_ok();
-        let (now, remembered) = (self.clock.now(), self.book.lock());
-        let seen = |account: &&Account| all || account.name == who.name;
-        let mut accounts: Vec<_> = remembered.people.accounts().filter(seen).cloned().collect();
-        accounts.iter_mut().for_each(|account| lasting(account, now));
-        accounts
-    }
-
-    /// Makes, changes or removes an account. Who loses a role or a group loses what came of it within a
-    /// second.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
-    pub async fn change_account(
-        &self,
-        who: &Who,
-        name: &UserName,
-        ask: &AccountAsk,
-    ) -> Result<Option<Account>, Error> {
-        self.allow(who, Verb::Administer)?;
-        let is_backed =
-            self.config().access.as_ref().is_some_and(|access| !access.admin.is_empty());
-        let event = Event::Account { name: name.clone(), what: sentence(ask) };
-        let now = self.clock.now();
-        let changed = self.change(who, event, |people| people.change(name, ask, is_backed, now));
-        changed.await.map_err(|error| self.with_nearest_account(error))?;
-        let mut account = self.book.lock().people.account(name).cloned();
-        account.iter_mut().for_each(|account| lasting(account, now));
-        Ok(account)
-    }
-
-    fn with_nearest_account(&self, error: Error) -> Error {
-        match error {
-            Error::NoSuch { what, name, near: None } if what == "account" => {
-                let remembered = self.book.lock();
-                let names = remembered.people.accounts().map(|account| account.name.as_str());
-                let near = crate::config::reader::nearest(&name, names).map(str::to_owned);
-                Error::NoSuch { what, name, near }
-            }
-            other => other,
-        }
-    }
-
-    /// The tokens that are good, by owner, what ends first first: everybody's for an administrator, else
-    /// one's own.
-    pub fn tokens(&self, who: &Who) -> Vec<Token> {
-        let all = access::may(who, Verb::Administer).is_ok();
-        let (now, remembered) = (self.clock.now(), self.book.lock());
-        let seen = |token: &&Token| token.until > now && (all || token.who == who.name);
-        let mut tokens: Vec<_> = remembered.people.tokens().filter(seen).cloned().collect();
-        // They are known by their hashes, whose order is chance.
-        tokens.sort_by(|a, b| (&a.who, a.until, &a.id).cmp(&(&b.who, b.until, &b.id)));
-        tokens
-    }
-
-    /// Makes a token; an administrator, for others, too. It opens no more and lasts no longer than what
-    /// the caller came with.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::Bad`], [`Error::CannotRecord`].
-    pub async fn make_token(
-        &self,
-        who: &Who,
-        owner: &Who,
-        ask: TokenAsk,
-    ) -> Result<NewToken, Error> {
-        let owner = owner.name.clone();
-        let is_own = owner == who.name && !ask.joins;
-        self.allow(who, if is_own { Verb::Share } else { Verb::Administer })?;
-        let bad = |why: String| Error::Bad { why };
-        if !who.scope.is_open() {
-            let what = "tokens for others".to_owned();
-            return Err(Error::OutOfScope { what });
-        }
-        if ask.note.as_ref().is_some_and(|note| note.len() > LONGEST_NOTE) {
-            return Err(bad(format!("a note has at most {LONGEST_NOTE} bytes")));
-        }
-        let (usual, most) = if ask.joins { (JOIN, JOIN) } else { TOKEN };
-        let span = ask.span.unwrap_or(usual);
-        if span == Span(0) || span > most {
-            let days = most.0 / Span::hours(24).0;
-            return Err(bad(format!("a token lasts more than nothing and at most {days} days")));
-        }
-        self.check_scope(who, &ask.scope)?;
-        let now = self.clock.now();
-        let secret = Secret::new(random()?);
-        let hash = hash(&secret);
-        let token = Token {
-            id: hash[..8].to_owned(),
-            who: owner.clone(),
-            note: ask.note,
-            scope: ask.scope,
-            since: now,
-            until: who.until.map_or(now + span, |until| until.min(now + span)),
-            once: ask.once || ask.joins,
-            joins: ask.joins,
-            used: None,
-        };
-        let event = Event::Token { id: token.id.clone(), of: owner, what: "made".to_owned() };
-        let added = token.clone();
-        self.change(who, event, |people| people.add_token(hash, added, now)).await?;
-        Ok(NewToken { token, secret })
-    }
-
-    /// What a token is to open must be there.
-    fn check_scope(&self, who: &Who, scope: &Scope) -> Result<(), Error> {
-        scope.boards.iter().try_for_each(|board| self.find(who, board).map(drop))?;
-        let classes = self.classes(who);
-        let is_there = |name: &&String| classes.iter().any(|class| class.name == **name);
-        match scope.classes.iter().find(|name| !is_there(name)) {
-            None => Ok(()),
-            Some(class) => {
-                let (what, name) = ("class".to_owned(), class.clone());
-                Err(self.with_nearest(who, Error::NoSuch { what, name, near: None }))
-            }
-        }
-    }
-
-    /// Revokes a token; an administrator, anybody's. Whoever is here with it is out within a second.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
-    pub async fn revoke_token(&self, who: &Who, id: &str) -> Result<Token, Error> {
-        self.allow(who, Verb::See)?;
-        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
-        let known = {
-            let remembered = self.book.lock();
-            let token = remembered.people.tokens().find(|token| token.id == id);
-            token.map(|token| token.who.clone())
-        };
-        let owner = known.unwrap_or_else(|| who.name.clone());
-        let event = Event::Token { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
-        let mut revoked = None;
-        self.change(who, event, |people| {
-            let (token, changed) = people.revoke(id, of)?;
-            revoked = Some(token);
-            Ok(changed)
-        })
-        .await?;
-        revoked.ok_or_else(|| internal("a token was revoked and is not there"))
-    }
-
-    /// Somebody comes in with a token: whose it is, and what it opens. What the system knows of them is
-    /// for the door to add.
-    ///
-    /// # Errors
-    /// [`Error::NotKnown`], [`Error::CannotRecord`].
-    pub async fn come_in(&self, secret: &Secret, from: &str) -> Result<Peer, Error> {
-        let (now, hash) = (self.clock.now(), hash(secret));
-        let (token, commit) = {
-            let mut remembered = self.remembered()?;
-            let (token, changed) = remembered.people.spend(&hash, now)?;
-            let (id, of) = (token.id.clone(), token.who.clone());
-            let event = Event::Token { id, of, what: "used".to_owned() };
-            let commit = (!changed.is_empty()).then(|| {
-                let writes = written(&remembered.people, &changed);
-                let (who, via) = (Some(token.who.clone()), Some(from.to_owned()));
-                let by = By { who, via, ..request::by(None) };
-                let draft = Draft { by, ..self.entry(None, None, event, writes) };
-                self.ledger().stage_upon(remembered.generation, [draft])
-            });
-            (token, commit)
-        };
-        if let Some(commit) = commit.filter(|_| token.once) {
-            // It is used up before it opens anything.
-            commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
-        }
-        let via = format!("{from} token {}", token.id);
-        let name = token.who.clone();
-        let proof = if token.once { Proof::Spent(token) } else { Proof::Token(hash) };
-        Ok(Peer { name, role: None, groups: Vec::new(), proof, via })
-    }
-
-    /// The keys: everybody's for an administrator, else one's own.
-    pub fn keys(&self, who: &Who) -> Vec<Key> {
-        let all = access::may(who, Verb::Administer).is_ok();
-        let remembered = self.book.lock();
-        let keys = remembered.people.keys();
-        keys.filter(|key| all || key.who == who.name).cloned().collect()
-    }
-
-    /// Opens the lab's authority, if it is not open yet.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn open_authority(&self) -> io::Result<Arc<Authority>> {
-        if let Some(authority) = self.authority.get() {
-            return Ok(authority.clone());
-        }
-        let authority = Arc::new(Authority::open(&self.folder.join("authority"))?);
-        Ok(self.authority.get_or_init(|| authority).clone())
-    }
-
-    /// Where the lab is found from elsewhere, and by what it is known.
-    ///
-    /// # Errors
-    /// [`Error::Bad`] if it is not.
-    pub fn found_at(&self, who: &Who) -> Result<Address, Error> {
-        self.allow(who, Verb::See)?;
-        let config = self.config();
-        let (Some(tls), Some(authority)) = (&config.tls, self.authority.get()) else {
-            let why = "this lab has no door for those from elsewhere; write tls { listen = … } in labd.conf";
-            return Err(Error::Bad { why: why.to_owned() });
-        };
-        let pin = tls.site.is_none().then(|| authority.pin());
-        Ok(Address::Tls { host: tls.name.clone(), port: tls.port(), pin })
-    }
-
-    /// Somebody exchanges what they came with for a certificate of their public key.
-    ///
-    /// # Errors
-    /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
-    pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
-        let who = self.who(peer)?;
-        let may_join = match &peer.proof {
-            Proof::Login(_) => true,
-            Proof::Spent(token) => token.joins,
-            Proof::System | Proof::Token(_) | Proof::Key(_) => false,
-        };
-        let bad = |why: String| Error::Bad { why };
-        if !may_join {
-            let why = "only an invitation becomes a login; an administrator makes one with 'labctl admin invite'";
-            return Err(Error::NotKnown { why: why.to_owned() });
-        }
-        let authority = self.open_authority().map_err(|error| bad(error.to_string()))?;
-        let since = self.clock.now();
-        let (certificate, hash) = authority.certify(&who.name, key, since).map_err(|error| {
-            bad(format!("that is no public key that can be certified: {error}"))
-        })?;
-        let (id, until) = (hash[..8].to_owned(), since + CERTIFICATE);
-        let from = who.via.clone().unwrap_or_default();
-        let login = Login { id: id.clone(), who: who.name.clone(), from, since, until };
-        let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
-        self.change(&who, event, |people| people.add_login(hash, login, since)).await?;
-        Ok(Enrolled { who: who.name, certificate, since, until })
-    }
-
-    /// Who came with a certificate, by its hash.
-    ///
-    /// # Errors
-    /// [`Error::NotKnown`].
-    pub fn logged_in(&self, hash: String, from: &str) -> Result<Peer, Error> {
-        let remembered = self.remembered()?;
-        let why = "this login was revoked, or is another lab's; log in again".to_owned();
-        let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
-        let (name, via) = (login.who.clone(), format!("{from} certificate {}", login.id));
-        Ok(Peer { name, role: None, groups: Vec::new(), proof: Proof::Login(hash), via })
-    }
-
-    /// The certificates: everybody's for an administrator, else one's own.
-    pub fn logins(&self, who: &Who) -> Vec<Login> {
-        let all = access::may(who, Verb::Administer).is_ok();
-        let remembered = self.book.lock();
-        let logins = remembered.people.logins();
-        logins.filter(|login| all || login.who == who.name).cloned().collect()
-    }
-
-    /// Revokes a certificate; an administrator, anybody's. Whoever is here with it is out within a second.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
-    pub async fn log_out(&self, who: &Who, id: &str) -> Result<Login, Error> {
-        self.allow(who, Verb::See)?;
-        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
-        let owner = self.logins(who).into_iter().find(|login| login.id == id);
-        let owner = owner.map_or_else(|| who.name.clone(), |login| login.who);
-        let event = Event::Login { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
-        let mut revoked = None;
-        self.change(who, event, |people| {
-            let (login, changed) = people.log_out(id, of)?;
-            revoked = Some(login);
-            Ok(changed)
-        })
-        .await?;
-        revoked.ok_or_else(|| internal("a login was revoked and is not there"))
-    }
-
-    /// The key of that fingerprint, for a door to know whose it is.
-    pub fn key(&self, fingerprint: &str) -> Option<Key> {
-        self.book.lock().people.key(fingerprint).cloned()
-    }
-
-    /// Adds an ssh public key; an administrator, for others, too. A key opens everything, and for good:
-    /// who came with what does not, adds none.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::Bad`], [`Error::CannotRecord`].
-    pub async fn add_key(&self, who: &Who, owner: &Who, line: &str) -> Result<Key, Error> {
-        let owner = owner.name.clone();
-        self.allow(who, if owner == who.name { Verb::Share } else { Verb::Administer })?;
-        if !who.scope.is_open() || who.until.is_some() {
-            return Err(Error::OutOfScope { what: "a key, which would last longer".to_owned() });
-        }
-        let key::Taken { fingerprint, line } = key::read(line)?;
-        let (since, what) = (self.clock.now(), "added".to_owned());
-        let event = Event::Key { fingerprint: fingerprint.clone(), of: owner.clone(), what };
-        let key = Key { fingerprint, who: owner, line, since };
-        let added = key.clone();
-        self.change(who, event, |people| people.add_key(added)).await?;
-        Ok(key)
-    }
-
-    /// Removes an ssh public key; an administrator, anybody's. Whoever is here with it is out within a
-    /// second.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
-    pub async fn remove_key(&self, who: &Who, fingerprint: &str) -> Result<Key, Error> {
-        self.allow(who, Verb::See)?;
-        if !who.scope.is_open() {
-            return Err(Error::OutOfScope { what: "keys".to_owned() });
-        }
-        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
-        let known = self.book.lock().people.key(fingerprint).map(|key| key.who.clone());
-        let owner = known.unwrap_or_else(|| who.name.clone());
-        let (fingerprint, what) = (fingerprint.to_owned(), "removed".to_owned());
-        let event = Event::Key { fingerprint: fingerprint.clone(), of: owner, what };
-        let mut removed = None;
-        self.change(who, event, |people| {
-            let (key, changed) = people.remove_key(&fingerprint, of)?;
-            removed = Some(key);
-            Ok(changed)
-        })
-        .await?;
-        removed.ok_or_else(|| internal("a key was removed and is not there"))
-    }
-
     /// Writes down that a door did not let somebody in whom the lab does not know.
     pub fn turned_away(&self, via: String, why: String) {
         let event = Event::Denied { verb: Verb::See, why };
@@ -680,11 +345,6 @@ fn role(name: &UserName, groups: &[String], access: Option<&Access>) -> Option<R
     roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
 }
 
-/// Without the roles that are over.
-fn lasting(account: &mut Account, now: Time) {
-    account.roles.retain(|grant| grant.until.is_none_or(|until| until > now));
-}
-
 /// What is to be written down of what has changed.
 fn written(people: &People, changed: &[Changed]) -> Vec<Write> {
     let write = |changed: &Changed| match changed {
@@ -700,33 +360,5 @@ fn put(key: String, record: Option<&impl serde::Serialize>) -> Write {
     match record {
         Some(record) => Write::put(key, record),
         None => Write::Delete(key),
-    }
-}
-
-/// What is kept of a secret: with 256 random bits, a plain hash cannot be turned back.
-fn hash(secret: &Secret) -> String {
-    blake3::hash(secret.as_str().as_bytes()).to_hex().to_string()
-}
-
-/// Bits that nobody can guess.
-fn random() -> Result<[u8; 32], Error> {
-    let mut bits = [0; 32];
-    getrandom::fill(&mut bits).map_err(internal)?;
-    Ok(bits)
-}
-
-/// What is so now.
-fn sentence(ask: &AccountAsk) -> String {
-    let role = |role: &Role, span: &Option<Span>| match span {
-        Some(span) => format!("role {role} for {span}"),
-        None => format!("role {role} for good"),
-    };
-    match ask {
-        AccountAsk::Add { role: given, span } => format!("added with {}", role(given, span)),
-        AccountAsk::Grant { role: given, span } => role(given, span),
-        AccountAsk::Withdraw { role } => format!("role {role} withdrawn"),
-        AccountAsk::Join { group } => format!("in group {group}"),
-        AccountAsk::Leave { group } => format!("no longer in group {group}"),
-        AccountAsk::Remove => "removed".to_owned(),
     }
 }

@@ -1,0 +1,113 @@
+//! Certificates of the lab's own authority, with which people from elsewhere come in.
+
+use std::io;
+use std::sync::Arc;
+
+use protocol::Error;
+use protocol::account::{CERTIFICATE, Enrolled, Login};
+use protocol::address::Address;
+use protocol::journal::Event;
+use protocol::user::{Verb, Who};
+
+use super::super::{Lab, internal};
+use super::{Peer, Proof};
+use crate::authority::Authority;
+use crate::rules::access;
+
+impl Lab {
+    /// Opens the lab's authority, if it is not open yet.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open_authority(&self) -> io::Result<Arc<Authority>> {
+        if let Some(authority) = self.authority.get() {
+            return Ok(authority.clone());
+        }
+        let authority = Arc::new(Authority::open(&self.folder.join("authority"))?);
+        Ok(self.authority.get_or_init(|| authority).clone())
+    }
+
+    /// Where the lab is found from elsewhere, and by what it is known.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if it is not.
+    pub fn found_at(&self, who: &Who) -> Result<Address, Error> {
+        self.allow(who, Verb::See)?;
+        let config = self.config();
+        let (Some(tls), Some(authority)) = (&config.tls, self.authority.get()) else {
+            let why = "this lab has no door for those from elsewhere; write tls { listen = … } in labd.conf";
+            return Err(Error::Bad { why: why.to_owned() });
+        };
+        let pin = tls.site.is_none().then(|| authority.pin());
+        Ok(Address::Tls { host: tls.name.clone(), port: tls.port(), pin })
+    }
+
+    /// Somebody exchanges what they came with for a certificate of their public key.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
+    pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
+        let who = self.who(peer)?;
+        let may_join = match &peer.proof {
+            Proof::Login(_) => true,
+            Proof::Spent(token) => token.joins,
+            Proof::System | Proof::Token(_) | Proof::Key(_) => false,
+        };
+        let bad = |why: String| Error::Bad { why };
+        if !may_join {
+            let why = "only an invitation becomes a login; an administrator makes one with 'labctl admin invite'";
+            return Err(Error::NotKnown { why: why.to_owned() });
+        }
+        let authority = self.open_authority().map_err(|error| bad(error.to_string()))?;
+        let since = self.clock.now();
+        let (certificate, hash) = authority.certify(&who.name, key, since).map_err(|error| {
+            bad(format!("that is no public key that can be certified: {error}"))
+        })?;
+        let (id, until) = (hash[..8].to_owned(), since + CERTIFICATE);
+        let from = who.via.clone().unwrap_or_default();
+        let login = Login { id: id.clone(), who: who.name.clone(), from, since, until };
+        let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
+        self.change(&who, event, |people| people.add_login(hash, login, since)).await?;
+        Ok(Enrolled { who: who.name, certificate, since, until })
+    }
+
+    /// Who came with a certificate, by its hash.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`].
+    pub fn logged_in(&self, hash: String, from: &str) -> Result<Peer, Error> {
+        let remembered = self.remembered()?;
+        let why = "this login was revoked, or is another lab's; log in again".to_owned();
+        let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
+        let (name, via) = (login.who.clone(), format!("{from} certificate {}", login.id));
+        Ok(Peer { name, role: None, groups: Vec::new(), proof: Proof::Login(hash), via })
+    }
+
+    /// The certificates: everybody's for an administrator, else one's own.
+    pub fn logins(&self, who: &Who) -> Vec<Login> {
+        let all = access::may(who, Verb::Administer).is_ok();
+        let remembered = self.book.lock();
+        let logins = remembered.people.logins();
+        logins.filter(|login| all || login.who == who.name).cloned().collect()
+    }
+
+    /// Revokes a certificate; an administrator, anybody's. Whoever is here with it is out within a second.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn log_out(&self, who: &Who, id: &str) -> Result<Login, Error> {
+        self.allow(who, Verb::See)?;
+        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
+        let owner = self.logins(who).into_iter().find(|login| login.id == id);
+        let owner = owner.map_or_else(|| who.name.clone(), |login| login.who);
+        let event = Event::Login { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
+        let mut revoked = None;
+        self.change(who, event, |people| {
+            let (login, changed) = people.log_out(id, of)?;
+            revoked = Some(login);
+            Ok(changed)
+        })
+        .await?;
+        revoked.ok_or_else(|| internal("a login was revoked and is not there"))
+    }
+}
