@@ -10,7 +10,7 @@
 //! | layer | rooms | may know |
 //! | --- | --- | --- |
 //! | the program | [`cli`] | everything |
-//! | doors | [`rpc`]; [`ssh`], whose visitors' programs talk to [`rpc`] | [`lab`], `protocol` |
+//! | doors | [`rpc`]; [`http`] and [`ssh`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`lab`], [`doorstep`], `protocol` |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
@@ -49,7 +49,8 @@
 //!   writes it down, and tells the driver, one order at a time for each controller.
 //! - **Console, out**: device → driver → [`console::line`] → [`journal::recording`] → each follower's own
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
-//! - **By TLS**: a certificate of [`authority`] or a token → [`rpc::tls`] → [`rpc::listen`], as beside the rack.
+//! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
+//! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
@@ -60,6 +61,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod doorstep;
+pub mod http;
 pub mod journal;
 pub mod keeper;
 pub mod lab;
@@ -73,3 +76,4 @@ pub mod rules;
 pub mod sim;
 pub mod ssh;
 pub mod store;
+pub mod tls;

@@ -1,7 +1,6 @@
-//! The lab's door for its own clients: tarpc calls and follows, on a Unix socket and behind TLS.
+//! The lab's door for its own clients: tarpc calls and follows, on a Unix socket and behind [TLS](crate::tls).
 //!
 //! - [`listen`]: sockets, the first line, what a connection is for
-//! - [`tls`]: those from elsewhere
 //! - [`identity`]: who is at the other end; [`guests`]: how many there are
 //! - [`frames`]: what a call looks like on the way
 //! - [`calls`]: every call, handed on to the lab
@@ -13,4 +12,3 @@ mod frames;
 pub mod guests;
 pub mod identity;
 pub mod listen;
-pub mod tls;

@@ -4,12 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("program", &["program"]),
     ("rules", &["rules"]),
+    ("rpc", &["rpc", "lab", "doorstep", "journal", "rules::access", "rules::guard", "config"]),
+    ("http", &["http", "lab", "rpc", "doorstep", "rules::guard"]),
     (
-        "rpc",
-        &["rpc", "lab", "authority", "clock", "journal", "rules::access", "rules::guard", "config"],
+        "tls",
+        &[
+            "tls",
+            "rpc::listen",
+            "http::Site",
+            "lab",
+            "doorstep",
+            "authority",
+            "clock",
+            "config",
+            "rules::guard",
+        ],
     ),
     // A program that runs for a visitor talks to the lab as any other.
     ("ssh", &["ssh", "lab", "rpc::listen", "rpc::identity"]),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
@@ -14,7 +15,7 @@ use crate::time::{Span, Time};
 use crate::user::{Role, Scope, UserName, Verb};
 
 /// Somebody whom the lab knows by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Their name.
     pub name: UserName,
@@ -29,7 +30,7 @@ pub struct Account {
 }
 
 /// A role, for a while or for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     /// Which.
     pub role: Role,
@@ -47,7 +48,7 @@ impl Account {
 }
 
 /// A change to an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum AccountAsk {
     /// There is to be one.
@@ -86,7 +87,7 @@ pub enum AccountAsk {
 }
 
 /// A token, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// Names it, in lists and in the audit; it opens nothing.
     pub id: String,
@@ -114,7 +115,7 @@ pub struct Token {
 }
 
 /// A wish for a token.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenAsk {
     /// Whose it is to be, if not the caller's.
     #[serde(default)]
@@ -138,7 +139,7 @@ pub struct TokenAsk {
 }
 
 /// A token, with the secret that is told once and kept nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewToken {
     /// The token.
     pub token: Token,
@@ -148,7 +149,7 @@ pub struct NewToken {
 
 /// The text of a token: `lab_`, 43 letters and digits that carry 256 random bits, and six that
 /// check them, so that what searches for leaked secrets knows one when it sees it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Secret(String);
 
@@ -238,7 +239,7 @@ impl fmt::Debug for Secret {
 }
 
 /// An ssh public key with which somebody comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     /// `SHA256:…`, as ssh-keygen -l prints it.
     pub fingerprint: String,
@@ -254,7 +255,7 @@ pub struct Key {
 pub const CERTIFICATE: Span = Span::hours(24);
 
 /// A certificate with which somebody comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
     /// Names it, in lists and in the audit; it opens nothing.
     pub id: String,
@@ -269,7 +270,7 @@ pub struct Login {
 }
 
 /// A certificate that was just made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Enrolled {
     /// Whose.
     pub who: UserName,
@@ -282,7 +283,7 @@ pub struct Enrolled {
 }
 
 /// Whether somebody may do something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MayAsk {
     /// What.
     pub verb: Verb,
@@ -295,7 +296,7 @@ pub struct MayAsk {
 }
 
 /// The answer, with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct May {
     /// Whether they may.
     pub allowed: bool,

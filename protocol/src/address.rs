@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use directories::ProjectDirs;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -21,7 +22,7 @@ pub const PORT: u16 = 7443;
 pub const VISITOR: &str = "LAB_VISITOR";
 
 /// Where a lab is found: `unix:/run/labd/labd.sock`, `tls://lab.example.org:7443#sha256:…`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Address {
     /// A Unix socket.

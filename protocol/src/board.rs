@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::console::{ConsoleDetail, ConsoleState};
@@ -14,7 +15,9 @@ use crate::time::Span;
 use crate::user::{BadName, is_name};
 
 /// A board's name: 1 to 64 of letters, digits, `.`, `_`, `-`, a letter or digit first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String")]
 pub struct BoardName(Arc<str>);
 
@@ -52,7 +55,7 @@ impl fmt::Display for BoardName {
 }
 
 /// Where a board stands between two holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Nobody has it.
@@ -84,7 +87,7 @@ impl fmt::Display for State {
 }
 
 /// One row of the lab: what a table of boards shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Board {
     /// Its name.
     pub name: BoardName,
@@ -136,7 +139,7 @@ impl Board {
 }
 
 /// Everything about one board.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BoardDetail {
     /// Its row.
     #[serde(flatten)]
@@ -166,7 +169,7 @@ pub struct BoardDetail {
 }
 
 /// A class and how its boards stand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Class {
     /// Its name.
     pub name: String,
@@ -182,7 +185,7 @@ pub struct Class {
 }
 
 /// Which boards to list.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Filter {
     /// Only boards that this would be satisfied with.
     #[serde(default)]

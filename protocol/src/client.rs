@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::{Schema, SchemaGenerator};
 use tarpc::client::{Config, RpcError};
 use tarpc::context::{self, Context};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
@@ -17,7 +18,7 @@ pub use crate::dial::{Flow, Stream};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::power::{PowerAsk, PowerDetail};
-use crate::service::{LabClient, LabRequest};
+use crate::service::{LabClient, LabRequest, LabResponse};
 use crate::time::Span;
 use crate::user::{UserName, Who};
 use crate::wire::{self, Follow, Purpose, Welcome};
@@ -87,6 +88,29 @@ macro_rules! calls {
                     $(Call::$call => stringify!($name),)*
                 }
             }
+
+            /// What it takes, by name, and what it answers, as JSON schemas.
+            pub fn schemas(self, of: &mut SchemaGenerator) -> (Vec<(&'static str, Schema)>, Schema) {
+                match self {
+                    $(Call::$call => {
+                        let takes = vec![$((stringify!($arg), of.subschema_for::<$type>())),*];
+                        (takes, of.subschema_for::<$answer>())
+                    })*
+                }
+            }
+
+            /// An answer as JSON.
+            ///
+            /// # Errors
+            /// What the lab said instead.
+            pub fn json(answer: &LabResponse) -> Result<serde_json::Result<Vec<u8>>, Error> {
+                match answer {
+                    $(LabResponse::$call(answer) => match answer {
+                        Ok(answer) => Ok(serde_json::to_vec(answer)),
+                        Err(why) => Err(why.clone()),
+                    },)*
+                }
+            }
         }
 
         /// A call of the service that has no line here does not compile.
@@ -137,6 +161,19 @@ calls! {
     Verify = verify() -> Vec<String>;
     Rebuild = rebuild() -> Vec<String>;
     Import = import(lines: Vec<String>) -> Vec<String>;
+}
+
+impl Call {
+    /// What it does, as the service says it.
+    pub fn about(self) -> String {
+        const SERVICE: &str = include_str!("service.rs");
+        let signature = format!("    async fn {}(", self.name());
+        let above = SERVICE.split(&signature).next().unwrap_or_default();
+        let lines = above.lines().rev().map_while(|line| line.strip_prefix("    /// "));
+        let mut lines: Vec<_> = lines.collect();
+        lines.reverse();
+        lines.join(" ")
+    }
 }
 
 impl Client {
@@ -190,4 +227,18 @@ fn within(patience: Span) -> (Context, Span) {
     let mut context = context::current();
     context.deadline = Instant::now() + Duration::from_millis(patience.0);
     (context, patience)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Call;
+
+    #[test]
+    fn every_call_says_what_it_does() {
+        for call in Call::ALL {
+            let about = call.about();
+            assert!(about.len() > 8 && about.ends_with('.'), "{call:?}: {about}");
+        }
+        assert!(Call::Note.about().starts_with("Writes something down"), "{}", Call::Note.about());
+    }
 }

@@ -1,14 +1,16 @@
 //! Consoles: one device, many viewers, one pen.
 
 use std::fmt;
+use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Span, Time};
 use crate::user::UserName;
 
 /// A console's device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsoleState {
     /// Open, and everything it prints is recorded.
@@ -36,7 +38,7 @@ impl fmt::Display for ConsoleState {
 
 /// Where in a console's history to begin. History is addressed by offset: the number of bytes that
 /// the console printed since labd first opened it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum From {
     /// The oldest byte still kept.
@@ -67,8 +69,33 @@ pub enum From {
     Boot,
 }
 
+/// Why a text is no point in the past.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not a point in the past; write boot, start, 10m or @OFFSET", .0.escape_debug())]
+pub struct BadFrom(String);
+
+impl FromStr for From {
+    type Err = BadFrom;
+
+    /// `boot`, `start`, `end`, a span ago, `@` and an offset, or `t@` and milliseconds since 1970.
+    fn from_str(text: &str) -> Result<From, BadFrom> {
+        let bad = || BadFrom(text.to_owned());
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad());
+        match text {
+            "boot" => Ok(From::Boot),
+            "start" => Ok(From::Start),
+            "end" => Ok(From::End),
+            _ => match (text.strip_prefix('@'), text.strip_prefix("t@")) {
+                (Some(offset), _) => Ok(From::Offset { offset: number(offset)? }),
+                (_, Some(time)) => Ok(From::Time { time: Time(number(time)?) }),
+                _ => text.parse().map(|span| From::Ago { span }).map_err(|_| bad()),
+            },
+        }
+    }
+}
+
 /// Whether a viewer wants to type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pen {
     /// Only looks.
@@ -79,7 +106,7 @@ pub enum Pen {
 }
 
 /// What a viewer asks about the pen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PenAsk {
     /// Take it if it is free; else stand in line for it, and let its owner know.
@@ -94,7 +121,7 @@ pub enum PenAsk {
 }
 
 /// How the pen stands after an ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PenState {
     /// The asking session has it.
@@ -109,7 +136,7 @@ pub enum PenState {
 }
 
 /// Somebody who looks at a console.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Viewer {
     /// Names the connection in calls.
     pub session: u64,
@@ -122,7 +149,7 @@ pub struct Viewer {
 }
 
 /// A board's console.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConsoleDetail {
     /// What it is and where: `serialconsole /dev/ttyUSB0 115200 8N1`.
     pub device: String,

@@ -1,5 +1,6 @@
 //! Why something was not done, as what the caller can do about it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
@@ -7,7 +8,7 @@ use crate::time::Time;
 use crate::user::{Role, UserName};
 
 /// Why something was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Error {
     /// There is no such thing.

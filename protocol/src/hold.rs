@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
@@ -10,7 +11,7 @@ use crate::time::{Span, Time};
 use crate::user::UserName;
 
 /// Somebody has a board.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
     /// The fence: on one board it only ever grows. What is asked under an older number is refused.
     pub number: u64,
@@ -34,7 +35,7 @@ pub struct Hold {
 }
 
 /// Which board somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Want {
     /// This one.
@@ -100,7 +101,7 @@ impl fmt::Display for Want {
 pub const WAITERS_GRACE: Span = Span::seconds(30);
 
 /// What to do when every board that would do is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IfTaken {
     /// Say who has them.
@@ -114,7 +115,7 @@ pub enum IfTaken {
 }
 
 /// A wish for a board.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ask {
     /// Which board.
     pub want: Want,
@@ -137,7 +138,7 @@ pub struct Ask {
 }
 
 /// A place in the queue, and why it is not a hold yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Names the place in calls.
     pub number: u64,
@@ -164,7 +165,7 @@ pub struct Place {
 pub const MOST_OBSTACLES: usize = 16;
 
 /// What stands between somebody and one board.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Obstacle {
     /// The board.
     pub board: BoardName,
@@ -175,7 +176,7 @@ pub struct Obstacle {
 }
 
 /// How an ask was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Placed {
     /// The board is the caller's, and its setup script has run.
@@ -191,7 +192,7 @@ pub enum Placed {
 }
 
 /// How a hold is to end.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Release {
     /// Only if the hold still has this number.
     #[serde(default)]
@@ -202,7 +203,7 @@ pub struct Release {
 }
 
 /// How a hold ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Ended {
     /// The holder gave it back.

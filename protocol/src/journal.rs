@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
@@ -11,7 +12,7 @@ use crate::time::Time;
 use crate::user::{UserName, Verb};
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its place in the lab's one sequence, counted from 1 without a gap.
     pub seq: u64,
@@ -37,7 +38,7 @@ pub struct Entry {
 }
 
 /// Somebody who does something, as an entry has them; nobody, if the lab does it by itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct By {
     /// See [`Entry::who`].
     #[serde(default)]
@@ -58,7 +59,7 @@ impl By {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
     /// labd started.

@@ -10,6 +10,7 @@
 //! | [`limits`] | how long a text may be that people hand in |
 //! | [`error`] | why a call was refused, as something its caller can act on |
 //! | [`wire`] | the first line, the framing, the codec |
+//! | [`websocket`] | the same within HTTPS |
 //! | [`address`] | where a lab is found |
 //! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
 //! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
@@ -40,6 +41,7 @@ pub mod time;
 pub mod tls;
 pub mod user;
 pub mod version;
+pub mod websocket;
 pub mod wire;
 
 pub use error::Error;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
 
 /// Whether a board has power, as far as the lab knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerState {
     /// Its outlet delivers power.
@@ -44,7 +45,7 @@ impl fmt::Display for PowerState {
 }
 
 /// What can be asked of an outlet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerAsk {
     /// On, and seen to be on. A board that is on is not disturbed.
@@ -69,7 +70,7 @@ impl fmt::Display for PowerAsk {
 }
 
 /// A board's outlet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PowerDetail {
     /// What it is and where, as in the configuration: `snmppower poe port 3`.
     pub outlet: String,

@@ -3,13 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
 use crate::time::Time;
 
 /// A person's or a program's name in the lab: 1 to 64 of letters, digits, `.`, `_`, `-` and `@`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String")]
 pub struct UserName(String);
 
@@ -63,7 +66,9 @@ impl fmt::Display for UserName {
 }
 
 /// What somebody may do; each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// May look at boards, consoles and journals.
@@ -111,7 +116,9 @@ impl FromStr for Role {
 }
 
 /// What can be asked of the lab, as far as it matters for who may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Look at boards, consoles, journals.
@@ -182,7 +189,7 @@ impl FromStr for Verb {
 }
 
 /// What a token opens of all that its owner may. A list without entries sets no limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
     /// These boards,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -214,7 +221,7 @@ impl Scope {
 }
 
 /// Who is asking, as the door established it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Who {
     /// Their name.
     pub name: UserName,

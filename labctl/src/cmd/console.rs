@@ -14,9 +14,9 @@ mod terminal;
 
 use std::io::IsTerminal;
 
+use protocol::Span;
 use protocol::board::BoardName;
 use protocol::console::{From, Pen};
-use protocol::{Span, Time};
 
 use super::steps::Steps;
 use super::want;
@@ -44,7 +44,7 @@ pub struct Console {
     #[arg(short, long, conflicts_with = "send")]
     read_only: bool,
     /// Begin in the past: boot, start, 10m, or @OFFSET
-    #[arg(short, long, value_name = "WHEN", value_parser = since)]
+    #[arg(short, long, value_name = "WHEN")]
     since: Option<From>,
     /// Show what there is, and end
     #[arg(long, conflicts_with_all = ["send", "expect"])]
@@ -101,23 +101,5 @@ impl Console {
 
     fn pen(&self) -> Pen {
         if self.read_only || self.history { Pen::Unwanted } else { Pen::Wanted }
-    }
-}
-
-/// `boot`, `start`, `end`, a span ago, an offset, or milliseconds since 1970.
-fn since(text: &str) -> Result<From, String> {
-    let number =
-        |digits: &str| digits.parse::<u64>().map_err(|_| format!("'{digits}' is not a number"));
-    match text {
-        "boot" => Ok(From::Boot),
-        "start" => Ok(From::Start),
-        "end" => Ok(From::End),
-        _ => match (text.strip_prefix('@'), text.strip_prefix("t@")) {
-            (Some(offset), _) => Ok(From::Offset { offset: number(offset)? }),
-            (_, Some(time)) => Ok(From::Time { time: Time(number(time)?) }),
-            _ => text.parse().map(|span| From::Ago { span }).map_err(|_| {
-                format!("'{text}' is not a point in the past; write boot, start, 10m or @OFFSET")
-            }),
-        },
     }
 }

@@ -19,11 +19,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Places, start_log};
 use crate::clock::Clock;
 use crate::config::{Access, Config, Ssh};
+use crate::doorstep::Doorstep;
 use crate::lab::Lab;
 use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
-use crate::rpc::tls;
 use crate::ssh::{self, host_key};
+use crate::tls;
 
 /// A system's socket is for the members of this group, if there is one.
 const GROUP: &str = "labd";
@@ -139,8 +140,8 @@ async fn keep_mode(lab: Arc<Lab>, socket: PathBuf) {
 async fn open_tls(lab: &Arc<Lab>) -> anyhow::Result<()> {
     let config = lab.config();
     let Some(settings) = &config.tls else { return Ok(()) };
-    let door =
-        tls::Door::new(lab.clone(), settings).context("the door for those from elsewhere")?;
+    let door = tls::Door::new(lab.clone(), settings, Doorstep::new());
+    let door = door.context("the door for those from elsewhere")?;
     for address in &settings.listen {
         let listener = TcpListener::bind(address).await.with_context(|| address.to_string())?;
         tracing::info!(%address, name = settings.name, "the lab is open to those who are known");

@@ -14,12 +14,15 @@ use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout_at;
 
 use super::calls::Caller;
 use super::guests::Guests;
 use super::{follow, frames, identity};
+use crate::doorstep::Stranger;
 use crate::lab::Lab;
 use crate::lab::people::Peer;
+use crate::rules::guard::Offence;
 
 /// So many are told at a time that there is no room.
 const REFUSED: usize = 32;
@@ -152,6 +155,50 @@ pub async fn converse(
         }
     };
     lab.answer(conversation).await
+}
+
+/// Serves one connection of somebody who is still on the doorstep, with the login that they showed if they
+/// did.
+pub async fn receive(
+    lab: Arc<Lab>,
+    stranger: Stranger,
+    login: Option<String>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) {
+    let via = format!("tls {}", stranger.from.ip());
+    let mut stream = BufReader::new(stream);
+    let met = async {
+        let known = match login {
+            Some(login) => Some(identity::completed(lab.logged_in(login, &via)?, &lab).await?),
+            None => None,
+        };
+        introduce(&lab, known, &via, &mut stream).await
+    };
+    let (peer, purpose) = match timeout_at(stranger.due, met).await {
+        Ok(Ok(met)) => met,
+        Ok(Err(why)) => {
+            if let Some(offence) = offence(&why) {
+                stranger.note(offence);
+            }
+            // Who does not wait for the answer need not have it.
+            let _ = timeout_at(stranger.due, wire::refuse(&mut stream, &why)).await;
+            return;
+        }
+        Err(_) => return stranger.note(Offence::TooSlow),
+    };
+    drop(stranger);
+    if let Err(error) = attend(lab, peer, purpose, stream).await {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+/// What is to be thought of whoever is not let in for this reason.
+pub(crate) fn offence(why: &Error) -> Option<Offence> {
+    match why {
+        Error::NotKnown { .. } => Some(Offence::BadProof),
+        Error::Bad { .. } => Some(Offence::Nonsense),
+        _ => None,
+    }
 }
 
 /// Hears what somebody is here for; and before, who they are, if they say so by a token.

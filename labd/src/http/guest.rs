@@ -1,0 +1,130 @@
+//! Who is asking, by the certificate of the connection or the token of a request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use parking_lot::Mutex;
+use protocol::Error;
+use protocol::account::Secret;
+use tokio::time::sleep_until;
+
+use super::problem::Problem;
+use crate::doorstep::Stranger;
+use crate::lab::Lab;
+use crate::lab::people::Peer;
+use crate::rpc::calls::Caller;
+use crate::rpc::identity;
+use crate::rpc::listen::offence;
+use crate::rules::guard::Offence;
+
+/// Whoever is at the other end of a connection.
+pub(super) struct Guest {
+    lab: Arc<Lab>,
+    from: SocketAddr,
+    login: Option<String>,
+    /// As long as nobody is known.
+    stranger: Mutex<Option<Stranger>>,
+    /// Who came in last, and by what token.
+    known: tokio::sync::Mutex<Option<(Option<Secret>, Peer)>>,
+}
+
+impl Guest {
+    /// Somebody on the doorstep, with the login that they showed if they did.
+    pub(super) fn new(lab: Arc<Lab>, stranger: Stranger, login: Option<String>) -> Arc<Guest> {
+        let from = stranger.from;
+        let (stranger, known) = (Mutex::new(Some(stranger)), tokio::sync::Mutex::default());
+        Arc::new(Guest { lab, from, login, stranger, known })
+    }
+
+    /// Who is asking: whose token it is; else, whose certificate.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`].
+    async fn peer(&self, token: Option<Secret>) -> Result<Peer, Error> {
+        let mut known = self.known.lock().await;
+        if let Some((_, peer)) = known.as_ref().filter(|(known, _)| *known == token) {
+            return Ok(peer.clone());
+        }
+        let via = format!("https {}", self.from.ip());
+        let peer = match (&token, &self.login) {
+            (Some(secret), _) => self.lab.come_in(secret, &via).await?,
+            (None, Some(login)) => self.lab.logged_in(login.clone(), &via)?,
+            (None, None) => {
+                let why = "the lab does not know you: come with a certificate, or with a token \
+                           ('Authorization: Bearer lab_…')";
+                return Err(Error::NotKnown { why: why.to_owned() });
+            }
+        };
+        let peer = identity::completed(peer, &self.lab).await?;
+        *known = Some((token, peer.clone()));
+        Ok(peer)
+    }
+
+    /// Who is asking, and is still welcome; they leave the doorstep.
+    async fn caller(&self, token: Result<Option<Secret>, Error>) -> Result<Caller, Error> {
+        let met = async {
+            let peer = self.peer(token?).await?;
+            self.lab.who(&peer).map(|_| peer)
+        };
+        match met.await {
+            Ok(peer) => {
+                self.stranger.lock().take();
+                Ok(Caller { lab: self.lab.clone(), peer })
+            }
+            Err(why) => {
+                if let (Some(offence), Some(stranger)) = (offence(&why), &*self.stranger.lock()) {
+                    stranger.note(offence);
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// They are somebody else's from now on: what they speak is no longer HTTP.
+    pub(super) fn leave(&self) -> Option<(Stranger, Option<String>)> {
+        Some((self.stranger.lock().take()?, self.login.clone()))
+    }
+
+    /// Whoever is not known by now has been here for too long; never returns for whoever is.
+    pub(super) async fn overdue(&self) {
+        let due = self.stranger.lock().as_ref().map(|stranger| stranger.due);
+        if let Some(due) = due {
+            sleep_until(due).await;
+        }
+        let stranger = self.stranger.lock().take();
+        match stranger {
+            Some(stranger) => stranger.note(Offence::TooSlow),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What they said was no HTTP.
+    pub(super) fn spoke_nonsense(&self) {
+        if let Some(stranger) = self.stranger.lock().take() {
+            stranger.note(Offence::Nonsense);
+        }
+    }
+}
+
+impl<State: Sync> FromRequestParts<State> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Caller, Problem> {
+        let guest = parts.extensions.get::<Arc<Guest>>().cloned();
+        let guest = guest.ok_or(Problem(Error::Unknown))?;
+        guest.caller(token(parts)).await.map_err(Problem)
+    }
+}
+
+/// `Authorization: Bearer lab_…`
+fn token(parts: &Parts) -> Result<Option<Secret>, Error> {
+    let not_known = |why: &str| Error::NotKnown { why: why.to_owned() };
+    let Some(value) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| not_known("the token is not text"))?;
+    let token = text.split_once(' ').filter(|(how, _)| how.eq_ignore_ascii_case("bearer"));
+    let (_, token) = token.ok_or_else(|| not_known("write 'Authorization: Bearer lab_…'"))?;
+    token.trim().parse().map(Some).map_err(|_| not_known("that is no token of a lab"))
+}

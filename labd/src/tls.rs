@@ -1,0 +1,155 @@
+//! The one port for those from elsewhere, behind TLS 1.3: the lab's own clients, and whoever speaks HTTPS.
+//!
+//! Whoever comes has a certificate of the lab's own authority, or says a token. Until then they are on the
+//! [doorstep](crate::doorstep). What is spoken is agreed on by ALPN: `lab` is [`crate::rpc`]'s, all else
+//! [`crate::http`]'s.
+//!
+//! - [`shown`]: what the lab shows of itself
+
+mod shown;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::tls;
+use rustls::pki_types::UnixTime;
+use rustls::server::WebPkiClientVerifier;
+use rustls::time_provider::TimeProvider;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout_at;
+use tokio_rustls::TlsAcceptor;
+
+use self::shown::Shown;
+use crate::authority::{self, Authority};
+use crate::clock::Clock;
+use crate::config::Tls;
+use crate::doorstep::{Doorstep, Stranger};
+use crate::http::Site;
+use crate::lab::Lab;
+use crate::rpc::listen;
+use crate::rules::guard::Offence;
+
+/// HTTP/1.1, as ALPN calls it.
+const HTTP: &[u8] = b"http/1.1";
+
+/// The door.
+pub struct Door {
+    lab: Arc<Lab>,
+    acceptor: TlsAcceptor,
+    shown: Arc<Shown>,
+    doorstep: Arc<Doorstep>,
+    site: Site,
+}
+
+impl Door {
+    /// A door that shows what the configuration says, or what the lab's own authority says of it.
+    ///
+    /// # Errors
+    /// The system's; what is wrong with the site's certificate.
+    pub fn new(lab: Arc<Lab>, tls: &Tls, doorstep: Arc<Doorstep>) -> io::Result<Arc<Door>> {
+        let authority = lab.open_authority()?;
+        let shown = Arc::new(Shown::new(&authority, tls)?);
+        let config =
+            server(&authority, shown.clone(), lab.clock().clone()).map_err(io::Error::other)?;
+        let (acceptor, site) = (TlsAcceptor::from(Arc::new(config)), Site::new(lab.clone()));
+        Ok(Arc::new(Door { lab, acceptor, shown, doorstep, site }))
+    }
+
+    /// Serves whoever comes until the lab ends.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let mut ending = self.lab.ending();
+        let mut reloads = self.lab.reloads();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = ending.changed() => return,
+                Ok(()) = reloads.changed() => {
+                    self.show_anew();
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((stream, from)) => {
+                    if let Some(stranger) = self.doorstep.come(from) {
+                        let work = self.clone().receive(stream, stranger);
+                        tokio::spawn(self.lab.answer(work));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of descriptors, most likely: some will be closed soon.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// A reload is also how the lab hears of the site's renewed certificate.
+    fn show_anew(&self) {
+        let config = self.lab.config();
+        let Some(tls) = &config.tls else { return };
+        let shown = self.lab.open_authority().and_then(|it| self.shown.renew(&it, tls));
+        if let Err(error) = shown {
+            tracing::error!(%error, "the lab shows the certificate that it showed before");
+        }
+    }
+
+    /// Hears what somebody speaks, and hands them on to whom they speak it with.
+    async fn receive(self: Arc<Self>, stream: TcpStream, stranger: Stranger) {
+        // Without it keystrokes wait for each other; if it cannot be had, they do.
+        let _ = stream.set_nodelay(true);
+        let stream = match timeout_at(stranger.due, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return stranger.note(offence(&error)),
+            Err(_) => return stranger.note(Offence::TooSlow),
+        };
+        let session = stream.get_ref().1;
+        let login = session.peer_certificates().and_then(<[_]>::first).map(authority::hash);
+        match session.alpn_protocol() == Some(tls::ALPN) {
+            true => listen::receive(self.lab.clone(), stranger, login, stream).await,
+            false => self.site.serve(stranger, login, stream).await,
+        }
+    }
+}
+
+/// What is to be thought of whoever does not finish a handshake.
+fn offence(error: &io::Error) -> Offence {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Offence::Silent,
+        _ => Offence::Nonsense,
+    }
+}
+
+/// Certificates are good by the clock by which they were made.
+#[derive(Debug)]
+struct LabTime(Clock);
+
+impl TimeProvider for LabTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let LabTime(clock) = self;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(clock.now().0)))
+    }
+}
+
+fn server(
+    authority: &Authority,
+    shown: Arc<Shown>,
+    clock: Clock,
+) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate().clone())?;
+    let provider = tls::provider();
+    // Who has none may still have a token.
+    let people = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+        .allow_unauthenticated()
+        .build()?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(people)
+        .with_cert_resolver(shown);
+    config.alpn_protocols = vec![tls::ALPN.to_vec(), HTTP.to_vec()];
+    config.time_provider = Arc::new(LabTime(clock));
+    Ok(config)
+}
