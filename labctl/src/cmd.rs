@@ -10,6 +10,7 @@ mod console;
 mod demo;
 mod doctor;
 mod extend;
+mod forward;
 mod give;
 mod group;
 mod holds;
@@ -20,11 +21,13 @@ mod man;
 mod note;
 mod offer;
 mod power;
+mod proxy;
 mod queue;
 mod release;
 mod reload;
 mod reserve;
 mod run;
+mod ssh;
 mod steps;
 mod token;
 mod user;
@@ -72,6 +75,12 @@ pub enum Command {
     Note(note::Note),
     /// Hold a board, run a command with it, and give it back whatever happens
     Run(run::Run),
+    /// Come to a shell of a board you hold, by ssh
+    Ssh(ssh::Ssh),
+    /// Bring a port of a board you hold to this machine
+    Forward(forward::Forward),
+    /// Carry an ssh connection to the lab or a board: for ProxyCommand
+    Proxy(proxy::Proxy),
     /// Wait until a board is in a certain state
     Wait(wait::Wait),
     /// Show who you are to the lab: your role, your groups, how you came in
@@ -132,6 +141,9 @@ impl Command {
             Command::Audit(command) => command.run(at, out).await?,
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),
+            Command::Ssh(command) => command.run(at)?,
+            Command::Forward(command) => command.run(at, out).await?,
+            Command::Proxy(command) => command.run(at).await?,
             Command::Wait(command) => command.run(at, out).await?,
             Command::Whoami(command) => command.run(at, out).await?,
             Command::Auth(command) => return command.run(at, out).await.map(Some),

@@ -13,8 +13,8 @@ use protocol::address::{Address, VISITOR};
 
 use crate::exit::Failure;
 
-/// Commands that start other programs.
-const CLOSED: [&str; 2] = ["demo", "run"];
+/// Commands that start other programs, or have something to do with this machine's ports.
+const CLOSED: [&str; 5] = ["demo", "forward", "proxy", "run", "ssh"];
 
 /// Whether labctl runs for a visitor.
 pub fn is_one() -> bool {

@@ -68,12 +68,14 @@ impl Places {
 
     /// The state's folder.
     pub fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| match address::project() {
+        let state = self.state.clone().unwrap_or_else(|| match address::project() {
             Some(dirs) if !is_system() => {
                 dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned()
             }
             _ => "/var/lib/labd".into(),
-        })
+        });
+        // What runs elsewhere is told of it, too.
+        std::path::absolute(&state).unwrap_or(state)
     }
 
     /// The socket's path.

@@ -39,7 +39,7 @@ use protocol::Error;
 use protocol::board::BoardName;
 use protocol::user::Who;
 use serde_json::Value as Json;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::authority::Authority;
 use crate::clock::Clock;
@@ -75,6 +75,8 @@ pub struct Lab {
     access_changes: watch::Sender<u64>,
     /// Who says who is who to those who come by TLS; opened with the door.
     authority: OnceLock<Arc<Authority>>,
+    /// The way to the ssh door, see [`tunnel`].
+    to_ssh: OnceLock<mpsc::Sender<tunnel::SshVisitor>>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,

@@ -25,22 +25,26 @@ pub mod words;
 
 use std::borrow::Cow;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nix::sys::socket::{Shutdown, shutdown};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::{Config, RunningSession, run_stream};
 use russh::{Disconnect, MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::visit::Visit;
 use self::visitor::{Stay, Visitor};
 use crate::lab::Lab;
+use crate::lab::tunnel::SshVisitor;
 
 /// Whoever connects has shown a key within this time.
 const GRACE: Duration = Duration::from_secs(20);
@@ -48,6 +52,8 @@ const GRACE: Duration = Duration::from_secs(20);
 const STRANGERS: usize = 64;
 /// Each step on the way out may take so long.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// So much at once is carried of what comes by another door.
+const CHUNK: usize = 64 * 1024;
 /// A client that is not heard of for three times so long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -96,17 +102,11 @@ impl Door {
                 _ = ending.changed() => return,
             };
             match accepted {
-                Ok((stream, from)) => match self.strangers.clone().try_acquire_owned() {
-                    Ok(place) => {
-                        let visit = self.clone().receive(stream, from, place);
-                        tokio::spawn(async move {
-                            if let Err(error) = visit.await {
-                                tracing::debug!(%from, %error, "an ssh connection ended");
-                            }
-                        });
-                    }
-                    Err(_) => tracing::warn!(%from, "too many who have shown no key; cut off"),
-                },
+                Ok((stream, from)) => {
+                    // Without it, keys arrive late; with a stack that refuses, they still arrive.
+                    let _ = stream.set_nodelay(true);
+                    self.meet(stream, from.ip());
+                }
                 Err(error) => {
                     tracing::warn!(%error, "an ssh connection could not be accepted");
                     // Out of descriptors, most likely: some will be closed soon.
@@ -116,22 +116,55 @@ impl Door {
         }
     }
 
+    /// Lets in whoever is led here from another door, until the lab ends.
+    pub async fn serve_led(self: Arc<Self>, mut led: mpsc::Receiver<SshVisitor>) {
+        while let Some((mut stream, from)) = led.recv().await {
+            // A session ends by its line being shut down, so it has one.
+            match UnixStream::pair() {
+                Ok((here, mut there)) => {
+                    self.meet(here, from);
+                    tokio::spawn(async move {
+                        let carry =
+                            copy_bidirectional_with_sizes(&mut stream, &mut there, CHUNK, CHUNK);
+                        // Each end sees for itself that the other has gone.
+                        let _ = carry.await;
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "an ssh connection could not be accepted"),
+            }
+        }
+    }
+
+    /// Lets somebody in, or turns them away.
+    fn meet(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
+        from: IpAddr,
+    ) {
+        let Ok(place) = self.strangers.clone().try_acquire_owned() else {
+            return tracing::warn!(%from, "too many who have shown no key; cut off");
+        };
+        let visit = self.clone().receive(stream, from, place);
+        tokio::spawn(async move {
+            if let Err(error) = visit.await {
+                tracing::debug!(%from, %error, "an ssh connection ended");
+            }
+        });
+    }
+
     /// One connection, from its first byte until it ends, or whoever is there is no longer who they were.
     async fn receive(
         self: Arc<Self>,
-        stream: TcpStream,
-        from: SocketAddr,
+        stream: impl AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
+        from: IpAddr,
         place: OwnedSemaphorePermit,
     ) -> Result<(), russh::Error> {
         let due = Instant::now() + GRACE;
-        stream.set_nodelay(true)?;
-        let stream = stream.into_std()?;
         // The session has the stream to itself, and a client may never close its side.
-        let line = stream.try_clone()?;
-        let stream = TcpStream::from_std(stream)?;
+        let line = stream.as_fd().try_clone_to_owned()?;
         let known = watch::Sender::new(None);
         let mut visitor = known.subscribe();
-        let visit = Visit::new(self.clone(), from.ip(), known);
+        let visit = Visit::new(self.clone(), from, known);
         let Ok(session) = timeout_at(due, run_stream(self.config.clone(), stream, visit)).await
         else {
             return Ok(());
@@ -145,7 +178,7 @@ impl Door {
         };
         ends(&mut visitor, Stay::Left);
         // If the client has closed it already, so much the better.
-        let _ = line.shutdown(Shutdown::Both);
+        let _ = shutdown(line.as_raw_fd(), Shutdown::Both);
         outcome
     }
 

@@ -31,9 +31,6 @@ use crate::lab::Lab;
 use crate::rpc::listen;
 use crate::rules::guard::Offence;
 
-/// HTTP/1.1, as ALPN calls it.
-const HTTP: &[u8] = b"http/1.1";
-
 /// The door.
 pub struct Door {
     lab: Arc<Lab>,
@@ -149,7 +146,7 @@ fn server(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(people)
         .with_cert_resolver(shown);
-    config.alpn_protocols = vec![tls::ALPN.to_vec(), HTTP.to_vec()];
+    config.alpn_protocols = vec![tls::ALPN.to_vec(), tls::HTTP.to_vec()];
     config.time_provider = Arc::new(LabTime(clock));
     Ok(config)
 }

@@ -16,12 +16,15 @@ pub const SYSTEM_SOCKET: &str = "/run/labd/labd.sock";
 
 /// The port of a lab that says no other.
 pub const PORT: u16 = 7443;
+/// The same, at `https://`.
+pub const HTTPS_PORT: u16 = 443;
 
 /// In the environment of what labd runs for somebody who is elsewhere: the files and the programs there
 /// are not theirs.
 pub const VISITOR: &str = "LAB_VISITOR";
 
-/// Where a lab is found: `unix:/run/labd/labd.sock`, `tls://lab.example.org:7443#sha256:…`.
+/// Where a lab is found: `unix:/run/labd/labd.sock`, `tls://lab.example.org:7443#sha256:…`, or
+/// `https://lab.example.org#sha256:…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Address {
@@ -36,9 +39,37 @@ pub enum Address {
         /// Whose certificates are believed; those of the system's authorities if nothing is said.
         pin: Option<Pin>,
     },
+    /// The same port, for whoever is let through to HTTPS only: see [`crate::websocket`].
+    Https {
+        /// A name or an IP address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// As above.
+        pin: Option<Pin>,
+    },
 }
 
 impl Address {
+    /// Host, port and pin of a lab elsewhere.
+    pub fn elsewhere(&self) -> Option<(&str, u16, Option<Pin>)> {
+        match self {
+            Address::Unix(_) => None,
+            Address::Tls { host, port, pin } | Address::Https { host, port, pin } => {
+                Some((host, *port, *pin))
+            }
+        }
+    }
+
+    /// The same place, with another belief.
+    pub fn believing(&self, pin: Option<Pin>) -> Address {
+        match self.clone() {
+            Address::Tls { host, port, .. } => Address::Tls { host, port, pin },
+            Address::Https { host, port, .. } => Address::Https { host, port, pin },
+            here => here,
+        }
+    }
+
     /// Where a client looks when it is not told: the lab that it logged in to last, the user's own
     /// daemon, the system's, the user's demo, whichever there is first.
     pub fn usual() -> Address {
@@ -58,11 +89,9 @@ impl Address {
 
     /// Whether both are the same place, whatever is believed of it.
     pub fn is_at(&self, other: &Address) -> bool {
-        match (self, other) {
-            (Address::Tls { host, port, .. }, Address::Tls { host: other, port: theirs, .. }) => {
-                (host, port) == (other, theirs)
-            }
-            (one, other) => one == other,
+        match (self.elsewhere(), other.elsewhere()) {
+            (Some((host, port, _)), Some((other, theirs, _))) => (host, port) == (other, theirs),
+            _ => self == other,
         }
     }
 }
@@ -96,9 +125,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
-            Address::Tls { host, port, pin } => {
+            Address::Tls { host, port, pin } | Address::Https { host, port, pin } => {
+                let scheme = if matches!(self, Address::Tls { .. }) { "tls" } else { "https" };
                 let brackets = if host.contains(':') { ("[", "]") } else { ("", "") };
-                write!(f, "tls://{}{host}{}:{port}", brackets.0, brackets.1)?;
+                write!(f, "{scheme}://{}{host}{}:{port}", brackets.0, brackets.1)?;
                 pin.iter().try_for_each(|pin| write!(f, "#{pin}"))
             }
         }
@@ -107,7 +137,7 @@ impl fmt::Display for Address {
 
 /// Why a text is no address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{}' is not the address of a lab; write unix:PATH or tls://HOST:PORT", .0.escape_debug())]
+#[error("'{}' is not the address of a lab; write unix:PATH, tls://HOST:PORT or https://HOST:PORT", .0.escape_debug())]
 pub struct BadAddress(String);
 
 impl FromStr for Address {
@@ -116,7 +146,12 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address, BadAddress> {
         let bad = || BadAddress(text.to_owned());
         if let Some(rest) = text.strip_prefix("tls://") {
-            return parse_tls(rest).ok_or_else(bad);
+            let (host, port, pin) = parse_place(rest, PORT).ok_or_else(bad)?;
+            return Ok(Address::Tls { host, port, pin });
+        }
+        if let Some(rest) = text.strip_prefix("https://") {
+            let (host, port, pin) = parse_place(rest, HTTPS_PORT).ok_or_else(bad)?;
+            return Ok(Address::Https { host, port, pin });
         }
         match text.strip_prefix("unix:") {
             Some(path) if !path.is_empty() => Ok(Address::Unix(path.into())),
@@ -127,7 +162,7 @@ impl FromStr for Address {
 }
 
 /// `HOST`, `HOST:PORT`, `[IPV6]:PORT`, each perhaps with `#PIN`.
-fn parse_tls(text: &str) -> Option<Address> {
+fn parse_place(text: &str, usual: u16) -> Option<(String, u16, Option<Pin>)> {
     let (place, pin) = match text.split_once('#') {
         Some((place, pin)) => (place, Some(pin.parse().ok()?)),
         None => (text, None),
@@ -140,10 +175,10 @@ fn parse_tls(text: &str) -> Option<Address> {
             None => (place, None),
         },
     };
-    let port = port.map_or(Some(PORT), |port| port.parse().ok())?;
+    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
     let is_host = !host.is_empty() && host.len() <= 253 && host.chars().all(fits);
-    is_host.then(|| Address::Tls { host: host.to_owned(), port, pin })
+    is_host.then(|| (host.to_owned(), port, pin))
 }
 
 impl TryFrom<String> for Address {
@@ -174,6 +209,8 @@ mod tests {
             ("tls://lab/", "tls://lab:7443"),
             ("tls://192.0.2.1:443", "tls://192.0.2.1:443"),
             ("tls://[2001:db8::1]:443", "tls://[2001:db8::1]:443"),
+            ("https://lab", "https://lab:443"),
+            ("https://[2001:db8::1]:8443/", "https://[2001:db8::1]:8443"),
             (&format!("tls://lab:1#{pin}"), &format!("tls://lab:1#{pin}")),
         ] {
             let address: Address = text.parse().expect("an address");
@@ -189,6 +226,9 @@ mod tests {
             "tls://lab:99999",
             "tls://lab#x",
             "tls://a@b",
+            "https://",
+            "https://lab/path",
+            "http://lab",
             "unix:",
         ] {
             assert!(text.parse::<Address>().is_err(), "{text}");

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::account::Secret;
 use crate::address::Address;
@@ -17,6 +18,7 @@ use crate::context::{Context, Proof};
 use crate::error::Error;
 use crate::tls::{self, Identity, Pin, Trust};
 use crate::wire::{self, Purpose, Welcome};
+use crate::{proxy, websocket};
 
 /// A daemon that lives answers the first line within this time, also with a long history to look through.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -39,10 +41,13 @@ pub(crate) struct Credentials {
 }
 
 /// Connects and asks for `purpose`, with what is known of that lab here.
-pub(crate) async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
+///
+/// # Errors
+/// [`Error::Unreachable`], [`Error::Impostor`], [`Error::NotKnown`]; what the lab said.
+pub async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
     match address {
         Address::Unix(_) => greet(address, open_unix(address).await?, None, purpose).await,
-        Address::Tls { .. } => dial_known(address, Context::at(address), purpose).await,
+        _ => dial_known(address, Context::at(address), purpose).await,
     }
 }
 
@@ -55,21 +60,20 @@ pub async fn dial_known(
     known: Option<Context>,
     purpose: &Purpose,
 ) -> Result<(Flow, Welcome), Error> {
-    let Address::Tls { host, port, pin } = address else {
+    let Some((_, _, pin)) = address.elsewhere() else {
         return greet(address, open_unix(address).await?, None, purpose).await;
     };
-    let known = known.filter(|known| match (&known.address, pin) {
-        // Nothing is shown to a lab that is said to be another one.
-        (Address::Tls { pin: theirs, .. }, Some(pin)) => theirs.as_ref() == Some(pin),
-        _ => true,
-    });
-    let pin = pin.or(match known.as_ref().map(|known| &known.address) {
-        Some(Address::Tls { pin, .. }) => *pin,
-        _ => None,
-    });
+    let believed = |known: &Context| known.address.elsewhere().and_then(|(_, _, pin)| pin);
+    // Nothing is shown to a lab that is said to be another one.
+    let known = known.filter(|known| pin.is_none() || believed(known) == pin);
+    let pin = pin.or_else(|| known.as_ref().and_then(believed));
     let trust = pin.map_or(Trust::System, Trust::Pinned);
-    let Credentials { identity, token } = credentials(known)?;
-    let stream = open_tls(address, host, *port, &trust, identity).await?;
+    let Credentials { identity, token } = match purpose {
+        // It asks by itself who one is.
+        Purpose::Ssh => Credentials::default(),
+        _ => credentials(known)?,
+    };
+    let stream = open(address, &trust, identity).await?;
     greet(address, stream, token, purpose).await
 }
 
@@ -83,11 +87,11 @@ pub async fn dial_new(
     token: Option<Secret>,
     purpose: &Purpose,
 ) -> Result<(Flow, Welcome), Error> {
-    let Address::Tls { host, port, pin } = address else {
+    let Some((_, _, pin)) = address.elsewhere() else {
         return greet(address, open_unix(address).await?, None, purpose).await;
     };
     let trust = pin.map_or(Trust::System, Trust::Pinned);
-    let stream = open_tls(address, host, *port, &trust, None).await?;
+    let stream = open(address, &trust, None).await?;
     greet(address, stream, token, purpose).await
 }
 
@@ -96,12 +100,8 @@ pub async fn dial_new(
 /// # Errors
 /// [`Error::Unreachable`].
 pub async fn who_answers(address: &Address) -> Result<Pin, Error> {
-    let Address::Tls { host, port, .. } = address else {
-        let why = "only labs at tls:// addresses show who they are".to_owned();
-        return Err(Error::Bad { why });
-    };
     let seen = Arc::new(OnceLock::new());
-    drop(open_tls(address, host, *port, &Trust::Anybody(seen.clone()), None).await?);
+    drop(open_tls(address, &Trust::Anybody(seen.clone()), None).await?);
     seen.get().copied().ok_or_else(|| unreachable(address)("it does not show who it is"))
 }
 
@@ -137,23 +137,43 @@ async fn open_unix(address: &Address) -> Result<Box<dyn Stream>, Error> {
     Ok(Box::new(UnixStream::connect(path).await.map_err(unreachable(address))?))
 }
 
-async fn open_tls(
+/// A stream to a lab elsewhere.
+async fn open(
     address: &Address,
-    host: &str,
-    port: u16,
     trust: &Trust,
     identity: Option<Identity>,
 ) -> Result<Box<dyn Stream>, Error> {
-    let config = tls::client(trust, identity).map_err(unreachable(address))?;
+    let stream = open_tls(address, trust, identity).await?;
+    match address {
+        Address::Https { host, .. } => {
+            let within = timeout(CONNECT, websocket::client(host, stream)).await;
+            let late = |_| unreachable(address)("no answer to the request for a WebSocket");
+            Ok(Box::new(within.map_err(late)?.map_err(unreachable(address))?))
+        }
+        _ => Ok(Box::new(stream)),
+    }
+}
+
+async fn open_tls(
+    address: &Address,
+    trust: &Trust,
+    identity: Option<Identity>,
+) -> Result<TlsStream<TcpStream>, Error> {
+    let (host, port, _) = address.elsewhere().ok_or_else(|| {
+        let why = "only labs at tls:// and https:// addresses show who they are".to_owned();
+        Error::Bad { why }
+    })?;
+    let speaks = if matches!(address, Address::Https { .. }) { tls::HTTP } else { tls::ALPN };
+    let config = tls::client(trust, identity, speaks).map_err(unreachable(address))?;
     let name = ServerName::try_from(host.to_owned()).map_err(unreachable(address))?;
     let connect = async {
-        let stream = TcpStream::connect((host, port)).await.map_err(unreachable(address))?;
+        let stream = proxy::connect(host, port).await.map_err(unreachable(address))?;
         stream.set_nodelay(true).map_err(unreachable(address))?;
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
         stream.map_err(|error| refused(address, trust, &error))
     };
     let late = |_| unreachable(address)(format!("no answer within {} s", CONNECT.as_secs()));
-    Ok(Box::new(timeout(CONNECT, connect).await.map_err(late)??))
+    timeout(CONNECT, connect).await.map_err(late)?
 }
 
 /// Why there is no TLS, as what a person can do about it.

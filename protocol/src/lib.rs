@@ -12,7 +12,7 @@
 //! | [`wire`] | the first line, the framing, the codec |
 //! | [`websocket`] | the same within HTTPS |
 //! | [`address`] | where a lab is found |
-//! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
+//! | [`dial`], [`proxy`], [`tls`] | how one gets there, and who is believed to be it |
 //! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`version`] | what each version of the words added |
@@ -34,6 +34,7 @@ pub mod journal;
 pub mod limits;
 pub mod login;
 pub mod power;
+pub mod proxy;
 pub mod service;
 pub mod tags;
 pub mod text;

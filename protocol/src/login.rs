@@ -27,8 +27,8 @@ impl fmt::Display for Invitation {
     /// The whole text, with the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.to_string();
-        let place = address.strip_prefix("tls://").unwrap_or(&address);
-        write!(f, "tls://{}@{place}", self.secret.as_str())
+        let (scheme, place) = address.split_once("://").unwrap_or(("tls", &address));
+        write!(f, "{scheme}://{}@{place}", self.secret.as_str())
     }
 }
 
@@ -41,9 +41,9 @@ impl FromStr for Invitation {
     type Err = BadInvitation;
 
     fn from_str(text: &str) -> Result<Invitation, BadInvitation> {
-        let rest = text.trim().strip_prefix("tls://").ok_or(BadInvitation)?;
+        let (scheme, rest) = text.trim().split_once("://").ok_or(BadInvitation)?;
         let (secret, place) = rest.split_once('@').ok_or(BadInvitation)?;
-        let address = format!("tls://{place}").parse().map_err(|_| BadInvitation)?;
+        let address = format!("{scheme}://{place}").parse().map_err(|_| BadInvitation)?;
         Ok(Invitation { address, secret: secret.parse().map_err(|_| BadInvitation)? })
     }
 }

@@ -20,6 +20,8 @@ use sha2::{Digest, Sha256};
 
 /// What the two sides say to each other behind TLS: calls and follows, see [`crate::wire`].
 pub const ALPN: &[u8] = b"lab";
+/// HTTP/1.1: the same within a WebSocket, and all that [`crate::service`] has as REST.
+pub const HTTP: &[u8] = b"http/1.1";
 
 /// Every lab's authority says of the lab that this is its name, beside others.
 pub const NAME: &str = "labd";
@@ -78,11 +80,15 @@ pub enum Trust {
 /// What a client shows of itself: a certificate and its key.
 pub type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
-/// How a client goes about it.
+/// How a client goes about it, and what it then speaks.
 ///
 /// # Errors
 /// What rustls finds wrong with the identity, or with the system's authorities.
-pub fn client(trust: &Trust, identity: Option<Identity>) -> Result<ClientConfig, TlsError> {
+pub fn client(
+    trust: &Trust,
+    identity: Option<Identity>,
+    alpn: &[u8],
+) -> Result<ClientConfig, TlsError> {
     let provider = provider();
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])?;
@@ -101,7 +107,7 @@ pub fn client(trust: &Trust, identity: Option<Identity>) -> Result<ClientConfig,
         Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key)?,
         None => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     Ok(config)
 }
 

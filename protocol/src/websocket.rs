@@ -7,9 +7,12 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::time::{Instant, interval, timeout_at};
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// The subprotocol's name.
 pub const PROTOCOL: &str = "lab";
@@ -25,25 +28,36 @@ const PING: Duration = Duration::from_secs(30);
 /// Whoever says nothing for so long is gone.
 const GONE: Duration = Duration::from_secs(90);
 
-/// The bytes within a WebSocket that was agreed on, on the side that answered.
+/// The bytes within a WebSocket that was agreed on, for the side that was asked.
 pub async fn server(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> DuplexStream {
-    within(stream, Role::Server).await
+    carried(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await)
 }
 
-/// The same, on the side that asked.
-pub async fn client(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> DuplexStream {
-    within(stream, Role::Client).await
-}
-
-async fn within(
+/// The same for the side that asks, over a stream to `host`.
+///
+/// # Errors
+/// What was answered instead.
+pub async fn client(
+    host: &str,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    role: Role,
-) -> DuplexStream {
-    let config = WebSocketConfig::default()
+) -> Result<DuplexStream, Error> {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let mut request = format!("wss://{host}{PATH}").into_client_request()?;
+    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    let (socket, _) = client_async_with_config(request, stream, Some(config())).await?;
+    Ok(carried(socket))
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST))
-        .write_buffer_size(BUFFER);
-    let socket = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
+        .write_buffer_size(0)
+}
+
+fn carried(
+    socket: WebSocketStream<impl AsyncRead + AsyncWrite + Send + Unpin + 'static>,
+) -> DuplexStream {
     let (here, there) = duplex(BUFFER);
     tokio::spawn(carry(socket, there));
     here

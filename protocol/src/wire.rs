@@ -9,6 +9,10 @@
 //! < ok 1 1 {"start":4711,"session":3}
 //!   … the console's bytes; keystrokes the other way …
 //!
+//! > lab 1 ssh
+//! < ok 1 1 {}
+//!   … an ssh connection to the lab's own ssh door …
+//!
 //! > lab 1 token lab_…
 //! < ok 1 1 {}
 //! > lab 1 call
@@ -55,6 +59,8 @@ pub enum Purpose {
     Call,
     /// Something that flows.
     Follow(Follow),
+    /// The lab's ssh door, which asks by itself who one is.
+    Ssh,
     /// None yet: first who is here, by a token. Another first line follows.
     Prove(Secret),
 }
@@ -99,6 +105,14 @@ pub enum Follow {
         /// The hold's or the place's number.
         number: u64,
     },
+    /// Bytes to and from a port of a board, as long as the caller holds it.
+    Tunnel {
+        /// Whose.
+        board: BoardName,
+        /// Which; where its sshd listens, if not said.
+        #[serde(default)]
+        port: Option<u16>,
+    },
     /// The lab's whole state as JSON lines, the last of which carries the hash of the others.
     Export,
 }
@@ -119,6 +133,7 @@ pub struct Welcome {
 pub async fn ask(io: &mut (impl AsyncWrite + Unpin), purpose: &Purpose) -> io::Result<()> {
     let line = match purpose {
         Purpose::Call => format!("lab {VERSION} call\n"),
+        Purpose::Ssh => format!("lab {VERSION} ssh\n"),
         Purpose::Prove(secret) => format!("lab {VERSION} token {}\n", secret.as_str()),
         Purpose::Follow(follow) => {
             format!("lab {VERSION} follow {}\n", serde_json::to_string(follow)?)
@@ -150,6 +165,7 @@ pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Err
     }
     match (words.next(), words.next()) {
         (Some("call"), None) => Ok(Purpose::Call),
+        (Some("ssh"), None) => Ok(Purpose::Ssh),
         (Some("token"), Some(secret)) => {
             secret.parse().map(Purpose::Prove).map_err(|error: BadSecret| bad(error.to_string()))
         }

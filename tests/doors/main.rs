@@ -2,4 +2,5 @@
 
 #![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
 
+mod https;
 mod ssh;

@@ -7,10 +7,13 @@
 //! anybody removes any key.
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use lab_tests::lab::{Plan, TestLab, board, name, queued, waits};
 use lab_tests::person::Person;
+use lab_tests::rest::Rest;
 use protocol::account::{AccountAsk, MayAsk, TokenAsk};
 use protocol::board::{BoardName, Filter};
 use protocol::client::Call;
@@ -20,6 +23,7 @@ use protocol::power::PowerAsk;
 use protocol::user::{Role, UserName, Verb};
 use protocol::wire::Follow;
 use protocol::{Error, Span};
+use tokio::net::TcpListener;
 
 /// In each column a sign for one's own, somebody else's, nobody's; for boards, also for one of others'
 /// group; for sessions, for one's own at such boards, and for somebody else's. One sign where it makes no
@@ -74,6 +78,7 @@ journal           +       +       +       +       +
   of a board      +++.    +++.    +++.    ++++    ++++
 boards            +       +       +       +       +
 keep              +..     +..     +..     +..     +..
+tunnel            ---.    +hn.    +hn.    +hnn    +hnn
 export            -       -       -       -       +
 ";
 
@@ -88,6 +93,7 @@ enum Row {
     OfBoard,
     Boards,
     Keep,
+    Tunnel,
     Export,
 }
 
@@ -102,6 +108,7 @@ impl Row {
             Row::OfBoard => "  of a board",
             Row::Boards => "boards",
             Row::Keep => "keep",
+            Row::Tunnel => "tunnel",
             Row::Export => "export",
         }
     }
@@ -122,6 +129,7 @@ follows! {
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
+    Follow::Tunnel { .. } => [Row::Tunnel];
     Follow::Export => [Row::Export];
 }
 
@@ -151,7 +159,7 @@ impl Row {
     /// Between what it makes a difference.
     fn columns(self) -> &'static [Whose] {
         match self {
-            Row::Breaking | Row::Console | Row::WithPen | Row::OfBoard => BOARDS,
+            Row::Breaking | Row::Console | Row::WithPen | Row::OfBoard | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Journal | Row::Boards | Row::Export => ANY,
             Row::Call(call) => match call {
@@ -196,12 +204,13 @@ impl Row {
     }
 }
 
+/// At `{port}` is the sshd of one board.
 const LAB: &str = "
 access { admin = root; user = [bob, eve] }
 power { dwell = 0s }
 classes { sim { } }
 boards [
-    { name = mine; class = sim; options = [ { cls = sim; seed = 1 } ] },
+    { name = mine; class = sim; ip = \"127.0.0.1\"; ssh_port = {port}; options = [ { cls = sim; seed = 1 } ] },
     { name = theirs; class = sim; options = [ { cls = sim; seed = 2 } ] },
     { name = nobodys; class = sim; options = [ { cls = sim; seed = 3 } ] },
     { name = hidden; class = sim; groups = kernel; options = [ { cls = sim; seed = 4 } ] },
@@ -211,8 +220,11 @@ boards [
 /// A lab in which ada has a board, a place, an account, a token and a key, and bob as well.
 struct Scene {
     lab: TestLab,
+    /// By which ada comes, if she comes by REST.
+    door: Option<Arc<Rest>>,
+    /// Her board's sshd.
+    _sshd: TcpListener,
     root: Person,
-    ada: Person,
     bob: Person,
 }
 
@@ -221,9 +233,15 @@ fn key(letter: &str, who: &str) -> String {
 }
 
 impl Scene {
-    async fn new() -> Result<Scene> {
-        let lab = Plan::new(LAB).by_hand().open().await?;
-        let (root, ada, bob) = (lab.admin().await?, lab.user("ada").await?, lab.user("bob").await?);
+    async fn new(door: Door) -> Result<Scene> {
+        let sshd = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let text = LAB.replace("{port}", &sshd.local_addr()?.port().to_string());
+        let lab = Plan::new(&*text).by_hand().open().await?;
+        let door = match door {
+            Door::Rest => Some(Rest::new(lab.lab()).await?),
+            Door::Calls => None,
+        };
+        let (root, bob) = (lab.admin().await?, lab.user("bob").await?);
         for who in ["ada", "bob", "eve"] {
             // The least role: it adds nothing to the one with which they come.
             let ask = AccountAsk::Add { role: Role::Viewer, span: None };
@@ -232,7 +250,7 @@ impl Scene {
         // What is hidden can be given to her.
         let join = AccountAsk::Join { group: "kernel".to_owned() };
         root.change_account("eve".parse()?, join).await?;
-        Ok(Scene { lab, root, ada, bob })
+        Ok(Scene { lab, door, _sshd: sshd, root, bob })
     }
 
     /// Puts back what the question before has changed.
@@ -253,15 +271,26 @@ impl Scene {
             self.root.release(hold.board, release).await?;
         }
         if !wanted.is_empty() {
-            self.ada.reserve(board("mine")).await?;
+            self.lab.user("ada").await?.reserve(board("mine")).await?;
             self.bob.reserve(board("theirs")).await?;
         }
         Ok(())
     }
 
+    /// Ada, with that role.
+    async fn me(&self, role: Role) -> Result<Person> {
+        let Some(door) = &self.door else {
+            return Person::new(self.lab.lab(), "ada", role).await;
+        };
+        let grant = AccountAsk::Grant { role, span: None };
+        self.root.change_account("ada".parse()?, grant).await?;
+        let ask = TokenAsk { who: Some("ada".parse()?), ..TokenAsk::default() };
+        Ok(Person::by_rest(door, self.root.make_token(ask).await?.secret))
+    }
+
     /// What the lab answers somebody of that role.
     async fn ask(&self, row: Row, role: Role, whose: Whose) -> Result<Result<(), Error>> {
-        let me = Person::new(self.lab.lab(), "ada", role).await?;
+        let me = self.me(role).await?;
         let here = match whose {
             Whose::Mine => "mine",
             Whose::Theirs => "theirs",
@@ -293,6 +322,10 @@ impl Scene {
                 let holds = self.root.holds().await?;
                 let held = holds.iter().find(|hold| hold.board == name(here));
                 return Ok(me.keep(held.map_or(9_999, |hold| hold.number)).await.map(drop));
+            }
+            Row::Tunnel => {
+                let tunnel = Follow::Tunnel { board: name(here), port: None };
+                return Ok(me.follow(tunnel).await.map(drop));
             }
             Row::Export => return Ok(me.follow(Follow::Export).await.map(drop)),
         };
@@ -402,7 +435,7 @@ impl Scene {
     /// A place of ada's, of bob's, of nobody.
     async fn place(&self, whose: Whose) -> Result<u64> {
         let placed = match whose {
-            Whose::Mine => self.ada.reserve(queued(board("theirs"))).await?,
+            Whose::Mine => self.lab.user("ada").await?.reserve(queued(board("theirs"))).await?,
             Whose::Theirs => self.bob.reserve(queued(board("mine"))).await?,
             Whose::Nobodys | Whose::Hidden => return Ok(9_999),
         };
@@ -411,7 +444,7 @@ impl Scene {
 
     async fn give_up(&self, whose: Whose, number: u64) -> Result<()> {
         match whose {
-            Whose::Mine => Ok(self.ada.unqueue(number).await?),
+            Whose::Mine => Ok(self.lab.user("ada").await?.unqueue(number).await?),
             Whose::Theirs => Ok(self.bob.unqueue(number).await?),
             Whose::Nobodys | Whose::Hidden => Ok(()),
         }
@@ -427,16 +460,24 @@ fn sign(answer: Result<(), Error>) -> Result<char> {
         Err(Error::NoPen { .. }) => 'p',
         Err(Error::NoSuch { .. }) => '.',
         Err(Error::NotKnown { .. }) => 'x',
+        Err(Error::OutOfScope { .. }) => 'o',
         Err(Error::Bad { .. }) => 'b',
         Err(other) => bail!("{other:?}"),
     })
 }
 
-async fn table(rows: Vec<Row>) -> Result<String> {
+/// By which door ada comes.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    Calls,
+    Rest,
+}
+
+async fn table(rows: Vec<Row>, door: Door) -> Result<String> {
     let mut table = String::from("\n                  viewer  machine user    moderator admin\n");
     for row in rows {
         // What a row has done is nothing to the next.
-        let scene = Scene::new().await?;
+        let scene = Scene::new(door).await?;
         let mut line = format!("{:<18}", row.word());
         for role in Role::ALL {
             let mut signs = String::new();
@@ -456,14 +497,36 @@ async fn table(rows: Vec<Row>) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_gives_every_role_what_the_table_says() -> Result<()> {
-    let table = table(calls()).await?;
+    let table = table(calls(), Door::Calls).await?;
     assert!(table == CALLS, "{table}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_follow_gives_every_role_what_the_table_says() -> Result<()> {
-    let table = table(follows()).await?;
+    let table = table(follows(), Door::Calls).await?;
     assert!(table == FOLLOWS, "{table}");
+    Ok(())
+}
+
+/// By REST ada comes with a token, and no token makes a key, which would last longer.
+fn with_token(table: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("add_key ") {
+        Some(_) => "add_key           ---     ---     o--     o--     oo.\n".to_owned(),
+        None => line.to_owned(),
+    };
+    table.split_inclusive('\n').map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_rest_every_call_and_follow_gives_every_role_the_same() -> Result<()> {
+    let calls = table(calls(), Door::Rest).await?;
+    assert!(calls == with_token(CALLS), "{calls}");
+    // There are no tunnels by REST.
+    let by_rest = |row: &Row| *row != Row::Tunnel;
+    let follows = table(follows().into_iter().filter(by_rest).collect(), Door::Rest).await?;
+    let same: String =
+        FOLLOWS.split_inclusive('\n').filter(|line| !line.starts_with("tunnel")).collect();
+    assert!(follows == same, "{follows}");
     Ok(())
 }

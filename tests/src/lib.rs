@@ -2,8 +2,9 @@
 //! crashes are made of.
 //!
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
-//! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
+//! - [`person`]: somebody at the lab's door; [`rest`]: one of them; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
+//! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
@@ -21,7 +22,10 @@ pub mod outlet;
 pub mod patience;
 pub mod person;
 pub mod programs;
+pub mod proxy;
+pub mod rest;
 pub mod root;
 pub mod settings;
+pub mod sshd;
 pub mod switch;
 pub mod trace;

@@ -8,6 +8,7 @@ use labd::lab::Lab;
 use labd::lab::people::Peer;
 use labd::rpc::listen;
 use protocol::Error;
+use protocol::account::Secret;
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::console::{From, Pen};
@@ -17,12 +18,20 @@ use tokio::io::BufReader;
 
 use crate::follower::{Follower, Stream};
 use crate::patience::soon;
+use crate::rest::Rest;
 
 /// Somebody who calls the lab and follows what flows, as over a socket.
 pub struct Person {
-    lab: Weak<Lab>,
-    peer: Peer,
+    way: Way,
     client: Client,
+}
+
+/// How somebody comes to the lab.
+enum Way {
+    /// As a door found them to be.
+    Peer(Weak<Lab>, Peer),
+    /// By REST, with a token.
+    Rest(Arc<Rest>, Secret),
 }
 
 impl Deref for Person {
@@ -49,7 +58,13 @@ impl Person {
     pub async fn from(lab: &Arc<Lab>, peer: Peer) -> Result<Person> {
         let (stream, _) = dial(lab, &peer, &Purpose::Call).await?;
         let client = Client::over(stream, Address::Unix(peer.name.as_str().into()));
-        Ok(Person { lab: Arc::downgrade(lab), peer, client })
+        Ok(Person { way: Way::Peer(Arc::downgrade(lab), peer), client })
+    }
+
+    /// Comes to the lab by REST, with a token.
+    pub fn by_rest(door: &Arc<Rest>, token: Secret) -> Person {
+        let client = Client::over(door.calls(token.clone()), Address::Unix("rest".into()));
+        Person { way: Way::Rest(door.clone(), token), client }
     }
 
     /// Follows something.
@@ -58,8 +73,13 @@ impl Person {
     /// The lab's.
     pub async fn follow(&self, what: Follow) -> Result<Follower, Error> {
         let gone = || Error::Unreachable { address: "the lab".into(), why: "it is closed".into() };
-        let lab = self.lab.upgrade().ok_or_else(gone)?;
-        let (stream, welcome) = dial(&lab, &self.peer, &Purpose::Follow(what)).await?;
+        let (stream, welcome) = match &self.way {
+            Way::Peer(lab, peer) => {
+                let lab = lab.upgrade().ok_or_else(gone)?;
+                dial(&lab, peer, &Purpose::Follow(what)).await?
+            }
+            Way::Rest(door, token) => door.follow(token, &what).await?,
+        };
         Ok(Follower::new(stream, welcome))
     }
 

@@ -37,24 +37,22 @@ impl Login {
             Ok(Invitation { address, secret }) => (address, Some(secret)),
             Err(_) => (self.place.parse::<Address>()?, None),
         };
-        let Address::Tls { host, port, pin } = address else {
+        let Some((host, _, pin)) = address.elsewhere() else {
             let help = "a lab on this machine knows you by your user: labctl boards";
-            return Err(
-                Failure::usage("only labs at tls:// addresses are logged in to", help).into()
-            );
+            let what = "only labs at tls:// and https:// addresses are logged in to";
+            return Err(Failure::usage(what, help).into());
         };
-        let name = self.name.unwrap_or_else(|| host.clone());
+        let name = self.name.unwrap_or_else(|| host.to_owned());
         check_name(&name)?;
-        let at = |pin| Address::Tls { host: host.clone(), port, pin };
         let pin = match pin {
             Some(pin) => pin,
             None => {
-                let pin = who_answers(&at(None)).await?;
-                believe(out, &at(None), &pin.to_string(), self.accept_new)?;
+                let pin = who_answers(&address).await?;
+                believe(out, &address, &pin.to_string(), self.accept_new)?;
                 pin
             }
         };
-        let address = at(Some(pin));
+        let address = address.believing(Some(pin));
         let secret = match given {
             Some(secret) => secret,
             None => ask_secret(out)?,

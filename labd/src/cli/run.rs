@@ -87,6 +87,9 @@ async fn open_ssh(lab: &Arc<Lab>, state: &Path) -> anyhow::Result<()> {
     let key = host_key.fingerprint(HashAlg::Sha256);
     let ground = ssh::Ground { programs, folder: folder.join("rooms"), host_key };
     let door = ssh::Door::new(lab.clone(), ground).with_context(|| folder.display().to_string())?;
+    if let Some(led) = lab.ssh_visitors() {
+        tokio::spawn(door.clone().serve_led(led));
+    }
     for address in listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("ssh cannot listen at {address}"))?;

@@ -2,8 +2,9 @@
 //! are the members of [`Error`].
 
 use axum::Json;
+use axum::extract::OriginalUri;
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::Error;
 use serde::Serialize;
@@ -61,7 +62,7 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// For a path that leads nowhere.
-pub(super) async fn no_such_path(uri: Uri) -> Problem {
+pub(super) async fn no_such_path(OriginalUri(uri): OriginalUri) -> Problem {
     let (what, name) = ("path".to_owned(), uri.path().to_owned());
     Problem(Error::NoSuch { what, name, near: None })
 }

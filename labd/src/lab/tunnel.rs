@@ -1,38 +1,73 @@
 //! Reaching a board's own network services through the lab.
 //!
-//! Whoever asks names a board, and nothing else: where it is the lab knows, from the board's attributes.
-//! A tunnel is opened under the asker's hold, and is over with it. What bytes go through is the door's.
+//! Whoever asks names a board and a port, and nothing else: where it is the lab knows, from the board's
+//! attributes, and which ports are open to its holder besides its sshd's, too. A tunnel is opened under the
+//! asker's hold, and is over with it. What bytes go through is the door's.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::Error;
 use protocol::board::BoardName;
+use protocol::dial::Stream;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 use serde_json::Value as Json;
-use tokio::sync::watch;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::people::on;
 use super::{Board, Lab};
 use crate::rules::access;
 
 /// Where a board's sshd listens, unless its attribute `ssh_port` says otherwise.
-const SSH: u16 = 22;
+pub const SSH: u16 = 22;
+/// A board that boots answers nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// So much is written down of what somebody asks for.
 const LONGEST: usize = 80;
+
+/// Somebody at another door who wants to the ssh door, and where they come from.
+pub type SshVisitor = (Box<dyn Stream>, IpAddr);
 
 /// A way to a board, as long as the hold lasts under which it was opened.
 #[derive(Debug)]
 pub struct Tunnel {
     /// Where it leads.
-    pub to: SocketAddr,
+    to: SocketAddr,
+    board: BoardName,
     number: u64,
     fence: watch::Receiver<u64>,
 }
 
 impl Tunnel {
+    /// Connects to where it leads.
+    ///
+    /// # Errors
+    /// [`Error::HoldOver`], [`Error::Device`] if nothing answers there.
+    pub async fn connect(&mut self) -> Result<TcpStream, Error> {
+        let (to, board) = (self.to, self.board.clone());
+        let device = |why: String| {
+            let device = board.to_string();
+            Error::Device { device, why: format!("{board} at {to}: {why}") }
+        };
+        let stream = tokio::select! {
+            stream = timeout(PATIENCE, TcpStream::connect(to)) => stream,
+            () = self.until_over() => {
+                let (board, number) = (board.clone(), self.number);
+                return Err(Error::HoldOver { board, number, how: "it has ended".to_owned() });
+            }
+        };
+        let late = |_| device("it does not answer".to_owned());
+        let stream = stream.map_err(late)?.map_err(|error| device(error.to_string()))?;
+        // Without it, keys arrive late; with a stack that refuses, they still arrive.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
     /// Returns when the hold is over.
     pub async fn until_over(&mut self) {
         // A board that is gone has no holder.
@@ -41,7 +76,31 @@ impl Tunnel {
 }
 
 impl Lab {
-    /// Opens a way to the sshd of the board that `target` names; `port` is 22, or where that sshd really
+    /// Those who are led to the ssh door from another one, each with where they come from. They are for the
+    /// ssh door, once.
+    pub fn ssh_visitors(&self) -> Option<mpsc::Receiver<SshVisitor>> {
+        let (to, from) = mpsc::channel(1);
+        self.to_ssh.set(to).is_ok().then_some(from)
+    }
+
+    /// Whether there is an ssh door.
+    ///
+    /// # Errors
+    /// [`Error::Bad`].
+    pub fn has_ssh(&self) -> Result<(), Error> {
+        let why = "this lab has no ssh door; write ssh { listen = … } in labd.conf".to_owned();
+        self.to_ssh.get().map(drop).ok_or(Error::Bad { why })
+    }
+
+    /// Leads somebody to the ssh door.
+    pub async fn to_ssh(&self, stream: Box<dyn Stream>, from: IpAddr) {
+        if let Some(door) = self.to_ssh.get() {
+            // If it is closed, so is the connection.
+            let _ = door.send((stream, from)).await;
+        }
+    }
+
+    /// Opens a way to a port of the board that `target` names; 22 is its sshd's, wherever that really
     /// listens. What is refused is written down.
     ///
     /// # Errors
@@ -61,7 +120,8 @@ impl Lab {
             let number = access::may_on(who, Verb::Tunnel, on(&board, &remembered.book))
                 .inspect_err(|why| self.deny(who, Verb::Tunnel, Some(name), why))?
                 .ok_or_else(|| Error::NotHeld { board: name.clone() })?;
-            let tunnel = Tunnel { to, number, fence: board.fence.subscribe() };
+            let fence = board.fence.subscribe();
+            let tunnel = Tunnel { to, board: name.clone(), number, fence };
             let event = Event::Tunnelled { to: to.to_string() };
             let draft = self.entry_by(who, Some(name), event, Vec::new());
             (tunnel, self.ledger().stage_upon(remembered.generation, [draft]))
@@ -103,10 +163,26 @@ fn destination(
             .and_then(|port| u16::try_from(port).ok())
             .ok_or_else(|| bad(format!("the attribute 'ssh_port' of {board} is no port")))?,
     };
-    if port != u32::from(SSH) && port != u32::from(ssh) {
-        return Err(bad(format!("only the sshd of {board} can be reached, not port {port}")));
+    if port == u32::from(SSH) || port == u32::from(ssh) {
+        return Ok(SocketAddr::new(ip, ssh));
     }
-    Ok(SocketAddr::new(ip, ssh))
+    let open = u16::try_from(port).ok().filter(|port| is_open(known.get("ports"), *port));
+    let closed = || {
+        bad(format!(
+            "port {port} of {board} is not open to its holder; an administrator can say so with 'ports = [{port}]'"
+        ))
+    };
+    Ok(SocketAddr::new(ip, open.ok_or_else(closed)?))
+}
+
+/// Whether the attribute `ports` has a port: a number, a list of them, or `any`.
+fn is_open(ports: Option<&Json>, port: u16) -> bool {
+    match ports {
+        Some(Json::Array(ports)) => ports.iter().any(|it| is_open(Some(it), port)),
+        Some(Json::String(text)) => text == "any" || text.parse() == Ok(port),
+        Some(Json::Number(number)) => number.as_u64() == Some(port.into()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -140,12 +216,27 @@ mod tests {
             (
                 json!({ "ip": "10.0.0.7" }),
                 80,
-                Err("only the sshd of rpi4 can be reached, not port 80"),
+                Err(
+                    "port 80 of rpi4 is not open to its holder; an administrator can say so with 'ports = [80]'",
+                ),
+            ),
+            (json!({ "ip": "10.0.0.7", "ports": [80, "443"] }), 80, Ok("10.0.0.7:80")),
+            (json!({ "ip": "10.0.0.7", "ports": [80, "443"] }), 443, Ok("10.0.0.7:443")),
+            (json!({ "ip": "10.0.0.7", "ports": "any" }), 1234, Ok("10.0.0.7:1234")),
+            (json!({ "ip": "10.0.0.7", "ports": "any" }), 22, Ok("10.0.0.7:22")),
+            (
+                json!({ "ip": "10.0.0.7", "ports": [80] }),
+                81,
+                Err(
+                    "port 81 of rpi4 is not open to its holder; an administrator can say so with 'ports = [81]'",
+                ),
             ),
             (
-                json!({ "ip": "10.0.0.7" }),
+                json!({ "ip": "10.0.0.7", "ports": "any" }),
                 65_558,
-                Err("only the sshd of rpi4 can be reached, not port 65558"),
+                Err(
+                    "port 65558 of rpi4 is not open to its holder; an administrator can say so with 'ports = [65558]'",
+                ),
             ),
         ] {
             let wanted = wanted.map(str::to_owned).map_err(str::to_owned);

@@ -12,11 +12,15 @@ use protocol::journal::Entry;
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf,
+    copy_bidirectional_with_sizes, split,
+};
 use tokio::sync::watch;
 
 use crate::journal::{Cursor, Recording};
 use crate::lab::Lab;
+use crate::lab::tunnel::SSH;
 use crate::rules::access;
 
 /// A follower's only buffer.
@@ -69,6 +73,7 @@ pub async fn serve(
             }
             Err(why) => wire::refuse(&mut stream, &why).await,
         },
+        Follow::Tunnel { board, port } => tunnel(&lab, &who, &board, port, stream).await,
         Follow::Export => match lab.export(&who).await {
             Ok(snapshot) => {
                 wire::accept(&mut stream, &Welcome::default()).await?;
@@ -77,6 +82,31 @@ pub async fn serve(
             }
             Err(why) => wire::refuse(&mut stream, &why).await,
         },
+    }
+}
+
+/// Carries bytes to and from a board, until either side has had enough or the hold ends.
+async fn tunnel(
+    lab: &Lab,
+    who: &Who,
+    board: &BoardName,
+    port: Option<u16>,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let opened = async {
+        let mut tunnel = lab.tunnel(who, board.as_str(), port.unwrap_or(SSH).into()).await?;
+        Ok((tunnel.connect().await?, tunnel))
+    };
+    let (mut there, mut tunnel) = match opened.await {
+        Ok(opened) => opened,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let mut ending = lab.ending();
+    tokio::select! {
+        carried = copy_bidirectional_with_sizes(&mut stream, &mut there, BUFFER, BUFFER) => carried.map(drop),
+        () = tunnel.until_over() => Ok(()),
+        _ = ending.changed() => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sockets, and the first line of each connection.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ pub async fn converse(
     let from = peer.via.clone();
     let conversation = async {
         match introduce(&lab, Some(peer), &from, &mut stream).await {
-            Ok((peer, purpose)) => attend(lab.clone(), peer, purpose, stream).await,
+            Ok(met) => lead(lab.clone(), met, Ipv4Addr::LOCALHOST.into(), stream).await,
             Err(why) => wire::refuse(&mut stream, &why).await,
         }
     };
@@ -174,7 +175,7 @@ pub async fn receive(
         };
         introduce(&lab, known, &via, &mut stream).await
     };
-    let (peer, purpose) = match timeout_at(stranger.due, met).await {
+    let met = match timeout_at(stranger.due, met).await {
         Ok(Ok(met)) => met,
         Ok(Err(why)) => {
             if let Some(offence) = offence(&why) {
@@ -186,8 +187,9 @@ pub async fn receive(
         }
         Err(_) => return stranger.note(Offence::TooSlow),
     };
+    let from = stranger.from.ip();
     drop(stranger);
-    if let Err(error) = attend(lab, peer, purpose, stream).await {
+    if let Err(error) = lead(lab, met, from, stream).await {
         tracing::debug!(%error, "a connection ended");
     }
 }
@@ -210,7 +212,7 @@ pub async fn introduce(
     mut known: Option<Peer>,
     from: &str,
     stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin),
-) -> Result<(Peer, Purpose), Error> {
+) -> Result<(Option<Peer>, Purpose), Error> {
     let mut has_proven = false;
     loop {
         let heard = tokio::time::timeout(FIRST_LINE, wire::listen(stream)).await;
@@ -225,16 +227,29 @@ pub async fn introduce(
                 let gone = |error: io::Error| Error::Bad { why: error.to_string() };
                 wire::accept(stream, &Welcome::default()).await.map_err(gone)?;
             }
-            purpose => {
-                let stranger = || {
-                    Error::NotKnown {
-                    why: "the lab does not know you: log in with 'labctl login', or give a token in LAB_TOKEN"
-                        .to_owned(),
-                }
-                };
-                return Ok((known.ok_or_else(stranger)?, purpose));
-            }
+            Purpose::Call | Purpose::Follow(_) if known.is_none() => return Err(stranger()),
+            purpose => return Ok((known, purpose)),
         }
+    }
+}
+
+fn stranger() -> Error {
+    let why = "the lab does not know you: log in with 'labctl login', or give a token in LAB_TOKEN";
+    Error::NotKnown { why: why.to_owned() }
+}
+
+/// Leads somebody who has said what they are here for to where it is done. The ssh door alone is for those,
+/// too, who are not known yet.
+async fn lead(
+    lab: Arc<Lab>,
+    (peer, purpose): (Option<Peer>, Purpose),
+    from: IpAddr,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    match (peer, purpose) {
+        (_, Purpose::Ssh) => to_ssh(&lab, from, stream).await,
+        (Some(peer), purpose) => attend(lab, peer, purpose, stream).await,
+        (None, _) => wire::refuse(&mut stream, &stranger()).await,
     }
 }
 
@@ -255,7 +270,7 @@ pub async fn attend(
     let served = async {
         match purpose {
             Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,
-            Purpose::Call | Purpose::Prove(_) => {
+            Purpose::Ssh | Purpose::Prove(_) | Purpose::Call => {
                 wire::accept(&mut stream, &Welcome::default()).await?;
                 let caller = Caller { lab: lab.clone(), peer: peer.clone() };
                 answer_calls(caller, who.role, stream).await;
@@ -267,6 +282,20 @@ pub async fn attend(
         outcome = served => outcome,
         () = lab.until_changed(&peer, &who) => Ok(()),
     }
+}
+
+/// Hands somebody on to the ssh door.
+async fn to_ssh(
+    lab: &Lab,
+    from: IpAddr,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    if let Err(why) = lab.has_ssh() {
+        return wire::refuse(&mut stream, &why).await;
+    }
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    lab.to_ssh(Box::new(stream), from).await;
+    Ok(())
 }
 
 async fn answer_calls(

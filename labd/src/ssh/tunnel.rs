@@ -6,15 +6,12 @@ use protocol::Error;
 use russh::server::{ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::visitor::Visitor;
 use crate::lab::tunnel::Tunnel;
 
-/// A board that boots answers nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// A board that takes nothing for so long has stopped for good.
 const STUCK: Duration = Duration::from_secs(60);
 /// What the protocol calls it when something is not allowed, and when nothing answers.
@@ -33,17 +30,13 @@ pub(super) async fn serve(
         Ok(tunnel) => tunnel,
         Err(why) => return refuse(reply, PROHIBITED, why.to_string()).await,
     };
-    let stream = tokio::select! {
-        stream = timeout(PATIENCE, TcpStream::connect(tunnel.to)) => stream,
-        () = tunnel.until_over() => return refuse(reply, PROHIBITED, "the hold is over".to_owned()).await,
+    let stream = match tunnel.connect().await {
+        Ok(stream) => stream,
+        Err(why @ Error::Device { .. }) => {
+            return refuse(reply, UNREACHABLE, why.to_string()).await;
+        }
+        Err(why) => return refuse(reply, PROHIBITED, why.to_string()).await,
     };
-    let stream = match stream.map_err(|_| "it does not answer".to_owned()) {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return refuse(reply, UNREACHABLE, format!("{target}: {error}")).await,
-        Err(why) => return refuse(reply, UNREACHABLE, format!("{target}: {why}")).await,
-    };
-    // Without it, keys arrive late; with a stack that refuses, they still arrive.
-    let _ = stream.set_nodelay(true);
     reply.accept().await;
     let (read, write) = channel.split();
     let (from_board, to_board) = stream.into_split();

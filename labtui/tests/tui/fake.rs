@@ -124,7 +124,7 @@ impl FakeLab {
                 calls.execute(Lab::serve(self.clone())).for_each_concurrent(9, |it| it).await;
                 Ok(())
             }
-            Purpose::Prove(_) => wire::refuse(&mut stream, &Error::Unknown).await,
+            Purpose::Prove(_) | Purpose::Ssh => wire::refuse(&mut stream, &Error::Unknown).await,
             Purpose::Follow(follow) => {
                 self.change(|known| known.follows.push(follow.clone()));
                 self.flow(stream, follow).await
@@ -139,7 +139,7 @@ impl FakeLab {
                 self.flow_entries(&mut stream, board, from, tail).await
             }
             Follow::Console { from, .. } => self.flow_console(stream, from).await,
-            Follow::Keep { .. } | Follow::Export => Ok(()),
+            Follow::Keep { .. } | Follow::Tunnel { .. } | Follow::Export => Ok(()),
         }
     }
 

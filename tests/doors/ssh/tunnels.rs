@@ -1,7 +1,6 @@
 //! `ssh -J lab root@BOARD`, `ssh -W BOARD:22 lab`.
 
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use lab_tests::follower::Follower;
 use lab_tests::lab::{Plan, board, boards, name};
-use lab_tests::patience::{soon, until};
+use lab_tests::patience::soon;
+use lab_tests::sshd::{Sshd, stand_in};
 use protocol::hold::Release;
 use protocol::journal::Event;
 use protocol::user::Verb;
@@ -20,22 +20,6 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::{Client, Plain, Scene, root};
-
-/// A board's sshd, as far as it matters: it says what it is, and then whatever it is told.
-async fn stand_in() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let port = listener.local_addr()?.port();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                stream.write_all(b"SSH-2.0-board\r\n").await?;
-                let (mut ear, mut mouth) = stream.split();
-                tokio::io::copy(&mut ear, &mut mouth).await
-            });
-        }
-    });
-    Ok(port)
-}
 
 /// A lab of boards whose sshd listens there.
 async fn scene(names: &[&str], port: u16) -> Result<Scene> {
@@ -128,7 +112,7 @@ async fn only_the_holder_reaches_it_and_only_its_sshd() -> Result<()> {
     // An administrator may use any board, but a tunnel ends with a hold.
     refused(&root, "rpi4:22", "rpi4 is held by bob").await?;
     scene.lab.user("ada").await?.reserve(board("rpi5")).await?;
-    refused(&client, "rpi5:80", "only the sshd of rpi5 can be reached, not port 80").await?;
+    refused(&client, "rpi5:80", "port 80 of rpi5 is not open to its holder").await?;
     refused(&client, "rpi6:22", "there is no board 'rpi6'").await?;
     let other = client.says(&["-o", "StdinNull=yes", "-W", "rpi5:22", "rpi4@lab"]).await?;
     assert!(other.out.starts_with("SSH-2.0-board"), "whatever the user name is: {other:?}");
@@ -143,9 +127,7 @@ async fn a_board_that_does_not_answer_or_has_no_address_is_told_of() -> Result<(
     };
     let nobody = scene(&["rpi4"], closed).await?;
     let nowhere = Scene::with_boards(&["rpi4"]).await?;
-    for (scene, told) in
-        [(nobody, "rpi4: Connection refused"), (nowhere, "rpi4 has no attribute 'ip'")]
-    {
+    for (scene, told) in [(nobody, "Connection refused"), (nowhere, "rpi4 has no attribute 'ip'")] {
         scene.lab.user("ada").await?.reserve(board("rpi4")).await?;
         let said = scene.client("ada").await?.says(&["-W", "rpi4:22", "lab@lab"]).await?;
         assert!(said.err.contains(told), "{said:?}");
@@ -332,45 +314,6 @@ async fn no_target_but_a_board_of_theirs_is_reached_and_each_is_on_the_timeline(
     Ok(())
 }
 
-/// The real sshd, as the user of this test.
-struct Sshd {
-    child: Child,
-    port: u16,
-}
-
-impl Sshd {
-    async fn start(folder: &Path, authorized: &str) -> Result<Sshd> {
-        let port = {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-            listener.local_addr()?.port()
-        };
-        let file = |name: &str| folder.join(name).display().to_string();
-        let host_key = folder.join("board_host_key");
-        let mut keygen = Command::new("ssh-keygen");
-        keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&host_key);
-        ensure!(soon(keygen.status()).await??.success(), "no host key");
-        std::fs::write(folder.join("authorized"), authorized)?;
-        let config = format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\n\
-             AuthorizedKeysFile {}\nPasswordAuthentication no\nPermitRootLogin yes\n",
-            host_key.display(),
-            file("authorized")
-        );
-        std::fs::write(folder.join("sshd_config"), config)?;
-        if nix::unistd::Uid::effective().is_root() {
-            std::fs::create_dir_all("/run/sshd")?;
-        }
-        let child = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", &file("sshd_config")])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()).await.context("sshd")?;
-        Ok(Sshd { child, port })
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn by_way_of_the_lab_one_comes_to_the_boards_own_sshd() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -379,7 +322,7 @@ async fn by_way_of_the_lab_one_comes_to_the_boards_own_sshd() -> Result<()> {
     keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
     ensure!(soon(keygen.status()).await??.success(), "no key");
     let line = std::fs::read_to_string(key.with_extension("pub"))?;
-    let mut sshd = Sshd::start(folder.path(), &line).await?;
+    let sshd = Sshd::start(folder.path(), &line).await?;
     let scene = scene(&["rpi4"], sshd.port).await?;
     scene.admit("ada", &line).await?;
     let ada = scene.lab.user("ada").await?;
@@ -433,6 +376,6 @@ async fn by_way_of_the_lab_one_comes_to_the_boards_own_sshd() -> Result<()> {
     let ended = soon(child.wait_with_output()).await??;
     assert_eq!(ended.status.code(), Some(255), "{ended:?}");
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    sshd.child.kill().await?;
+    sshd.stop().await?;
     Ok(())
 }

@@ -1,0 +1,154 @@
+//! Connecting to somebody elsewhere; through a proxy, where the environment names one: `https_proxy` or
+//! `all_proxy`, except for the hosts in `no_proxy` and for this machine itself.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::IpAddr;
+
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
+use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use url::Url;
+
+/// The longest answer of a proxy, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// An HTTP proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Proxy {
+    host: String,
+    port: u16,
+    /// `user:password`, as it is shown to the proxy.
+    user: Option<String>,
+}
+
+/// Connects to a port of a host.
+///
+/// # Errors
+/// The system's; what the proxy said.
+pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    match named(host, |name| std::env::var(name).ok())? {
+        None => TcpStream::connect((host, port)).await,
+        Some(proxy) => {
+            let of_proxy = |error: io::Error| {
+                io::Error::new(error.kind(), format!("the proxy {}: {error}", proxy.host))
+            };
+            let stream = TcpStream::connect((&*proxy.host, proxy.port)).await;
+            through(&proxy, stream.map_err(of_proxy)?, host, port).await.map_err(of_proxy)
+        }
+    }
+}
+
+/// The proxy that the environment names for a host.
+fn named(host: &str, variable: impl Fn(&str) -> Option<String>) -> io::Result<Option<Proxy>> {
+    let said = |names: &[&str]| {
+        names.iter().find_map(|name| variable(name).filter(|value| !value.is_empty()))
+    };
+    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let is_excepted = said(&["no_proxy", "NO_PROXY"]).is_some_and(|list| excepts(&list, host));
+    let url = said(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+    let Some(url) = url.filter(|_| !is_here && !is_excepted) else { return Ok(None) };
+    parse(&url).map(Some).ok_or_else(|| {
+        let why =
+            format!("'{}' is no proxy; https_proxy is to be http://HOST:PORT", url.escape_debug());
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    })
+}
+
+/// `http://USER:PASSWORD@HOST:PORT`, of which only the host must be there.
+fn parse(url: &str) -> Option<Proxy> {
+    let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let url = Url::parse(&url).ok().filter(|url| url.scheme() == "http")?;
+    let text = |part: &str| percent_decode_str(part).decode_utf8().map(String::from).ok();
+    let user = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => Some(format!("{}:{}", text(user)?, text(password.unwrap_or(""))?)),
+    };
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+    Some(Proxy { host, port: url.port_or_known_default()?, user })
+}
+
+/// Whether a list of hosts and of ends of hosts has one.
+fn excepts(list: &str, host: &str) -> bool {
+    list.split(',').map(str::trim).any(|entry| {
+        let end = entry.trim_start_matches('.');
+        let is_within = || host.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
+        entry == "*" || (!end.is_empty() && (host.eq_ignore_ascii_case(end) || is_within()))
+    })
+}
+
+/// Has a proxy connect (RFC 9110, 9.3.6).
+async fn through(
+    proxy: &Proxy,
+    mut stream: TcpStream,
+    host: &str,
+    port: u16,
+) -> io::Result<TcpStream> {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
+    if let Some(user) = &proxy.user {
+        // Into a text one can always write.
+        let _ = write!(request, "Proxy-Authorization: Basic {}\r\n", BASE64.encode(user));
+    }
+    request += "\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let answer = head(&mut stream).await?;
+    let line = answer.lines().next().unwrap_or_default();
+    let mut words = line.splitn(3, ' ');
+    let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/1."));
+    match words.next() {
+        Some(status) if is_http && status.starts_with('2') => Ok(stream),
+        _ => Err(io::Error::other(format!("it answered '{}'", line.escape_debug()))),
+    }
+}
+
+/// Reads an answer up to its empty line, and nothing of what comes behind it.
+async fn head(stream: &mut TcpStream) -> io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() == LONGEST {
+            return Err(io::Error::other("its answer is too long"));
+        }
+        head.push(stream.read_u8().await?);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_which_way_to_go() {
+        let proxy = |host: &str, port, user: Option<&str>| {
+            Some(Proxy { host: host.to_owned(), port, user: user.map(str::to_owned) })
+        };
+        for (host, variables, wanted) in [
+            ("lab.example.org", &[][..], None),
+            ("lab", &[("https_proxy", "http://proxy:3128")], proxy("proxy", 3128, None)),
+            ("lab", &[("HTTPS_PROXY", "proxy:3128/")], proxy("proxy", 3128, None)),
+            ("lab", &[("all_proxy", "http://[::1]:8080")], proxy("::1", 8080, None)),
+            ("lab", &[("https_proxy", "http://a%40b:c@proxy")], proxy("proxy", 80, Some("a@b:c"))),
+            ("lab", &[("https_proxy", "")], None),
+            ("127.0.0.1", &[("https_proxy", "http://proxy:1")], None),
+            ("localhost", &[("https_proxy", "http://proxy:1")], None),
+            ("lab", &[("https_proxy", "http://proxy:1"), ("no_proxy", "*")], None),
+            ("lab.a.org", &[("https_proxy", "http://proxy:1"), ("no_proxy", "b, .a.org")], None),
+            ("a.org", &[("https_proxy", "http://proxy:1"), ("no_proxy", "A.ORG")], None),
+            (
+                "ba.org",
+                &[("https_proxy", "http://proxy:1"), ("no_proxy", "a.org")],
+                proxy("proxy", 1, None),
+            ),
+        ] {
+            let variable = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+            };
+            assert_eq!(named(host, variable).expect("a proxy"), wanted, "{host} {variables:?}");
+        }
+        for wrong in ["socks5://proxy:1", "http://", "http://proxy:x", "http://%ff@proxy:1"] {
+            assert!(named("lab", |_| Some(wrong.to_owned())).is_err(), "{wrong}");
+        }
+    }
+}
