@@ -50,6 +50,8 @@
 //! - **Console, out**: device → driver → [`console::line`] → [`journal::recording`] → each follower's own
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
 //! - **By TLS**: a certificate of [`authority`] or a token → [`rpc::tls`] → [`rpc::listen`], as beside the rack.
+//! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is
+//!   told, what never arrived is done.
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks

@@ -4,7 +4,7 @@
 //! - [`tls`]: those from elsewhere
 //! - [`identity`]: who is at the other end; [`guests`]: how many there are
 //! - [`frames`]: what a call looks like on the way
-//! - [`calls`]: every call, handed on to the lab
+//! - [`calls`]: every call, handed on to the lab; [`once`]: what changes something, done once
 //! - [`follow`]: everything that flows
 
 pub mod calls;
@@ -13,4 +13,5 @@ mod frames;
 pub mod guests;
 pub mod identity;
 pub mod listen;
+mod once;
 pub mod tls;

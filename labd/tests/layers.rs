@@ -9,7 +9,17 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("rules", &["rules"]),
     (
         "rpc",
-        &["rpc", "lab", "authority", "clock", "journal", "rules::access", "rules::guard", "config"],
+        &[
+            "rpc",
+            "lab",
+            "authority",
+            "clock",
+            "journal",
+            "rules::access",
+            "rules::guard",
+            "rules::once",
+            "config",
+        ],
     ),
     // A program that runs for a visitor talks to the lab as any other.
     ("ssh", &["ssh", "lab", "rpc::listen", "rpc::identity"]),

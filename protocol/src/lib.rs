@@ -14,6 +14,7 @@
 //! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
 //! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
+//! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
 //! | [`version`] | what each version of the words added |
 //!
 //! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
@@ -31,8 +32,10 @@ pub mod error;
 pub mod hold;
 pub mod journal;
 pub mod limits;
+mod link;
 pub mod login;
 pub mod power;
+pub mod request;
 pub mod service;
 pub mod tags;
 pub mod text;

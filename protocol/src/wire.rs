@@ -48,6 +48,10 @@ pub const LARGEST_CALL: usize = 64 * 1024;
 /// The largest answer, in bytes. Whatever may be larger is followed, not called for.
 pub const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
+/// How labd says that it cannot know any more what came of a call that is asked again, see
+/// [`crate::request`].
+pub const FORGOTTEN: io::ErrorKind = io::ErrorKind::NotFound;
+
 /// What a connection is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
@@ -113,6 +117,9 @@ pub struct Welcome {
     /// Names this viewer in calls about the pen.
     #[serde(default)]
     pub session: u64,
+    /// Which run of the daemon answers, for calls: another one does not remember what this one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
 }
 
 /// Sends the first line.

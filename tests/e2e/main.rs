@@ -11,6 +11,7 @@ mod hidden;
 mod journal;
 mod keep;
 mod keys;
+mod links;
 mod matrix;
 mod memory;
 mod people;

@@ -3,6 +3,7 @@
 //!
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
+//! - [`network`]: what may happen on the way there
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
@@ -16,6 +17,7 @@ pub mod dice;
 pub mod follower;
 pub mod lab;
 pub mod mib;
+pub mod network;
 pub mod op;
 pub mod outlet;
 pub mod patience;

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::calls::Caller;
 use super::guests::Guests;
+use super::once::Once;
 use super::{follow, frames, identity};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
@@ -28,6 +29,8 @@ const CALLS: usize = 64;
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
+/// Answers are on their way for so long when somebody is no longer who they were.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Binds a Unix socket that `mode` may use. A socket that a daemon left behind is replaced; one at
 /// which a daemon still answers is not.
@@ -205,20 +208,30 @@ pub async fn attend(
         Ok(who) => who,
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
+    let is_for_calls = !matches!(purpose, Purpose::Follow(_));
     let served = async {
         match purpose {
             Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,
             Purpose::Call | Purpose::Prove(_) => {
-                wire::accept(&mut stream, &Welcome::default()).await?;
+                let run = Some(lab.run());
+                wire::accept(&mut stream, &Welcome { run, ..Welcome::default() }).await?;
                 let caller = Caller { lab: lab.clone(), peer: peer.clone() };
                 answer_calls(caller, who.role, stream).await;
                 Ok(())
             }
         }
     };
+    let changed = async {
+        lab.until_changed(&peer, &who).await;
+        if is_for_calls {
+            // Whoever asked for it, as when they revoke their own token, is to hear that it is done. What
+            // they ask now is asked by whom they are now.
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    };
     tokio::select! {
         outcome = served => outcome,
-        () = lab.until_changed(&peer, &who) => Ok(()),
+        () = changed => Ok(()),
     }
 }
 
@@ -227,13 +240,12 @@ async fn answer_calls(
     role: Role,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
-    use protocol::service::Lab as _;
     let lab = caller.lab.clone();
     let mut ending = lab.ending();
     let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
     let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
         .max_concurrent_requests(CALLS)
-        .execute(caller.serve())
+        .execute(Once(caller))
         .for_each(|answer| async { drop(tokio::spawn(lab.answer(answer))) });
     tokio::select! {
         () = answers => {}

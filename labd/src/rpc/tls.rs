@@ -134,6 +134,7 @@ impl Door {
     ) -> Result<(Peer, wire::Purpose, BufReader<TlsStream<TcpStream>>), Option<Offence>> {
         // Without it keystrokes wait for each other; if it cannot be had, they do.
         let _ = stream.set_nodelay(true);
+        let _ = tls::notice_silence(&stream);
         let stream = self.acceptor.accept(stream).await.map_err(|error| {
             let went = matches!(
                 error.kind(),
