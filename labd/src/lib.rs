@@ -10,7 +10,8 @@
 //! | layer | rooms | may know |
 //! | --- | --- | --- |
 //! | the program | [`cli`] | everything |
-//! | doors | [`rpc`]; [`ssh`], whose visitors' programs talk to [`rpc`] | [`lab`], `protocol` |
+//! | doors | [`rpc`]; [`ssh`], whose visitors' programs talk to [`rpc`] | [`doorstep`], [`lab`], `protocol` |
+//! | before the doors | [`doorstep`] | [`rules`] |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
@@ -62,6 +63,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod doorstep;
 pub mod journal;
 pub mod keeper;
 pub mod lab;

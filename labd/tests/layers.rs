@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("program", &["program"]),
     ("rules", &["rules"]),
     (
@@ -22,7 +22,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
         ],
     ),
     // A program that runs for a visitor talks to the lab as any other.
-    ("ssh", &["ssh", "lab", "rpc::listen", "rpc::identity"]),
+    ("ssh", &["ssh", "doorstep", "rules::guard", "lab", "rpc::listen", "rpc::identity"]),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),
     ("journal", &["journal", "ledger"]),

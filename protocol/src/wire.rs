@@ -137,10 +137,13 @@ pub async fn ask(io: &mut (impl AsyncWrite + Unpin), purpose: &Purpose) -> io::R
 /// Reads the first line.
 ///
 /// # Errors
-/// Whatever the caller should be told with [`refuse`].
+/// Whatever the caller should be told with [`refuse`]; [`Error::Unreachable`] if they have gone.
 pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Error> {
     let bad = |why: String| Error::Bad { why };
-    let line = read_line(io).await.map_err(|error| bad(error.to_string()))?;
+    let line = read_line(io).await.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => bad(error.to_string()),
+        _ => Error::Unreachable { address: "the caller".to_owned(), why: error.to_string() },
+    })?;
     let mut words = line.splitn(4, ' ');
     if words.next() != Some("lab") {
         return Err(bad("this is a lab; the first line is 'lab VERSION call'".to_owned()));
@@ -204,12 +207,12 @@ async fn read_line(io: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut line = Vec::new();
     io.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).await?;
     if line.pop() != Some(b'\n') {
-        let why = if line.len() + 1 >= LONGEST_LINE {
-            "the first line is too long"
+        let (kind, why) = if line.len() + 1 >= LONGEST_LINE {
+            (io::ErrorKind::InvalidData, "the first line is too long")
         } else {
-            "the connection ended in the first line"
+            (io::ErrorKind::UnexpectedEof, "the connection ended in the first line")
         };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        return Err(io::Error::new(kind, why));
     }
     String::from_utf8(line)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the first line is not UTF-8"))

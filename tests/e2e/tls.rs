@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::soon;
+use labd::doorstep::Doorstep;
 use labd::rpc::tls::Door;
 use protocol::account::{AccountAsk, NewToken, Secret, TokenAsk};
 use protocol::address::Address;
@@ -30,7 +31,8 @@ pub(super) async fn open() -> Result<(TestLab, Address)> {
 
 async fn open_door(lab: &TestLab) -> Result<Address> {
     let config = lab.lab().config();
-    let door = Door::new(lab.lab().clone(), config.tls.as_ref().context("it has a door")?)?;
+    let tls = config.tls.as_ref().context("it has a door")?;
+    let door = Door::new(lab.lab().clone(), tls, Doorstep::new())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(Arc::clone(&door).serve(listener));

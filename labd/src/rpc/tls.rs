@@ -7,9 +7,9 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use protocol::{Error, tls, wire};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -26,9 +26,10 @@ use super::{identity, listen};
 use crate::authority::{self, Authority};
 use crate::clock::Clock;
 use crate::config::{Site, Tls};
+use crate::doorstep::Doorstep;
 use crate::lab::Lab;
 use crate::lab::people::Peer;
-use crate::rules::guard::{Guard, Offence, Refusal, Source};
+use crate::rules::guard::Offence;
 
 /// Whoever comes is through the door within this time.
 const DOORSTEP: Duration = Duration::from_secs(10);
@@ -38,9 +39,7 @@ pub struct Door {
     lab: Arc<Lab>,
     acceptor: TlsAcceptor,
     shown: Arc<Shown>,
-    guard: Mutex<Guard>,
-    /// Steady time begins here.
-    since: Instant,
+    doorstep: Arc<Doorstep>,
 }
 
 impl Door {
@@ -48,13 +47,13 @@ impl Door {
     ///
     /// # Errors
     /// The system's; what is wrong with the site's certificate.
-    pub fn new(lab: Arc<Lab>, tls: &Tls) -> io::Result<Arc<Door>> {
+    pub fn new(lab: Arc<Lab>, tls: &Tls, doorstep: Arc<Doorstep>) -> io::Result<Arc<Door>> {
         let authority = lab.open_authority()?;
         let shown = Arc::new(Shown(RwLock::new(Arc::new(certificate(&authority, tls)?))));
         let config =
             server(&authority, shown.clone(), lab.clock().clone()).map_err(io::Error::other)?;
-        let (acceptor, guard) = (TlsAcceptor::from(Arc::new(config)), Mutex::default());
-        Ok(Arc::new(Door { lab, acceptor, shown, guard, since: Instant::now() }))
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Arc::new(Door { lab, acceptor, shown, doorstep }))
     }
 
     /// Serves whoever comes until the lab ends.
@@ -97,31 +96,20 @@ impl Door {
 
     /// Lets somebody onto the doorstep, or turns them away.
     fn meet(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
-        let source = Source::from(from.ip());
-        match self.guard.lock().come(source, self.since.elapsed()) {
-            Ok(()) => {}
-            Err(refusal) => return turned_away(from, refusal),
-        }
+        let Some(place) = self.doorstep.admit(from.ip()) else { return };
         let lab = self.lab.clone();
         tokio::spawn(lab.answer(async move {
-            let onto = Doorstep { door: self.clone(), source };
             let met = tokio::time::timeout(DOORSTEP, self.let_in(stream, from)).await;
-            drop(onto);
-            let offence = match met {
-                Ok(Ok((peer, purpose, stream))) => {
-                    if let Err(error) =
-                        listen::attend(self.lab.clone(), peer, purpose, stream).await
-                    {
+            match met.unwrap_or(Err(Some(Offence::TooSlow))) {
+                Ok((peer, purpose, stream)) => {
+                    drop(place);
+                    let attended = listen::attend(self.lab.clone(), peer, purpose, stream);
+                    if let Err(error) = attended.await {
                         tracing::debug!(%error, "a connection ended");
                     }
-                    return;
                 }
-                Ok(Err(offence)) => offence,
-                Err(_) => Some(Offence::TooSlow),
-            };
-            if let Some(offence) = offence {
-                tracing::debug!(%from, ?offence, "somebody was not let in");
-                self.guard.lock().note(source, offence, self.since.elapsed());
+                Err(Some(offence)) => place.offend(offence),
+                Err(None) => {}
             }
         }));
     }
@@ -145,6 +133,7 @@ impl Door {
         let via = format!("tls {}", from.ip());
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let known = shown.map(|shown| self.lab.logged_in(authority::hash(shown), &via));
+        let is_known = matches!(known, Some(Ok(_)));
         let mut stream = BufReader::new(stream);
         let met = async {
             let known = match known.transpose()? {
@@ -160,29 +149,16 @@ impl Door {
                 // Who does not wait for the answer need not have it.
                 let _ = wire::refuse(&mut stream, &why).await;
                 Err(match why {
+                    // Their link dropped, or their program is at fault: they are no stranger.
+                    _ if is_known => None,
                     Error::NotKnown { .. } => Some(Offence::BadProof),
                     Error::Bad { .. } => Some(Offence::Nonsense),
+                    Error::Unreachable { .. } => Some(Offence::Silent),
                     _ => None,
                 })
             }
         }
     }
-}
-
-/// Somebody's place on the doorstep.
-struct Doorstep {
-    door: Arc<Door>,
-    source: Source,
-}
-
-impl Drop for Doorstep {
-    fn drop(&mut self) {
-        self.door.guard.lock().leave(self.source);
-    }
-}
-
-fn turned_away(from: SocketAddr, refusal: Refusal) {
-    tracing::debug!(%from, ?refusal, "somebody is turned away");
 }
 
 /// What the lab shows of itself; another on the next connection, if it was renewed.

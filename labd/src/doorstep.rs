@@ -1,0 +1,61 @@
+//! Before the doors: those whom the lab does not know yet.
+//!
+//! All doors have one doorstep: whoever is barred at one of them is barred at the others. Whom it bears
+//! with, and for how long not, is [`crate::rules::guard`]'s.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::rules::guard::{Guard, Offence, Source};
+
+/// The doorstep.
+#[derive(Debug)]
+pub struct Doorstep {
+    guard: Mutex<Guard>,
+    /// Steady time begins here.
+    since: Instant,
+}
+
+/// Somebody's place there; it is free again when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    doorstep: Arc<Doorstep>,
+    source: Source,
+}
+
+impl Doorstep {
+    /// With nobody there.
+    pub fn new() -> Arc<Doorstep> {
+        Arc::new(Doorstep { guard: Mutex::default(), since: Instant::now() })
+    }
+
+    /// A place for somebody who comes from there, if they are not turned away.
+    pub fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        let source = Source::from(from);
+        match self.guard.lock().come(source, self.since.elapsed()) {
+            Ok(()) => Some(Place { doorstep: self.clone(), source }),
+            Err(refusal) => {
+                tracing::debug!(%from, ?refusal, "somebody is turned away");
+                None
+            }
+        }
+    }
+}
+
+impl Place {
+    /// They have not come in, and that is held against where they came from.
+    pub fn offend(self, offence: Offence) {
+        let Place { doorstep, source } = &self;
+        tracing::debug!(?source, ?offence, "somebody was not let in");
+        doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.doorstep.guard.lock().leave(self.source);
+    }
+}
