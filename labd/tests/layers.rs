@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("program", &["program"]),
     ("rules", &["rules"]),
+    ("doorstep", &["rules::guard"]),
     (
         "rpc",
         &[
             "rpc",
+            "doorstep",
             "lab",
             "authority",
             "clock",
