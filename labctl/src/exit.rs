@@ -11,9 +11,9 @@ use protocol::user::Role;
 /// For the end of `--help`.
 pub const HELP: &str = "\
 Exit status:
-  0 done                     6 held by another          11 the hold is not, or no longer, yours
-  1 failed                   7 not in time              12 client and labd do not fit together
-  2 wrong usage              8 no labd answers
+  0 done                     6 held by another          10 perhaps done: the link broke
+  1 failed                   7 not in time              11 the hold is not, or no longer, yours
+  2 wrong usage              8 no labd answers          12 client and labd do not fit together
   3 no such thing            9 board or lab at fault
   5 not allowed
 
@@ -95,6 +95,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. } | Error::Impostor { .. }) => 8,
         Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,
+        Some(Error::Unsure { .. }) => 10,
         Some(Error::NotHeld { .. } | Error::HoldOver { .. }) => 11,
         Some(Error::TooOld { .. }) => 12,
     }
@@ -177,6 +178,9 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         }
         Error::CannotRecord { .. } => {
             "make room on the disk of the daemon's state folder".to_owned()
+        }
+        Error::Unsure { .. } => {
+            "see what was done with 'labctl journal' before you ask again".to_owned()
         }
         Error::TimedOut { .. } => "see how it stands with 'labctl boards'".to_owned(),
         Error::Lacks { board, what } if what == "reset" => {

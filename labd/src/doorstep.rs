@@ -1,65 +1,72 @@
-//! The doorstep of those who come over the network: whoever is there is not known yet.
+//! Before the doors: those whom the lab does not know yet.
 //!
-//! What is decided about them is [`crate::rules::guard`]'s.
+//! All doors have one doorstep: whoever is barred at one of them is barred at the others. Whom it bears
+//! with, and for how long not, is [`crate::rules::guard`]'s.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant as Steady;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::rules::guard::{Guard, Offence, Source};
-
-/// Whoever comes is known within this time.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The doorstep.
 #[derive(Debug)]
 pub struct Doorstep {
     guard: Mutex<Guard>,
     /// Steady time begins here.
-    since: Instant,
+    since: Steady,
 }
 
-/// Somebody on the doorstep; no longer, when this is dropped.
+/// Somebody's place there; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Stranger {
-    /// Where they come from.
-    pub from: SocketAddr,
-    /// Until when they may stay without being known.
-    pub due: tokio::time::Instant,
-    source: Source,
+pub struct Place {
     doorstep: Arc<Doorstep>,
+    source: Source,
 }
 
 impl Doorstep {
-    /// With nobody on it.
+    /// With nobody there.
     pub fn new() -> Arc<Doorstep> {
-        Arc::new(Doorstep { guard: Mutex::default(), since: Instant::now() })
+        Arc::new(Doorstep { guard: Mutex::default(), since: Steady::now() })
     }
 
-    /// Lets somebody onto the doorstep, unless they are to be turned away.
-    pub fn come(self: &Arc<Self>, from: SocketAddr) -> Option<Stranger> {
-        let source = Source::from(from.ip());
-        if let Err(refusal) = self.guard.lock().come(source, self.since.elapsed()) {
-            tracing::debug!(%from, ?refusal, "somebody is turned away");
-            return None;
+    /// A place for somebody who comes from there, if they are not turned away.
+    pub fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        let source = Source::from(from);
+        match self.guard.lock().come(source, self.since.elapsed()) {
+            Ok(()) => Some(Place { doorstep: self.clone(), source }),
+            Err(refusal) => {
+                tracing::debug!(%from, ?refusal, "somebody is turned away");
+                None
+            }
         }
-        let due = tokio::time::Instant::now() + PATIENCE;
-        Some(Stranger { from, due, source, doorstep: self.clone() })
     }
 }
 
-impl Stranger {
-    /// They were not let in.
-    pub fn note(&self, offence: Offence) {
-        tracing::debug!(from = %self.from, ?offence, "somebody was not let in");
-        let mut guard = self.doorstep.guard.lock();
-        guard.note(self.source, offence, self.doorstep.since.elapsed());
+impl Place {
+    /// They have not come in, and that is held against where they came from.
+    pub fn offend(&self, offence: Offence) {
+        let Place { doorstep, source } = self;
+        tracing::debug!(?source, ?offence, "somebody was not let in");
+        doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
     }
 }
 
-impl Drop for Stranger {
+/// Somebody who has a place there.
+#[derive(Debug)]
+pub struct Stranger {
+    /// Where they come from.
+    pub from: IpAddr,
+    /// Until when they may stay without being known.
+    pub due: Instant,
+    /// Their place.
+    pub place: Place,
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.doorstep.guard.lock().leave(self.source);
     }

@@ -12,12 +12,13 @@
 //! - [`look`]: what people see; [`past`]: of boards that have left
 //! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
-//! - [`request`]: which request is being answered
+//! - [`request`]: which request is being answered; [`once`]: that each is done once
 
 pub mod admin;
 pub mod console;
 pub mod decide;
 pub mod look;
+mod once;
 pub mod open;
 mod past;
 pub mod people;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use protocol::Error;
@@ -41,6 +43,7 @@ use protocol::user::Who;
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, watch};
 
+use self::once::Outcome;
 use crate::authority::Authority;
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Config};
@@ -53,6 +56,7 @@ use crate::ledger::Commit;
 use crate::memory::Memory;
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
+use crate::rules::once::Once;
 use crate::rules::people::People;
 
 /// A lab that runs.
@@ -81,6 +85,10 @@ pub struct Lab {
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
     next_request: AtomicU64,
+    once: Mutex<Once<Outcome>>,
+    run: u64,
+    /// Steady time begins here.
+    since: Instant,
     /// One configuration is taken over at a time.
     reloading: tokio::sync::Mutex<()>,
     /// True when the lab ends.

@@ -10,7 +10,8 @@
 //! | layer | rooms | may know |
 //! | --- | --- | --- |
 //! | the program | [`cli`] | everything |
-//! | doors | [`rpc`]; [`http`] and [`ssh`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`lab`], [`doorstep`], `protocol` |
+//! | doors | [`rpc`]; [`http`] and [`ssh`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`doorstep`], [`lab`], `protocol` |
+//! | before the doors | [`doorstep`] | [`rules`] |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
@@ -51,6 +52,8 @@
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
+//! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is
+//!   told, what never arrived is done.
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks

@@ -3,7 +3,7 @@
 //! - [`listen`]: sockets, the first line, what a connection is for
 //! - [`identity`]: who is at the other end; [`guests`]: how many there are
 //! - [`frames`]: what a call looks like on the way
-//! - [`calls`]: every call, handed on to the lab
+//! - [`calls`]: every call, handed on to the lab; [`once`]: what changes something, done once
 //! - [`follow`]: everything that flows
 
 pub mod calls;
@@ -12,3 +12,4 @@ mod frames;
 pub mod guests;
 pub mod identity;
 pub mod listen;
+pub(crate) mod once;

@@ -6,6 +6,7 @@
 //! - [`power`]: what an outlet is told next
 //! - [`echo`]: whether what was typed may be written down
 //! - [`guard`]: whom a door listens to before it knows who they are
+//! - [`once`]: what was done already, when it is asked again
 //! - [`access`]: who may do what
 //! - [`people`]: whom the lab knows by itself
 //! - [`key`]: which ssh public keys the lab takes
@@ -15,6 +16,7 @@ pub mod echo;
 pub mod guard;
 pub mod hold;
 pub mod key;
+pub mod once;
 pub mod pen;
 pub mod people;
 pub mod power;

@@ -35,21 +35,23 @@ use std::time::Duration;
 use nix::sys::socket::{Shutdown, shutdown};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::{Config, RunningSession, run_stream};
-use russh::{Disconnect, MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use russh::{
+    Disconnect, Error, MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac,
+};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::visit::Visit;
 use self::visitor::{Stay, Visitor};
+use crate::doorstep::{Doorstep, Place};
 use crate::lab::Lab;
 use crate::lab::tunnel::SshVisitor;
+use crate::rules::guard::Offence;
 
 /// Whoever connects has shown a key within this time.
 const GRACE: Duration = Duration::from_secs(20);
-/// So many may be on their way to showing one.
-const STRANGERS: usize = 64;
 /// Each step on the way out may take so long.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 /// So much at once is carried of what comes by another door.
@@ -66,6 +68,8 @@ pub struct Ground {
     pub folder: PathBuf,
     /// By what clients know the lab.
     pub host_key: PrivateKey,
+    /// Where they are before they have shown a key.
+    pub doorstep: Arc<Doorstep>,
 }
 
 /// The door.
@@ -74,7 +78,7 @@ pub struct Door {
     programs: PathBuf,
     folder: PathBuf,
     config: Arc<Config>,
-    strangers: Arc<Semaphore>,
+    doorstep: Arc<Doorstep>,
     /// Names the rooms in which programs run.
     rooms: AtomicU64,
 }
@@ -85,12 +89,11 @@ impl Door {
     /// # Errors
     /// The folder's.
     pub fn new(lab: Arc<Lab>, ground: Ground) -> io::Result<Arc<Door>> {
-        let Ground { programs, folder, host_key } = ground;
+        let Ground { programs, folder, host_key, doorstep } = ground;
         program::clear(&folder)?;
         let config = Arc::new(config(host_key));
-        let strangers = Arc::new(Semaphore::new(STRANGERS));
         let rooms = AtomicU64::new(1);
-        Ok(Arc::new(Door { lab, programs, folder, config, strangers, rooms }))
+        Ok(Arc::new(Door { lab, programs, folder, config, doorstep, rooms }))
     }
 
     /// Lets in whoever may come, until the lab ends.
@@ -135,44 +138,61 @@ impl Door {
         }
     }
 
-    /// Lets somebody in, or turns them away.
-    fn meet(
-        self: &Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
-        from: IpAddr,
-    ) {
-        let Ok(place) = self.strangers.clone().try_acquire_owned() else {
-            return tracing::warn!(%from, "too many who have shown no key; cut off");
-        };
-        let visit = self.clone().receive(stream, from, place);
-        tokio::spawn(async move {
-            if let Err(error) = visit.await {
-                tracing::debug!(%from, %error, "an ssh connection ended");
+    /// Lets somebody onto the doorstep, unless they are turned away.
+    fn meet(self: &Arc<Self>, stream: impl Line, from: IpAddr) {
+        if let Some(place) = self.doorstep.admit(from) {
+            tokio::spawn(self.clone().receive(stream, from, place));
+        }
+    }
+
+    /// One connection. If nobody has come in by its end, that is held against where it came from.
+    async fn receive(self: Arc<Self>, stream: impl Line, from: IpAddr, place: Place) {
+        let due = Instant::now() + GRACE;
+        let (known, refused) = (watch::Sender::new(None), Arc::default());
+        let mut stranger = Stranger { place: Some(place), visitor: known.subscribe() };
+        let visit = Visit::new(self.clone(), from, known, Arc::clone(&refused));
+        let outcome = self.attend(stream, visit, due, &mut stranger).await;
+        if let Err(error) = &outcome {
+            tracing::debug!(%from, %error, "an ssh connection ended");
+        }
+        let Some(place) = stranger.left() else { return };
+        let refused = refused.lock();
+        if !refused.is_empty() {
+            let keys: Vec<_> = refused.iter().map(String::as_str).collect();
+            let why = format!("nobody here has the key {}", keys.join(", or "));
+            self.lab.turned_away(format!("ssh {from}"), why);
+        }
+        place.offend(match outcome {
+            _ if Instant::now() >= due => Offence::TooSlow,
+            // One good key is enough: a client has others, too.
+            _ if !refused.is_empty() => Offence::BadProof,
+            Ok(())
+            | Err(Error::IO(_) | Error::Disconnect | Error::HUP | Error::NoCommonAlgo { .. }) => {
+                Offence::Silent
             }
+            Err(_) => Offence::Nonsense,
         });
     }
 
-    /// One connection, from its first byte until it ends, or whoever is there is no longer who they were.
-    async fn receive(
-        self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
-        from: IpAddr,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(), russh::Error> {
-        let due = Instant::now() + GRACE;
+    /// From its first byte until it ends, or whoever is there is no longer who they were.
+    async fn attend(
+        &self,
+        stream: impl Line,
+        visit: Visit,
+        due: Instant,
+        stranger: &mut Stranger,
+    ) -> Result<(), Error> {
         // The session has the stream to itself, and a client may never close its side.
         let line = stream.as_fd().try_clone_to_owned()?;
-        let known = watch::Sender::new(None);
-        let mut visitor = known.subscribe();
-        let visit = Visit::new(self.clone(), from, known);
         let Ok(session) = timeout_at(due, run_stream(self.config.clone(), stream, visit)).await
         else {
             return Ok(());
         };
         let mut session = session?;
+        let mut visitor = stranger.visitor.clone();
         let outcome = tokio::select! {
             outcome = &mut session => outcome,
-            why = self.until_over(due, place, visitor.clone()) => {
+            why = self.until_over(due, stranger) => {
                 show_out(session, &mut visitor, why).await
             }
         };
@@ -183,20 +203,15 @@ impl Door {
     }
 
     /// Returns when a connection must end, and why.
-    async fn until_over(
-        &self,
-        due: Instant,
-        place: OwnedSemaphorePermit,
-        mut visitor: watch::Receiver<Option<Arc<Visitor>>>,
-    ) -> &'static str {
+    async fn until_over(&self, due: Instant, stranger: &mut Stranger) -> &'static str {
         let mut ending = self.lab.ending();
-        let known = match timeout_at(due, visitor.wait_for(Option::is_some)).await {
+        let known = match timeout_at(due, stranger.visitor.wait_for(Option::is_some)).await {
             Err(_) => return "you have shown no key in time",
             Ok(Ok(known)) => known.clone(),
             Ok(Err(_)) => None,
         };
         let Some(known) = known else { return std::future::pending().await };
-        drop(place);
+        stranger.place = None;
         tokio::select! {
             () = known.until_somebody_else() => {
                 "you are not who you were to this lab any more; if you still may, come in again"
@@ -206,12 +221,32 @@ impl Door {
     }
 }
 
+/// What a session goes over: it can be shut down though the session has it.
+trait Line: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {}
+
+impl<IO: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static> Line for IO {}
+
+/// Somebody at the door.
+struct Stranger {
+    /// Their place on the doorstep, until they have come in.
+    place: Option<Place>,
+    /// Who they are, when they have.
+    visitor: watch::Receiver<Option<Arc<Visitor>>>,
+}
+
+impl Stranger {
+    /// Their place, if they have gone and never came in.
+    fn left(self) -> Option<Place> {
+        self.place.filter(|_| self.visitor.borrow().is_none())
+    }
+}
+
 /// Ends a connection, and says why.
 async fn show_out(
     mut session: RunningSession<Visit>,
     visitor: &mut watch::Receiver<Option<Arc<Visitor>>>,
     why: &'static str,
-) -> Result<(), russh::Error> {
+) -> Result<(), Error> {
     if let Some(visitor) = ends(visitor, Stay::ShownOut(why)) {
         // Programs leave the visitor's terminal as it was, and each session says why it ends.
         let _ = timeout(LAST_WORDS, visitor.until_idle()).await;

@@ -18,7 +18,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use self::shown::Shown;
@@ -30,6 +30,9 @@ use crate::http::Site;
 use crate::lab::Lab;
 use crate::rpc::listen;
 use crate::rules::guard::Offence;
+
+/// Whoever comes is known within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The door.
 pub struct Door {
@@ -69,10 +72,10 @@ impl Door {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    if let Some(stranger) = self.doorstep.come(from) {
-                        let work = self.clone().receive(stream, stranger);
-                        tokio::spawn(self.lab.answer(work));
-                    }
+                    let Some(place) = self.doorstep.admit(from.ip()) else { continue };
+                    let due = Instant::now() + PATIENCE;
+                    let stranger = Stranger { from: from.ip(), due, place };
+                    tokio::spawn(self.lab.answer(self.clone().receive(stream, stranger)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -97,10 +100,11 @@ impl Door {
     async fn receive(self: Arc<Self>, stream: TcpStream, stranger: Stranger) {
         // Without it keystrokes wait for each other; if it cannot be had, they do.
         let _ = stream.set_nodelay(true);
+        let _ = tls::notice_silence(&stream);
         let stream = match timeout_at(stranger.due, self.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return stranger.note(offence(&error)),
-            Err(_) => return stranger.note(Offence::TooSlow),
+            Ok(Err(error)) => return stranger.place.offend(offence(&error)),
+            Err(_) => return stranger.place.offend(Offence::TooSlow),
         };
         let session = stream.get_ref().1;
         let login = session.peer_certificates().and_then(<[_]>::first).map(authority::hash);

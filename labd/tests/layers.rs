@@ -4,10 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("program", &["program"]),
     ("rules", &["rules"]),
-    ("rpc", &["rpc", "lab", "doorstep", "journal", "rules::access", "rules::guard", "config"]),
+    ("doorstep", &["rules::guard"]),
+    (
+        "rpc",
+        &[
+            "rpc",
+            "doorstep",
+            "lab",
+            "journal",
+            "rules::access",
+            "rules::guard",
+            "rules::once",
+            "config",
+        ],
+    ),
     ("http", &["http", "lab", "rpc", "doorstep", "rules::guard"]),
     (
         "tls",
@@ -24,7 +37,7 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
         ],
     ),
     // A program that runs for a visitor talks to the lab as any other.
-    ("ssh", &["ssh", "lab", "rpc::listen", "rpc::identity"]),
+    ("ssh", &["ssh", "doorstep", "rules::guard", "lab", "rpc::listen", "rpc::identity"]),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),
     ("journal", &["journal", "ledger"]),

@@ -147,8 +147,8 @@ impl Caller {
             _ => {}
         }
         let answer = ask(&self.client().await?, call.clone()).await;
-        // A deed is not repeated by itself, since it may have been done; the next connects anew.
-        if matches!(answer, Err(Error::Unreachable { .. })) {
+        // It was tried for long enough; the next connects anew.
+        if matches!(answer, Err(Error::Unreachable { .. } | Error::Unsure { .. })) {
             self.client.lock().await.take();
         }
         answer

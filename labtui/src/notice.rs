@@ -71,6 +71,7 @@ pub fn advice(why: &Error) -> &'static str {
         Error::Bad { .. } => "Correct it and try again",
         Error::Config { .. } => "Correct the configuration, then reload",
         Error::TimedOut { .. } => "Watch the timeline for its end before trying again",
+        Error::Unsure { .. } => "The timeline tells whether it was done",
         Error::Unreachable { .. } => "Start labd, or give its address with --lab",
         Error::TooOld { .. } => "Update the older side",
         Error::CannotRecord { .. } => "Tell an administrator; labctl doctor says more",

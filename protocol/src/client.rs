@@ -1,10 +1,8 @@
 //! The client: connect, call, follow.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use schemars::{Schema, SchemaGenerator};
-use tarpc::client::{Config, RpcError};
-use tarpc::context::{self, Context};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 
 use crate::account::{
@@ -13,24 +11,25 @@ use crate::account::{
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::console::{PenAsk, PenState};
+use crate::context::Context;
 use crate::dial::dial;
 pub use crate::dial::{Flow, Stream};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
+use crate::link::{Errand, Link};
 use crate::power::{PowerAsk, PowerDetail};
-use crate::service::{LabClient, LabRequest, LabResponse};
+use crate::service::{LabRequest, LabResponse};
 use crate::time::Span;
 use crate::user::{UserName, Who};
-use crate::wire::{self, Follow, Purpose, Welcome};
-
-/// How long an ordinary call may take: a power cycle behind a slow switch, a setup script.
-const PATIENCE: Span = Span::minutes(10);
+use crate::wire::{Follow, Purpose, Welcome};
 
 /// A connection that calls are made on. Cheap to clone.
+///
+/// If it breaks, it is made again, and what was not answered is asked again: nothing is done twice because
+/// of that. Where nobody can know whether something was done, the answer is [`Error::Unsure`].
 #[derive(Debug, Clone)]
 pub struct Client {
-    calls: LabClient,
-    address: Address,
+    link: Arc<Link>,
 }
 
 /// Follows something on a connection of its own.
@@ -64,10 +63,17 @@ macro_rules! calls {
                 #[doc = concat!("See [`crate::service::Lab::", stringify!($name), "`].")]
                 ///
                 /// # Errors
-                /// What labd said, or [`Error::Unreachable`] or [`Error::TimedOut`] if it said nothing.
+                /// What labd said; [`Error::Unreachable`], [`Error::TimedOut`] or [`Error::Unsure`] if it
+                /// said nothing.
                 pub async fn $name(&self $(, $arg: $type)*) -> Result<$answer, Error> {
-                    let (context, patience) = within(PATIENCE);
-                    self.heard(patience, self.calls.$name(context $(, $arg)*).await)
+                    let mut errand = Errand::new(Call::$call);
+                    loop {
+                        let (calls, context) = self.link.ready(&mut errand).await?;
+                        let answer = calls.$name(context $(, Clone::clone(&$arg))*).await;
+                        if let Some(answer) = self.link.heard(&mut errand, answer) {
+                            return answer;
+                        }
+                    }
                 }
             )*
         }
@@ -174,6 +180,48 @@ impl Call {
         lines.reverse();
         lines.join(" ")
     }
+
+    /// Whether it changes anything. If so, it must not be done again because it is asked again.
+    pub fn changes(self) -> bool {
+        match self {
+            Call::Whoami
+            | Call::Boards
+            | Call::Board
+            | Call::Classes
+            | Call::Holds
+            | Call::Queue
+            | Call::Placed
+            | Call::Outlet
+            | Call::May
+            | Call::Accounts
+            | Call::Tokens
+            | Call::Keys
+            | Call::Logins
+            | Call::FoundAt
+            | Call::Doctor
+            | Call::Verify => false,
+            Call::Reserve
+            | Call::Unqueue
+            | Call::Release
+            | Call::Extend
+            | Call::Give
+            | Call::Power
+            | Call::Pen
+            | Call::TypeIn
+            | Call::SendBreak
+            | Call::Note
+            | Call::ChangeAccount
+            | Call::MakeToken
+            | Call::RevokeToken
+            | Call::AddKey
+            | Call::RemoveKey
+            | Call::Enrol
+            | Call::LogOut
+            | Call::Reload
+            | Call::Rebuild
+            | Call::Import => true,
+        }
+    }
 }
 
 impl Client {
@@ -182,51 +230,31 @@ impl Client {
     /// # Errors
     /// [`Error::Unreachable`] if no daemon is there, else what it said.
     pub async fn connect(address: &Address) -> Result<Client, Error> {
-        let (stream, _) = dial(address, &Purpose::Call).await?;
-        let lab = Client::over(stream, address.clone());
+        let lab = Client { link: Arc::new(Link::connect(address, None).await?) };
         crate::login::renew(&lab).await;
         Ok(lab)
     }
 
-    /// Calls over a stream whose first line is already answered.
+    /// The same, as somebody whom the lab at `address` knows.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_as(address: &Address, known: Context) -> Result<Client, Error> {
+        Ok(Client { link: Arc::new(Link::connect(address, Some(known)).await?) })
+    }
+
+    /// Calls over a stream whose first line is already answered. When it breaks, that was it.
     pub fn over(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         address: Address,
     ) -> Client {
-        let calls = LabClient::new(Config::default(), wire::frames(stream)).spawn();
-        Client { calls, address }
+        Client { link: Arc::new(Link::over(stream, address)) }
     }
 
     /// Where this client is connected to.
     pub fn address(&self) -> &Address {
-        &self.address
+        self.link.address()
     }
-
-    fn heard<T>(
-        &self,
-        patience: Span,
-        answer: Result<Result<T, Error>, RpcError>,
-    ) -> Result<T, Error> {
-        let unreachable =
-            |why: String| Error::Unreachable { address: self.address.to_string(), why };
-        match answer {
-            Ok(answer) => answer,
-            Err(RpcError::DeadlineExceeded) => Err(Error::TimedOut { seconds: patience.0 / 1_000 }),
-            Err(RpcError::Shutdown) => Err(unreachable("it closed the connection".to_owned())),
-            // Said without asking the lab: too many calls at once, or too large an answer.
-            Err(RpcError::Server(why)) => {
-                Err(Error::Device { device: "labd".to_owned(), why: why.detail })
-            }
-            Err(other) => Err(unreachable(other.to_string())),
-        }
-    }
-}
-
-/// A context that gives up after `patience`: tarpc's own is ten seconds, too short for a slow switch.
-fn within(patience: Span) -> (Context, Span) {
-    let mut context = context::current();
-    context.deadline = Instant::now() + Duration::from_millis(patience.0);
-    (context, patience)
 }
 
 #[cfg(test)]

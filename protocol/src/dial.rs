@@ -169,6 +169,7 @@ async fn open_tls(
     let connect = async {
         let stream = proxy::connect(host, port).await.map_err(unreachable(address))?;
         stream.set_nodelay(true).map_err(unreachable(address))?;
+        tls::notice_silence(&stream).map_err(unreachable(address))?;
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
         stream.map_err(|error| refused(address, trust, &error))
     };

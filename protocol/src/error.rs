@@ -155,6 +155,12 @@ pub enum Error {
         /// How long was waited.
         seconds: u64,
     },
+    /// The link broke before the answer had come, and nobody can say any more what it would have been.
+    #[error("{why}; what was asked may have been done, or not")]
+    Unsure {
+        /// What became of the link.
+        why: String,
+    },
     /// No daemon answers there.
     #[error("no labd answers at {address}: {why}")]
     Unreachable {

@@ -15,6 +15,7 @@
 //! | [`dial`], [`proxy`], [`tls`] | how one gets there, and who is believed to be it |
 //! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
+//! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
 //! | [`version`] | what each version of the words added |
 //!
 //! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
@@ -32,9 +33,11 @@ pub mod error;
 pub mod hold;
 pub mod journal;
 pub mod limits;
+mod link;
 pub mod login;
 pub mod power;
 pub mod proxy;
+pub mod request;
 pub mod service;
 pub mod tags;
 pub mod text;

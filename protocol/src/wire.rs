@@ -52,6 +52,10 @@ pub const LARGEST_CALL: usize = 64 * 1024;
 /// The largest answer, in bytes. Whatever may be larger is followed, not called for.
 pub const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
+/// How labd says that it cannot know any more what came of a call that is asked again, see
+/// [`crate::request`].
+pub const FORGOTTEN: io::ErrorKind = io::ErrorKind::NotFound;
+
 /// What a connection is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
@@ -127,6 +131,9 @@ pub struct Welcome {
     /// Names this viewer in calls about the pen.
     #[serde(default)]
     pub session: u64,
+    /// Which run of the daemon answers, for calls: another one does not remember what this one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
 }
 
 /// Sends the first line.
@@ -145,10 +152,13 @@ pub async fn ask(io: &mut (impl AsyncWrite + Unpin), purpose: &Purpose) -> io::R
 /// Reads the first line.
 ///
 /// # Errors
-/// Whatever the caller should be told with [`refuse`].
+/// Whatever the caller should be told with [`refuse`]; [`Error::Unreachable`] if they have gone.
 pub async fn listen(io: &mut (impl AsyncBufRead + Unpin)) -> Result<Purpose, Error> {
     let bad = |why: String| Error::Bad { why };
-    let line = read_line(io).await.map_err(|error| bad(error.to_string()))?;
+    let line = read_line(io).await.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => bad(error.to_string()),
+        _ => Error::Unreachable { address: "the caller".to_owned(), why: error.to_string() },
+    })?;
     let mut words = line.splitn(4, ' ');
     if words.next() != Some("lab") {
         return Err(bad("this is a lab; the first line is 'lab VERSION call'".to_owned()));
@@ -213,12 +223,12 @@ async fn read_line(io: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut line = Vec::new();
     io.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).await?;
     if line.pop() != Some(b'\n') {
-        let why = if line.len() + 1 >= LONGEST_LINE {
-            "the first line is too long"
+        let (kind, why) = if line.len() + 1 >= LONGEST_LINE {
+            (io::ErrorKind::InvalidData, "the first line is too long")
         } else {
-            "the connection ended in the first line"
+            (io::ErrorKind::UnexpectedEof, "the connection ended in the first line")
         };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        return Err(io::Error::new(kind, why));
     }
     String::from_utf8(line)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the first line is not UTF-8"))

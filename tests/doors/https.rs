@@ -41,13 +41,14 @@ impl Scene {
         let lab = Plan::new(&*text).open().await?;
         let config = lab.lab().config();
         let settings = config.tls.as_ref().context("it has a door")?;
-        let door = tls::Door::new(lab.lab().clone(), settings, Doorstep::new())?;
+        let doorstep = Doorstep::new();
+        let door = tls::Door::new(lab.lab().clone(), settings, doorstep.clone())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         tokio::spawn(door.serve(listener));
         let programs = program("labctl")?.parent().context("it is in a folder")?.to_owned();
         let host_key = host_key::own(&lab.path("ssh"))?;
-        let ground = Ground { programs, folder: lab.path("rooms"), host_key };
+        let ground = Ground { programs, folder: lab.path("rooms"), host_key, doorstep };
         let led = lab.lab().ssh_visitors().context("nobody else has asked")?;
         tokio::spawn(ssh::Door::new(lab.lab().clone(), ground)?.serve_led(led));
         lab.settled().await?;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod consoles;
+mod doorstep;
 mod keys;
 mod programs;
 mod tunnels;
@@ -9,12 +10,14 @@ mod tunnels;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use lab_tests::follower::{Follower, Stream};
 use lab_tests::lab::{Plan, TestLab, boards};
 use lab_tests::patience::soon;
 use lab_tests::programs::path as program;
+use labd::doorstep::Doorstep;
 use labd::ssh::{Door, Ground, host_key};
 use protocol::account::Key;
 use protocol::journal::{Entry, Event};
@@ -31,6 +34,7 @@ use tokio::process::{Child, Command};
 struct Scene {
     lab: TestLab,
     port: u16,
+    doorstep: Arc<Doorstep>,
 }
 
 /// Somebody's client: their private key's file, and where it goes.
@@ -67,10 +71,12 @@ impl Scene {
         let port = listener.local_addr()?.port();
         let host = host_key.public_key().to_openssh()?;
         std::fs::write(lab.path("known_hosts"), format!("[127.0.0.1]:{port} {host}\n"))?;
-        let ground = Ground { programs, folder: lab.path("rooms"), host_key };
+        let doorstep = Doorstep::new();
+        let ground =
+            Ground { programs, folder: lab.path("rooms"), host_key, doorstep: doorstep.clone() };
         tokio::spawn(Door::new(lab.lab().clone(), ground)?.serve(listener));
         lab.settled().await?;
-        Ok(Scene { lab, port })
+        Ok(Scene { lab, port, doorstep })
     }
 
     /// A new key of that kind, which nobody has.

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A lab with a door for those from elsewhere, and where that is.
-async fn open() -> Result<(TestLab, Address)> {
+pub(super) async fn open() -> Result<(TestLab, Address)> {
     let text =
         format!("tls {{ listen = \"127.0.0.1:1\"; name = localhost }}\n{}", boards(&["rpi4"]));
     let lab = Plan::new(&*text).by_hand().open().await?;
@@ -40,7 +40,7 @@ async fn open_door(lab: &TestLab) -> Result<Address> {
     Ok(Address::Tls { host: "127.0.0.1".to_owned(), port, pin: Some(pin) })
 }
 
-async fn invite(lab: &TestLab, who: &str) -> Result<Secret> {
+pub(super) async fn invite(lab: &TestLab, who: &str) -> Result<Secret> {
     let root = lab.admin().await?;
     let ask = AccountAsk::Add { role: Role::User, span: None };
     root.change_account(who.parse()?, ask).await?;
@@ -53,7 +53,7 @@ async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
     Ok(Client::over(flow, at.clone()))
 }
 
-async fn join(at: &Address, secret: &Secret) -> Result<Context, Error> {
+pub(super) async fn join(at: &Address, secret: &Secret) -> Result<Context, Error> {
     login::join("lab".to_owned(), &with_token(at, secret).await?).await
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`rest`]: one of them; [`follower`]: what they follow
+//! - [`network`]: what may happen on the way there
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
@@ -17,6 +18,7 @@ pub mod dice;
 pub mod follower;
 pub mod lab;
 pub mod mib;
+pub mod network;
 pub mod op;
 pub mod outlet;
 pub mod patience;

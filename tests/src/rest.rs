@@ -2,12 +2,12 @@
 //! its own OpenAPI document says.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use futures::StreamExt;
-use labd::doorstep::Doorstep;
+use labd::doorstep::{Doorstep, Stranger};
 use labd::http::Site;
 use labd::lab::Lab;
 use protocol::Error;
@@ -20,8 +20,10 @@ use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel, Serve};
 use tarpc::{RequestName, ServerError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::time::Instant;
 
 use crate::follower::Stream;
+use crate::patience::PATIENCE;
 
 /// Where everything is.
 const API: &str = "/api/v1";
@@ -72,6 +74,20 @@ impl Rest {
         self.operations.iter().map(|(name, it)| (&**name, &*it.method, &*it.path))
     }
 
+    /// A connection of somebody whom the door does not know yet.
+    ///
+    /// # Errors
+    /// If the door is closed to them.
+    pub fn connect(&self) -> Result<BufReader<DuplexStream>> {
+        let (here, there) = duplex(64 * 1024);
+        let from = Ipv4Addr::LOCALHOST.into();
+        let place = self.doorstep.admit(from).context("the door is closed")?;
+        let stranger = Stranger { from, due: Instant::now() + PATIENCE, place };
+        let site = self.site.clone();
+        tokio::spawn(async move { site.serve(stranger, None, there).await });
+        Ok(BufReader::new(here))
+    }
+
     /// Sends one request, on a connection of its own.
     ///
     /// # Errors
@@ -83,11 +99,6 @@ impl Rest {
         token: Option<&Secret>,
         body: Option<Json>,
     ) -> Result<Answer> {
-        let (here, there) = duplex(64 * 1024);
-        let from = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4711);
-        let stranger = self.doorstep.come(from).context("the door is closed")?;
-        let site = self.site.clone();
-        tokio::spawn(async move { site.serve(stranger, None, there).await });
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let token = token.map(|token| format!("Authorization: Bearer {}\r\n", token.as_str()));
         let head = format!(
@@ -95,7 +106,7 @@ impl Rest {
             body.len(),
             token.unwrap_or_default(),
         );
-        let mut stream = BufReader::new(here);
+        let mut stream = self.connect()?;
         stream.write_all(format!("{head}{body}").as_bytes()).await?;
         Answer::read(stream).await
     }
@@ -136,6 +147,7 @@ impl Rest {
         let welcome = Welcome {
             start: number("lab-start").unwrap_or_default(),
             session: number("lab-session").unwrap_or_default(),
+            run: None,
         };
         // What flows is in chunks: enough for whoever only wants to be there.
         Ok((BufReader::new(Box::new(answer.body)), welcome))
@@ -274,7 +286,11 @@ fn operations(document: &Json) -> Result<BTreeMap<String, Operation>> {
 }
 
 impl Answer {
-    async fn read(mut body: BufReader<DuplexStream>) -> Result<Answer> {
+    /// Reads an answer up to its body.
+    ///
+    /// # Errors
+    /// If it is no HTTP.
+    pub async fn read(mut body: BufReader<DuplexStream>) -> Result<Answer> {
         let mut line = String::new();
         body.read_line(&mut line).await?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -4,14 +4,13 @@ use clap::Subcommand;
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use protocol::board::BoardName;
-use protocol::client;
 use protocol::journal::{Entry, Event};
 use protocol::text;
 use protocol::user::UserName;
-use protocol::wire::Follow;
 use protocol::{Span, Time};
 
 use super::admin::Admin;
+use super::timeline::Timeline;
 use super::{journal, offer, want};
 use crate::At;
 use crate::print::Output;
@@ -70,10 +69,8 @@ impl Audit {
             return Admin::Verify.run(at, out).await;
         }
         let (board, stop_at_end) = (self.board.clone(), !self.follow);
-        let what = Follow::Journal { board, from: Some(1), tail: 0, stop_at_end };
-        let (mut flow, _) = client::follow(&at.address(), what).await?;
-        while let Some(line) = client::next_line(&mut flow).await? {
-            let entry: Entry = serde_json::from_str(&line)?;
+        let mut timeline = Timeline::open(at, board, Some(1), 0, stop_at_end).await?;
+        while let Some((line, entry)) = timeline.next().await? {
             if !self.is_met_by(&entry) {
                 continue;
             }

@@ -8,6 +8,7 @@ use protocol::text;
 use protocol::wire::Follow;
 use tokio::io::AsyncReadExt;
 
+use super::timeline::Timeline;
 use super::want;
 use crate::At;
 use crate::print::Output;
@@ -39,20 +40,14 @@ pub struct Journal {
 
 impl Journal {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
-        let what = Follow::Journal {
-            board: self.board.clone(),
-            from: self.from,
-            tail: self.last,
-            stop_at_end: !self.follow,
-        };
-        let (mut flow, _) = client::follow(&at.address(), what).await?;
+        let (board, stop_at_end) = (self.board.clone(), !self.follow);
+        let mut timeline = Timeline::open(at, board, self.from, self.last, stop_at_end).await?;
         let mut printed = None;
-        while let Some(line) = client::next_line(&mut flow).await? {
+        while let Some((line, entry)) = timeline.next().await? {
             if out.is_json() {
                 out.line(line)?;
                 continue;
             }
-            let entry: Entry = serde_json::from_str(&line)?;
             if let (true, Some(board), Some(offset)) = (self.console, &self.board, entry.offset) {
                 let from = printed.replace(offset).unwrap_or(offset);
                 between(at, out, board, from, offset).await?;

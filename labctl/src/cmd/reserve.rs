@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::client::{self, Client};
+use protocol::client::Client;
 use protocol::hold::{Ask, Hold, IfTaken, Place, Placed};
-use protocol::wire::Follow;
-use protocol::{Error, Span, Time};
+use protocol::{Span, Time};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::kept::Kept;
 use super::want::Want;
 use crate::At;
 use crate::exit::Failure;
@@ -67,7 +67,7 @@ impl Reserve {
             Placed::Queued { place } => {
                 let patience = self.wait.unwrap_or_default();
                 // The place is given up if this process is no more.
-                let _kept = keep(at, place.number).await?;
+                let _kept = Kept::new(at, place.number).await?;
                 tell(out, &wait(&lab, place, patience, out).await?)
             }
         }
@@ -163,14 +163,6 @@ pub(super) fn describe(out: &Output, place: &Place) -> String {
         );
     }
     text + &format!("\n  give up with 'labctl queue --leave {}'", place.number)
-}
-
-/// Keeps a hold or a place as long as what is returned lives.
-///
-/// # Errors
-/// The lab's.
-pub(super) async fn keep(at: &At, number: u64) -> Result<client::Flow, Error> {
-    client::follow(&at.address(), Follow::Keep { number }).await.map(|(flow, _)| flow)
 }
 
 /// The caller's public key; none is no fault if none was named.

@@ -11,12 +11,13 @@ use std::process::{ExitCode, ExitStatus};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::board::BoardDetail;
-use protocol::client::{self, Client, Flow};
+use protocol::client::Client;
 use protocol::hold::{Ask, Hold, IfTaken, Placed, Release};
 use protocol::{Error, Span, limits};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::kept::Kept;
 use super::reserve;
 use super::want::Want;
 use crate::At;
@@ -70,11 +71,11 @@ impl Run {
         };
         let (hold, kept) = match lab.reserve(ask).await? {
             Placed::Held { hold } => {
-                let kept = reserve::keep(at, hold.number).await?;
+                let kept = Kept::new(at, hold.number).await?;
                 (hold, kept)
             }
             Placed::Queued { place } => {
-                let kept = reserve::keep(at, place.number).await?;
+                let kept = Kept::new(at, place.number).await?;
                 (reserve::wait(&lab, place, self.wait, out).await?, kept)
             }
         };
@@ -98,7 +99,7 @@ impl Run {
         at: &At,
         lab: &Client,
         hold: &Hold,
-        kept: Flow,
+        kept: Kept,
         out: &Output,
     ) -> anyhow::Result<ExitCode> {
         // Before there is a command that would outlive an end without notice.
@@ -114,7 +115,7 @@ impl Run {
                 return Ok(ExitCode::from(if missing { 127 } else { 126 }));
             }
         };
-        let over = hold_is_over(at, lab, hold, kept);
+        let over = hold_is_over(lab, hold, kept);
         tokio::pin!(over);
         loop {
             tokio::select! {
@@ -180,26 +181,15 @@ impl Run {
     }
 }
 
-/// Returns when the hold is over, and why. A link that broke is made again as long as there is one.
-async fn hold_is_over(at: &At, lab: &Client, hold: &Hold, mut kept: Flow) -> String {
-    let mut lab = lab.clone();
+/// Returns when the hold is over, and why.
+async fn hold_is_over(lab: &Client, hold: &Hold, mut kept: Kept) -> String {
+    kept.until_over().await;
     loop {
-        // Nothing flows; that it ends is all there is to know.
-        let _ = client::next_line(&mut kept).await;
-        loop {
-            match lab.placed(hold.number, Span::default()).await {
-                Ok(_) => break,
-                Err(Error::Unreachable { .. } | Error::TimedOut { .. }) => {
-                    tokio::time::sleep(Span::millis(500).duration()).await;
-                    if let Ok(again) = at.connect().await {
-                        lab = again;
-                    }
-                }
-                Err(error) => return error.to_string(),
-            }
-        }
-        if let Ok(again) = reserve::keep(at, hold.number).await {
-            kept = again;
+        match lab.placed(hold.number, Span::default()).await {
+            Err(Error::Unreachable { .. } | Error::TimedOut { .. }) => {}
+            Err(error) => return error.to_string(),
+            // The end is not on disk yet.
+            Ok(_) => tokio::time::sleep(Span::millis(500).duration()).await,
         }
     }
 }

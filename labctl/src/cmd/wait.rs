@@ -1,5 +1,7 @@
 //! `labctl wait`: wait until a board is in a certain state.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use protocol::board::{Board, BoardName, State};
 use protocol::client;
@@ -12,6 +14,9 @@ use super::want;
 use crate::At;
 use crate::exit::Failure;
 use crate::print::Output;
+
+/// Between two tries to connect again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Wait until a board is in a certain state.
 #[derive(Debug, clap::Args)]
@@ -76,18 +81,23 @@ impl Wait {
         Ok(())
     }
 
-    async fn watch(&self, at: &At) -> anyhow::Result<Board> {
-        let (mut flow, _) = client::follow(&at.address(), Follow::Boards).await?;
-        while let Some(line) = client::next_line(&mut flow).await? {
-            if line.is_empty() {
-                continue;
-            }
-            let board: Board = serde_json::from_str(&line)?;
-            if board.name == self.board && self.until.is_met_by(&board) {
-                return Ok(board);
+    /// Looks on until it is so, also after the connection broke: the table is then told anew.
+    async fn watch(&self, at: &At) -> Result<Board, Error> {
+        loop {
+            let (mut flow, _) = match client::follow(&at.address(), Follow::Boards).await {
+                Err(Error::Unreachable { .. } | Error::TooOld { .. }) => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                followed => followed?,
+            };
+            while let Ok(Some(line)) = client::next_line(&mut flow).await {
+                // An empty line ends the table.
+                let Ok(board) = serde_json::from_str::<Board>(&line) else { continue };
+                if board.name == self.board && self.until.is_met_by(&board) {
+                    return Ok(board);
+                }
             }
         }
-        let (address, why) = (at.address().to_string(), "it closed the connection".to_owned());
-        Err(Error::Unreachable { address, why }.into())
     }
 }

@@ -62,8 +62,9 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         tokio::spawn(keep_mode(lab.clone(), socket.clone()));
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
-        open_tls(&lab).await?;
-        open_ssh(&lab, &places.state()).await?;
+        let doorstep = Doorstep::new();
+        open_tls(&lab, &doorstep).await?;
+        open_ssh(&lab, &places.state(), &doorstep).await?;
         let guests = Guests::new(Room::beside(lab.names().len()));
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
         orders.until_told(&lab).await?;
@@ -75,7 +76,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
 }
 
 /// Opens the ssh door, if the configuration says so.
-async fn open_ssh(lab: &Arc<Lab>, state: &Path) -> anyhow::Result<()> {
+async fn open_ssh(lab: &Arc<Lab>, state: &Path, doorstep: &Arc<Doorstep>) -> anyhow::Result<()> {
     let Some(Ssh { listen, host_key }) = lab.config().ssh.clone() else { return Ok(()) };
     let folder = state.join("ssh");
     let host_key = match host_key {
@@ -85,7 +86,8 @@ async fn open_ssh(lab: &Arc<Lab>, state: &Path) -> anyhow::Result<()> {
     let own = std::env::current_exe().context("labd does not know where it is")?;
     let programs = own.parent().unwrap_or(Path::new("/")).to_owned();
     let key = host_key.fingerprint(HashAlg::Sha256);
-    let ground = ssh::Ground { programs, folder: folder.join("rooms"), host_key };
+    let (rooms, doorstep) = (folder.join("rooms"), doorstep.clone());
+    let ground = ssh::Ground { programs, folder: rooms, host_key, doorstep };
     let door = ssh::Door::new(lab.clone(), ground).with_context(|| folder.display().to_string())?;
     if let Some(led) = lab.ssh_visitors() {
         tokio::spawn(door.clone().serve_led(led));
@@ -140,11 +142,11 @@ async fn keep_mode(lab: Arc<Lab>, socket: PathBuf) {
 }
 
 /// Opens the door for those from elsewhere, if the configuration says so.
-async fn open_tls(lab: &Arc<Lab>) -> anyhow::Result<()> {
+async fn open_tls(lab: &Arc<Lab>, doorstep: &Arc<Doorstep>) -> anyhow::Result<()> {
     let config = lab.config();
     let Some(settings) = &config.tls else { return Ok(()) };
-    let door = tls::Door::new(lab.clone(), settings, Doorstep::new());
-    let door = door.context("the door for those from elsewhere")?;
+    let door = tls::Door::new(lab.clone(), settings, doorstep.clone())
+        .context("the door for those from elsewhere")?;
     for address in &settings.listen {
         let listener = TcpListener::bind(address).await.with_context(|| address.to_string())?;
         tracing::info!(%address, name = settings.name, "the lab is open to those who are known");

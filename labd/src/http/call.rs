@@ -5,23 +5,29 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, RawPathParams, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use protocol::Error;
 use protocol::client::Call;
-use protocol::service::{Lab as _, LabRequest};
+use protocol::request::RequestId;
+use protocol::service::LabRequest;
 use protocol::user::Role;
 use protocol::wire::{LARGEST_CALL, LARGEST_FRAME};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json};
-use tarpc::context;
+use tarpc::context::{self, Context};
 use tarpc::server::Serve;
 
 use super::problem::Problem;
 use super::routes::{self, Rest, Route};
 use crate::lab::Lab;
 use crate::rpc::calls::Caller;
+use crate::rpc::once::Once;
+
+/// The longest name that a client gives to a request, in bytes.
+const LONGEST_KEY: usize = 255;
 
 /// What is needed of a call to answer requests for it.
 struct Asked {
@@ -68,13 +74,14 @@ impl Asked {
         path: RawPathParams,
         request: Request,
     ) -> Result<Vec<u8>, Error> {
+        let context = context(request.headers())?;
         let mut takes = self.rest(&caller, request).await?;
         for (name, value) in &path {
             takes.insert(name.to_owned(), self.value(name, value)?);
         }
         let named = Json::Object(Map::from_iter([(format!("{:?}", self.call), takes.into())]));
         let request: LabRequest = serde_json::from_value(named).map_err(bad)?;
-        let answer = caller.serve().serve(context::current(), request).await;
+        let answer = Once(caller).serve(context, request).await;
         let answer = answer.map_err(|error| bad(error.detail))?;
         Call::json(&answer)?.map_err(bad)
     }
@@ -133,6 +140,23 @@ async fn body(caller: &Caller, body: Body) -> Result<Json, Error> {
         false => serde_json::from_slice(&bytes)
             .map_err(|error| bad(format!("the body is no JSON: {error}"))),
     }
+}
+
+/// With the id of the request, if the client says one: asked again, it is not done again. The field is that
+/// of draft-ietf-httpapi-idempotency-key-header.
+fn context(headers: &HeaderMap) -> Result<Context, Error> {
+    let mut context = context::current();
+    if let Some(key) = headers.get("idempotency-key") {
+        if key.len() > LONGEST_KEY {
+            return Err(bad(format!("an Idempotency-Key has at most {LONGEST_KEY} bytes")));
+        }
+        let hash = blake3::hash(key.as_bytes());
+        let bits = hash.as_bytes().first_chunk().map(|bits| u128::from_ne_bytes(*bits));
+        if let Some(id) = bits.and_then(RequestId::from_bits) {
+            id.put(&mut context, None);
+        }
+    }
+    Ok(context)
 }
 
 fn bad(why: impl ToString) -> Error {

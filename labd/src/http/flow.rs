@@ -145,7 +145,7 @@ async fn follow(
     let (here, there) = duplex(BUFFER);
     tokio::spawn(lab.answer(listen::attend(lab.clone(), peer, Purpose::Follow(what), there)));
     let mut here = BufReader::new(here);
-    let Welcome { start, session } = wire::answer(&mut here).await?;
+    let Welcome { start, session, .. } = wire::answer(&mut here).await?;
     let headers = [
         ("content-type", flow.content.to_owned()),
         ("lab-start", start.to_string()),

@@ -1,6 +1,6 @@
 //! Who is asking, by the certificate of the connection or the token of a request.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -23,7 +23,7 @@ use crate::rules::guard::Offence;
 /// Whoever is at the other end of a connection.
 pub(super) struct Guest {
     lab: Arc<Lab>,
-    from: SocketAddr,
+    from: IpAddr,
     login: Option<String>,
     /// As long as nobody is known.
     stranger: Mutex<Option<Stranger>>,
@@ -48,7 +48,7 @@ impl Guest {
         if let Some((_, peer)) = known.as_ref().filter(|(known, _)| *known == token) {
             return Ok(peer.clone());
         }
-        let via = format!("https {}", self.from.ip());
+        let via = format!("https {}", self.from);
         let peer = match (&token, &self.login) {
             (Some(secret), _) => self.lab.come_in(secret, &via).await?,
             (None, Some(login)) => self.lab.logged_in(login.clone(), &via)?,
@@ -76,7 +76,7 @@ impl Guest {
             }
             Err(why) => {
                 if let (Some(offence), Some(stranger)) = (offence(&why), &*self.stranger.lock()) {
-                    stranger.note(offence);
+                    stranger.place.offend(offence);
                 }
                 Err(why)
             }
@@ -96,7 +96,7 @@ impl Guest {
         }
         let stranger = self.stranger.lock().take();
         match stranger {
-            Some(stranger) => stranger.note(Offence::TooSlow),
+            Some(stranger) => stranger.place.offend(Offence::TooSlow),
             None => std::future::pending().await,
         }
     }
@@ -104,7 +104,7 @@ impl Guest {
     /// What they said was no HTTP.
     pub(super) fn spoke_nonsense(&self) {
         if let Some(stranger) = self.stranger.lock().take() {
-            stranger.note(Offence::Nonsense);
+            stranger.place.offend(Offence::Nonsense);
         }
     }
 }

@@ -53,7 +53,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Bad { .. } | Error::TooOld { .. } => StatusCode::BAD_REQUEST,
         Error::Config { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Device { .. } | Error::Setup { .. } => StatusCode::BAD_GATEWAY,
-        Error::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Error::TimedOut { .. } | Error::Unsure { .. } => StatusCode::GATEWAY_TIMEOUT,
         Error::Unreachable { .. } | Error::CannotRecord { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Impostor { .. } | Error::Internal { .. } | Error::Unknown => {
             StatusCode::INTERNAL_SERVER_ERROR

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use protocol::board::BoardName;
@@ -76,6 +77,7 @@ impl Lab {
         clock: Clock,
     ) -> Result<Arc<Lab>, Failure> {
         let (memory, last_run) = Memory::open(folder, &clock, Sizes::default())?;
+        let started = clock.now();
         let lab = Lab {
             folder: folder.to_owned(),
             config_file,
@@ -102,6 +104,9 @@ impl Lab {
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
             next_request: AtomicU64::new(1),
+            once: Mutex::default(),
+            run: getrandom::u64().unwrap_or(started.0),
+            since: Instant::now(),
             reloading: tokio::sync::Mutex::default(),
             ending: watch::Sender::new(false),
         };

@@ -151,7 +151,8 @@ async fn console(
         }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
-    wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session }).await?;
+    wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session, run: None })
+        .await?;
     let (mut read, write) = split(stream);
     let recording = viewer.recording().clone();
     let stop = stop_at_end.then(|| recording.end());
@@ -192,7 +193,7 @@ async fn past(
 ) -> io::Result<()> {
     match lab.past(who, board, from).await {
         Ok((recording, start)) => {
-            wire::accept(&mut stream, &Welcome { start, session: 0 }).await?;
+            wire::accept(&mut stream, &Welcome { start, ..Welcome::default() }).await?;
             let (_read, write) = split(stream);
             show(&recording, start, Some(recording.end()), write).await
         }
@@ -253,7 +254,7 @@ async fn journal(
     stop_at_end: bool,
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
-    wire::accept(&mut stream, &Welcome { start: cursor.position(), session: 0 }).await?;
+    wire::accept(&mut stream, &Welcome { start: cursor.position(), ..Welcome::default() }).await?;
     let (mut read, mut write) = split(stream);
     let tell = async {
         loop {

@@ -19,6 +19,7 @@ use tokio::time::timeout_at;
 
 use super::calls::Caller;
 use super::guests::Guests;
+use super::once::Once;
 use super::{follow, frames, identity};
 use crate::doorstep::Stranger;
 use crate::lab::Lab;
@@ -32,6 +33,8 @@ const CALLS: usize = 64;
 
 /// Whoever connects says what for within this time.
 const FIRST_LINE: Duration = Duration::from_secs(10);
+/// Answers are on their way for so long when somebody is no longer who they were.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Binds a Unix socket that `mode` may use. A socket that a daemon left behind is replaced; one at
 /// which a daemon still answers is not.
@@ -166,11 +169,14 @@ pub async fn receive(
     login: Option<String>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
-    let via = format!("tls {}", stranger.from.ip());
+    let via = format!("tls {}", stranger.from);
     let mut stream = BufReader::new(stream);
+    let known = login.map(|login| lab.logged_in(login, &via));
+    // Their link may drop, or their program be at fault: they are no stranger.
+    let is_known = matches!(known, Some(Ok(_)));
     let met = async {
-        let known = match login {
-            Some(login) => Some(identity::completed(lab.logged_in(login, &via)?, &lab).await?),
+        let known = match known.transpose()? {
+            Some(known) => Some(identity::completed(known, &lab).await?),
             None => None,
         };
         introduce(&lab, known, &via, &mut stream).await
@@ -178,16 +184,16 @@ pub async fn receive(
     let met = match timeout_at(stranger.due, met).await {
         Ok(Ok(met)) => met,
         Ok(Err(why)) => {
-            if let Some(offence) = offence(&why) {
-                stranger.note(offence);
+            if let Some(offence) = offence(&why).filter(|_| !is_known) {
+                stranger.place.offend(offence);
             }
             // Who does not wait for the answer need not have it.
             let _ = timeout_at(stranger.due, wire::refuse(&mut stream, &why)).await;
             return;
         }
-        Err(_) => return stranger.note(Offence::TooSlow),
+        Err(_) => return stranger.place.offend(Offence::TooSlow),
     };
-    let from = stranger.from.ip();
+    let from = stranger.from;
     drop(stranger);
     if let Err(error) = lead(lab, met, from, stream).await {
         tracing::debug!(%error, "a connection ended");
@@ -199,6 +205,7 @@ pub(crate) fn offence(why: &Error) -> Option<Offence> {
     match why {
         Error::NotKnown { .. } => Some(Offence::BadProof),
         Error::Bad { .. } => Some(Offence::Nonsense),
+        Error::Unreachable { .. } => Some(Offence::Silent),
         _ => None,
     }
 }
@@ -267,20 +274,30 @@ pub async fn attend(
         Ok(who) => who,
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
+    let is_for_calls = !matches!(purpose, Purpose::Follow(_));
     let served = async {
         match purpose {
             Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,
             Purpose::Ssh | Purpose::Prove(_) | Purpose::Call => {
-                wire::accept(&mut stream, &Welcome::default()).await?;
+                let run = Some(lab.run());
+                wire::accept(&mut stream, &Welcome { run, ..Welcome::default() }).await?;
                 let caller = Caller { lab: lab.clone(), peer: peer.clone() };
                 answer_calls(caller, who.role, stream).await;
                 Ok(())
             }
         }
     };
+    let changed = async {
+        lab.until_changed(&peer, &who).await;
+        if is_for_calls {
+            // Whoever asked for it, as when they revoke their own token, is to hear that it is done. What
+            // they ask now is asked by whom they are now.
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    };
     tokio::select! {
         outcome = served => outcome,
-        () = lab.until_changed(&peer, &who) => Ok(()),
+        () = changed => Ok(()),
     }
 }
 
@@ -303,13 +320,12 @@ async fn answer_calls(
     role: Role,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
-    use protocol::service::Lab as _;
     let lab = caller.lab.clone();
     let mut ending = lab.ending();
     let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
     let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
         .max_concurrent_requests(CALLS)
-        .execute(caller.serve())
+        .execute(Once(caller))
         .for_each(|answer| async { drop(tokio::spawn(lab.answer(answer))) });
     tokio::select! {
         () = answers => {}

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
@@ -26,29 +27,31 @@ pub struct Visit {
     /// What they want, as the ssh user name says.
     user: String,
     /// The keys that nobody here has.
-    refused: BTreeSet<String>,
+    refused: Arc<Mutex<BTreeSet<String>>>,
     /// The channels that have been told what to do.
     begun: BTreeSet<ChannelId>,
 }
 
 impl Visit {
-    /// A connection on which nobody is known yet; who it is will be told to `known`.
+    /// A connection on which nobody is known yet; who it is will be told to `known`, and which keys nobody
+    /// here has, to `refused`.
     pub(super) fn new(
         door: Arc<Door>,
         from: IpAddr,
         known: watch::Sender<Option<Arc<Visitor>>>,
+        refused: Arc<Mutex<BTreeSet<String>>>,
     ) -> Visit {
-        let (refused, begun) = (BTreeSet::new(), BTreeSet::new());
+        let begun = BTreeSet::new();
         Visit { door, from, known, user: String::new(), refused, begun }
     }
 
     /// Whether a key is somebody's. If not, it is remembered until nobody has come in.
-    fn is_known(&mut self, key: &PublicKey, algorithm: &Algorithm) -> bool {
+    fn is_known(&self, key: &PublicKey, algorithm: &Algorithm) -> bool {
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         let is_weak = matches!(algorithm, Algorithm::Rsa { hash: None } | Algorithm::Dsa);
         let is_known = !is_weak && self.door.lab.key(&fingerprint).is_some();
         if !is_known {
-            self.refused.insert(fingerprint);
+            self.refused.lock().insert(fingerprint);
         }
         is_known
     }
@@ -58,17 +61,6 @@ impl Visit {
         match self.begun.insert(channel) {
             true => session.channel_success(channel),
             false => session.channel_failure(channel),
-        }
-    }
-}
-
-/// Nobody has come in: that is written down, once.
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if self.known.borrow().is_none() && !self.refused.is_empty() {
-            let keys: Vec<_> = self.refused.iter().map(String::as_str).collect();
-            let why = format!("nobody here has the key {}", keys.join(", or "));
-            self.door.lab.turned_away(format!("ssh {}", self.from), why);
         }
     }
 }

@@ -208,7 +208,7 @@ impl FakeLab {
             _ => 0,
         };
         let mut at = start.max(lost);
-        wire::accept(&mut stream, &Welcome { start: at, session: 3 }).await?;
+        wire::accept(&mut stream, &Welcome { start: at, session: 3, run: None }).await?;
         let mut keys = [0; 64];
         loop {
             let piece: Vec<u8> =

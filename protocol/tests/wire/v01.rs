@@ -113,6 +113,10 @@ fn refusals_are_values() {
         r#"{"kind":"no-pen","board":"rpi4","of":"ada"}"#,
     );
     assert_wire(&Error::TimedOut { seconds: 5 }, r#"{"kind":"timed-out","seconds":5}"#);
+    assert_wire(
+        &Error::Unsure { why: "labd was restarted".into() },
+        r#"{"kind":"unsure","why":"labd was restarted"}"#,
+    );
     assert_read(&Error::Unknown, r#"{"kind":"out-of-coffee","cups":0}"#);
 }
 
@@ -369,7 +373,7 @@ async fn the_first_line_each_way() {
         assert_eq!(wire::listen(&mut BufReader::new(line.as_bytes())).await, Ok(purpose));
     }
     let mut answer = Vec::new();
-    let welcome = Welcome { start: 4711, session: 3 };
+    let welcome = Welcome { start: 4711, session: 3, run: None };
     wire::accept(&mut answer, &welcome).await.expect("answers");
     assert_eq!(answer, b"ok 1 1 {\"start\":4711,\"session\":3}\n");
     assert_eq!(wire::answer(&mut BufReader::new(answer.as_slice())).await, Ok(welcome));

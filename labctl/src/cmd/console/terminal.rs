@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
-use protocol::client::{self, Client};
+use protocol::client::Client;
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
 use protocol::text::{self, Sanitiser};
-use protocol::wire::Follow;
 use protocol::{Error, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::super::timeline::Timeline;
 use super::link::{Exchanged, Heard, Link};
 use super::{Console, SCREENFUL};
 use crate::At;
@@ -376,25 +376,12 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
 /// connection.
 async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Error> {
     let (sender, notices) = mpsc::channel(16);
-    let address = at.address();
-    let follow = async move |from: Option<u64>| {
-        let board = Some(board.clone());
-        client::follow(&address, Follow::Journal { board, from, tail: 0, stop_at_end: false }).await
-    };
-    let (mut flow, welcome) = follow(None).await?;
+    let mut timeline = Timeline::open(at, Some(board), None, 0, false).await?;
     tokio::spawn(async move {
-        let mut next = welcome.start;
-        while !sender.is_closed() {
-            while let Ok(Some(line)) = client::next_line(&mut flow).await {
-                let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
-                next = entry.seq + 1;
-                if is_worth_telling(&entry.event) && sender.send(words(entry)).await.is_err() {
-                    return;
-                }
-            }
-            tokio::time::sleep(AGAIN).await;
-            if let Ok((again, _)) = follow(Some(next)).await {
-                flow = again;
+        // Who may not read it any more is told so by the console's own connection.
+        while let Ok(Some((_, entry))) = timeline.next().await {
+            if is_worth_telling(&entry.event) && sender.send(words(entry)).await.is_err() {
+                return;
             }
         }
     });

@@ -1,0 +1,148 @@
+//! The REST door beside the [matrix](super::matrix): its document, and what is no request.
+//!
+//! Planted, and caught: a route is left out of the document; a route asks nobody who they are; a key that
+//! is said twice does it twice.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use lab_tests::lab::{Plan, TestLab, boards, name};
+use lab_tests::patience::soon;
+use lab_tests::rest::{Answer, Rest};
+use protocol::account::{Secret, TokenAsk};
+use protocol::client::Call;
+use protocol::journal::Event;
+use protocol::wire::Follow;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+async fn open() -> Result<(TestLab, std::sync::Arc<Rest>)> {
+    let lab = Plan::new(boards(&["rpi4"])).by_hand().open().await?;
+    let door = Rest::new(lab.lab()).await?;
+    Ok((lab, door))
+}
+
+async fn token(lab: &TestLab) -> Result<Secret> {
+    Ok(lab.admin().await?.make_token(TokenAsk::default()).await?.secret)
+}
+
+#[tokio::test]
+async fn the_document_names_every_call_and_nothing_answers_whoever_is_unknown() -> Result<()> {
+    let (lab, door) = open().await?;
+    let named: BTreeSet<&str> = door.names().map(|(name, ..)| name).collect();
+    let calls: BTreeSet<&str> = Call::ALL.iter().map(|call| call.name()).collect();
+    let flows: BTreeSet<&str> = named.difference(&calls).copied().collect();
+    assert!(calls.is_subset(&named), "{named:?}");
+    assert_eq!(flows, BTreeSet::from(["console", "export", "keep", "table", "timeline"]));
+    for (name, method, path) in door.names() {
+        // A door of its own for each: whoever keeps guessing is shut out.
+        let door = Rest::new(lab.lab()).await?;
+        let target = path.replace(['{', '}'], "");
+        let answer = door.ask(method, &target, None, None).await?;
+        assert_eq!(answer.status, 401, "{name}: {method} {target}");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        assert_eq!(answer.json().await?["kind"], json!("not-known"), "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_schema_that_the_document_refers_to_is_there() -> Result<()> {
+    let (_lab, door) = open().await?;
+    let document = door.ask("GET", "/openapi.json", None, None).await?.json().await?;
+    let text = document.to_string();
+    let referred: BTreeSet<&str> =
+        text.split("\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(referred.contains("/components/schemas/BoardDetail"), "{referred:?}");
+    for pointer in referred {
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_that_is_asked_again_under_its_key_is_not_done_again() -> Result<()> {
+    let (lab, door) = open().await?;
+    let token = token(&lab).await?;
+    for key in ["one", "one", "two", "one"] {
+        let body = json!({ "text": key }).to_string();
+        let request = format!(
+            "POST /api/v1/boards/rpi4/notes HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
+            token.as_str(),
+            body.len(),
+        );
+        let mut stream = door.connect()?;
+        stream.write_all(request.as_bytes()).await?;
+        assert_eq!(Answer::read(stream).await?.status, 200);
+    }
+    let all =
+        Follow::Journal { board: Some(name("rpi4")), from: Some(1), tail: 0, stop_at_end: true };
+    let all = lab.admin().await?.follow(all).await?.rest().await?;
+    let noted = all.lines().filter(|line| line.contains(r#""kind":"noted""#)).count();
+    assert_eq!(noted, 2, "{all}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_request_or_too_large_is_refused_and_the_door_stays_open() -> Result<()> {
+    let (lab, door) = open().await?;
+    let many = "X: y\r\n".repeat(70);
+    let long = "x".repeat(40_000);
+    for (said, status) in [
+        ("\0\0\0\0\r\n\r\n".to_owned(), "400"),
+        ("GET /api/v1/boards HTTP/9.9\r\n\r\n".to_owned(), "400"),
+        (format!("GET /api/v1/boards HTTP/1.1\r\nHost: lab\r\n{many}\r\n"), "431"),
+        (format!("GET /api/v1/boards HTTP/1.1\r\nHost: {long}\r\n\r\n"), "431"),
+    ] {
+        // A door of its own for each, as above.
+        let mut stream = Rest::new(lab.lab()).await?.connect()?;
+        // The other side may have heard enough before all is said.
+        let _ = stream.write_all(said.as_bytes()).await;
+        let mut answer = String::new();
+        soon(stream.read_to_string(&mut answer)).await??;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    let token = token(&lab).await?;
+    let answer = door.ask("GET", "/boards", Some(&token), None).await?;
+    assert_eq!(answer.status, 200);
+    let answer = door.ask(
+        "POST",
+        "/boards/rpi4/notes",
+        Some(&token),
+        Some(json!({ "text": "x".repeat(1 << 20) })),
+    );
+    let problem = answer.await?.json().await?;
+    assert!(problem["title"].as_str().is_some_and(|title| title.contains("text")), "{problem}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_says_nothing_is_let_go() -> Result<()> {
+    let (_lab, door) = open().await?;
+    for said in ["", "GET /api/v1/boards HTTP/1.1\r\nHost:"] {
+        let mut stream = door.connect()?;
+        stream.write_all(said.as_bytes()).await?;
+        let began = tokio::time::Instant::now();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        assert!(began.elapsed() <= Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_flows_says_where_it_begins() -> Result<()> {
+    let (lab, door) = open().await?;
+    let token = token(&lab).await?;
+    lab.admin().await?.note(name("rpi4"), "here".to_owned()).await?;
+    let answer =
+        door.ask("GET", "/timeline?tail=1&board=rpi4&end=true", Some(&token), None).await?;
+    assert_eq!((answer.status, &*answer.headers["content-type"]), (200, "application/x-ndjson"));
+    let start: u64 = answer.headers["lab-start"].parse().context("a number")?;
+    let noted = |event: &Event| matches!(event, Event::Noted { text } if text == "here");
+    assert_eq!(lab.admin().await?.journal("rpi4").await?.event(noted).await?.seq, start);
+    Ok(())
+}
