@@ -3,7 +3,7 @@
 //!
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
-//! - [`network`]: what may happen on the way there
+//! - [`network`]: what may happen on the way there; [`flood`]: who else comes
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
@@ -14,6 +14,7 @@ pub mod acks;
 pub mod board;
 pub mod daemon;
 pub mod dice;
+pub mod flood;
 pub mod follower;
 pub mod lab;
 pub mod mib;
