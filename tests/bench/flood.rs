@@ -19,7 +19,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     let lab = Lab::start_with_door()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (address, known) = lab.from_elsewhere().await?;
+        let (address, known) = lab.way_in().await?;
         let Address::Tls { port, .. } = &address else { anyhow::bail!("{address} is no TLS") };
         let client = Client::connect_as(&address, known.clone()).await?;
         let (calm, before) = (calls(&client).await?, lab.memory()?);

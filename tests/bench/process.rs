@@ -147,7 +147,7 @@ impl Lab {
     }
 
     /// Where those from elsewhere come to, and with what.
-    pub(crate) async fn from_elsewhere(&self) -> Result<(Address, Context)> {
+    pub(crate) async fn way_in(&self) -> Result<(Address, Context)> {
         let root = self.client().await?;
         let (name, address) = ("lab".to_owned(), root.found_at().await?);
         let secret = root.make_token(TokenAsk::default()).await?.secret;

@@ -35,7 +35,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     let (mut calls, mut bare_calls) = (Sample::new(), Sample::new());
     let (mut coming_in, mut bare_handshakes) = (Sample::new(), Sample::new());
     runtime.block_on(async {
-        let (address, known) = lab.from_elsewhere().await?;
+        let (address, known) = lab.way_in().await?;
         let client = Client::connect_as(&address, known.clone()).await?;
         let bare = Bare::find(folder.path()).await?;
         let mut stream = bare.connect().await?;
