@@ -1,9 +1,9 @@
 //! The benchmark: how quick labd and labctl are, each figure beside what it is compared with.
 //!
 //! `tests/bench/run` builds the programs and runs it; words after that choose groups. Everything is
-//! measured from outside, on the programs as they are released, over a Unix socket. Absolute times
-//! say more about the machine than about the lab: where it can be, a figure is a ratio to
-//! something bare that is measured beside it.
+//! measured from outside, on the programs as they are released, over a Unix socket, or by TLS where a
+//! figure says so. Absolute times say more about the machine than about the lab: where it can be, a
+//! figure is a ratio to something bare that is measured beside it.
 //!
 //! - [`figure`]: what is printed, and what the bars are held against
 //! - [`process`]: the programs, and what the system says of them
@@ -14,12 +14,14 @@ mod attach;
 mod board;
 mod calls;
 mod figure;
+mod flood;
 mod grants;
 mod holds;
 mod list;
 mod many;
 mod process;
 mod start;
+mod tls;
 mod viewers;
 
 use std::process::ExitCode;
@@ -33,9 +35,11 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 10] = [
     ("list", list::run),
     ("calls", calls::run),
+    ("tls", tls::run),
+    ("flood", flood::run),
     ("attach", attach::run),
     ("grants", grants::run),
     ("start", start::run),

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, SysconfVar, sysconf};
+use protocol::account::TokenAsk;
 use protocol::address::Address;
 use protocol::client::Client;
+use protocol::context::{Context, Proof};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -85,6 +87,15 @@ impl Lab {
         Lab::start_in(folder)
     }
 
+    /// Starts a lab of a board, with a door for those from elsewhere.
+    pub(crate) fn start_with_door() -> Result<Lab> {
+        let folder = tempfile::tempdir()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let door = format!("tls {{ listen = \"127.0.0.1:{port}\"; name = \"127.0.0.1\" }}\n");
+        fs::write(folder.path().join("labd.conf"), door + &config(&[simulated()]))?;
+        Lab::start_in(folder)
+    }
+
     fn start_in(folder: TempDir) -> Result<Lab> {
         let log = File::create(folder.path().join("labd.log"))?;
         let started = Instant::now();
@@ -133,6 +144,15 @@ impl Lab {
                 Err(_) => tokio::time::sleep(Duration::from_micros(500)).await,
             }
         }
+    }
+
+    /// Where those from elsewhere come to, and with what.
+    pub(crate) async fn way_in(&self) -> Result<(Address, Context)> {
+        let root = self.client().await?;
+        let (name, address) = ("lab".to_owned(), root.found_at().await?);
+        let secret = root.make_token(TokenAsk::default()).await?.secret;
+        let known = Context { name, address: address.clone(), proof: Proof::Token { secret } };
+        Ok((address, known))
     }
 
     /// Its resident memory now, in MB.
@@ -195,6 +215,7 @@ pub(crate) fn other(task: &str) -> Result<Command> {
 pub(crate) fn play(task: &str, words: &[String]) -> Result<()> {
     match (task, words) {
         ("as-echo", [socket]) => echo(Path::new(socket)),
+        ("as-tls-echo", [folder]) => crate::tls::echo(Path::new(folder)),
         ("as-parent", [program, words @ ..]) => weigh(program, words),
         _ => bail!("there is no {task}"),
     }

@@ -6,6 +6,7 @@ mod audit;
 mod consoles;
 mod crashes;
 mod doors;
+mod flood;
 mod handover;
 mod hidden;
 mod journal;

@@ -3,7 +3,7 @@
 //!
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`rest`]: one of them; [`follower`]: what they follow
-//! - [`network`]: what may happen on the way there
+//! - [`network`]: what may happen on the way there; [`flood`]: who else comes
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
@@ -15,6 +15,7 @@ pub mod acks;
 pub mod board;
 pub mod daemon;
 pub mod dice;
+pub mod flood;
 pub mod follower;
 pub mod lab;
 pub mod mib;

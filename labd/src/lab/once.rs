@@ -39,9 +39,11 @@ impl Lab {
             request::spawn(self.clone().carry_out(key, tell, work));
             told
         });
-        let outcome = outcome.wait_for(Option::is_some).await;
-        // Untold, if the lab has ended meanwhile.
-        outcome.ok().and_then(|outcome| outcome.clone()).ok_or(Refusal::Forgotten)
+        match outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
+            Ok(Some(outcome)) => Ok(outcome),
+            // The lab ends, and with it the connection: the caller asks the next one.
+            _ => std::future::pending().await,
+        }
     }
 
     async fn carry_out(
