@@ -176,6 +176,10 @@ impl Client {
             Ok(answer) => answer,
             Err(RpcError::DeadlineExceeded) => Err(Error::TimedOut { seconds: patience.0 / 1_000 }),
             Err(RpcError::Shutdown) => Err(unreachable("it closed the connection".to_owned())),
+            // A call that is larger than this caller's may be.
+            Err(RpcError::Server(why)) if why.kind == std::io::ErrorKind::InvalidInput => {
+                Err(Error::Bad { why: why.detail })
+            }
             // Said without asking the lab: too many calls at once, or too large an answer.
             Err(RpcError::Server(why)) => {
                 Err(Error::Device { device: "labd".to_owned(), why: why.detail })

@@ -10,12 +10,13 @@ use futures::StreamExt;
 use protocol::user::Role;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
-use tarpc::server::{BaseChannel, Channel};
+use tarpc::server::{BaseChannel, Channel, Serve, serve as answering};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::calls::Caller;
+use super::frames::Heard;
 use super::guests::Guests;
 use super::{follow, frames, identity};
 use crate::lab::Lab;
@@ -231,9 +232,14 @@ async fn answer_calls(
     let lab = caller.lab.clone();
     let mut ending = lab.ending();
     let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
+    let caller = caller.serve();
+    let answer = answering(async move |context, heard| match heard {
+        Heard::Call(call) => caller.serve(context, call).await,
+        Heard::TooLarge(why) => Err(why),
+    });
     let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
         .max_concurrent_requests(CALLS)
-        .execute(caller.serve())
+        .execute(answer)
         .for_each(|answer| async { drop(tokio::spawn(lab.answer(answer))) });
     tokio::select! {
         () = answers => {}
