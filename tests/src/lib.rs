@@ -4,6 +4,7 @@
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
+//! - [`hostile`]: what boards print to do something to whoever looks, and a terminal to see it by
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
@@ -14,6 +15,7 @@ pub mod board;
 pub mod daemon;
 pub mod dice;
 pub mod follower;
+pub mod hostile;
 pub mod lab;
 pub mod mib;
 pub mod op;

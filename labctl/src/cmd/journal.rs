@@ -49,7 +49,7 @@ impl Journal {
         let mut printed = None;
         while let Some(line) = client::next_line(&mut flow).await? {
             if out.is_json() {
-                out.line(line)?;
+                out.json(&line)?;
                 continue;
             }
             let entry: Entry = serde_json::from_str(&line)?;
