@@ -18,6 +18,7 @@ mod power;
 mod queue;
 mod reload;
 mod reserve;
+mod secrets;
 mod setup;
 mod table;
 mod tls;
