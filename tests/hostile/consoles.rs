@@ -113,7 +113,7 @@ async fn what_was_printed_before_does_nothing_when_it_is_looked_at() -> Result<(
     ] {
         let mut terminal = Terminal::open(scene.program("labctl", arguments)?)?;
         let modes = terminal.screen.modes();
-        terminal.to_its_end().await?;
+        terminal.read_out().await?;
         assert_eq!(terminal.screen.modes(), modes, "{arguments:?}");
         assert!(terminal.done.is_empty(), "{arguments:?}: {:?}", terminal.done);
         let written = std::str::from_utf8(&terminal.written);

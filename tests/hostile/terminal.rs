@@ -52,7 +52,7 @@ impl Terminal {
     }
 
     /// Shows all that the program writes until it ends.
-    pub(crate) async fn to_its_end(&mut self) -> Result<()> {
+    pub(crate) async fn read_out(&mut self) -> Result<()> {
         while self.read().await? > 0 {}
         Ok(())
     }
