@@ -11,6 +11,7 @@ pub mod style;
 pub mod table;
 pub mod visitor;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -98,9 +99,7 @@ pub fn main() -> ExitCode {
     let (cli, asked) = match understood {
         Ok(understood) => understood,
         Err(error) => {
-            // If even this cannot be printed there is nobody to tell.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+            return not_understood(&error);
         }
     };
     let mut output = Output::new(cli.json, cli.color);
@@ -128,6 +127,20 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => output.fail(&error),
     }
+}
+
+/// What was asked for is shown, or why it is not understood; with what was typed quoted in it.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // If even this cannot be printed there is nobody to tell.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let words = error.render();
+    let coloured = Colour::default().suits(&std::io::stderr());
+    let text = if coloured { words.ansi().to_string() } else { words.to_string() };
+    let _ = write!(std::io::stderr(), "{}", protocol::text::page(&text));
+    ExitCode::from(exit::USAGE)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use jiff::{Timestamp, Zoned};
 use protocol::Time;
-use protocol::text::plain;
+use protocol::text::{self, plain};
 use serde::Serialize;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ impl Output {
     ) -> io::Result<()> {
         if self.json {
             let object = Object { schema: SCHEMA, kind, item: Some(item), items: None::<&()> };
-            return self.line(serde_json::to_string(&object)?);
+            return self.json(&serde_json::to_string(&object)?);
         }
         self.line(sentence)
     }
@@ -91,10 +91,10 @@ impl Output {
     ) -> io::Result<()> {
         if self.json {
             let object = Object { schema: SCHEMA, kind, item: None::<&()>, items: Some(items) };
-            return self.line(serde_json::to_string(&object)?);
+            return self.json(&serde_json::to_string(&object)?);
         }
         let text = table(self).render(self.width, self.colour);
-        io::stdout().lock().write_all(text.as_bytes())
+        io::stdout().lock().write_all(text::page(&text).as_bytes())
     }
 
     /// A line of standard output.
@@ -102,14 +102,22 @@ impl Output {
     /// # Errors
     /// Standard output's.
     pub fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
-        writeln!(io::stdout().lock(), "{line}")
+        writeln!(io::stdout().lock(), "{}", text::page(&line.to_string()))
+    }
+
+    /// A line of JSON.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub fn json(&mut self, line: &str) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{}", text::json(line))
     }
 
     /// A line of talk: on standard error, for people only.
     pub fn say(&self, line: impl fmt::Display) {
         if !self.json {
             // If nobody hears it, nothing is lost.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            let _ = writeln!(io::stderr().lock(), "{}", text::page(&line.to_string()));
         }
     }
 
@@ -124,12 +132,12 @@ impl Output {
             let object = json!({
                 "schema": SCHEMA, "kind": "error", "error": cause, "message": message, "exit": code, "help": help,
             });
-            writeln!(stderr, "{object}")
+            writeln!(stderr, "{}", text::json(&object.to_string()))
         } else {
             let (error, bold) =
                 (self.paint_error("error:", Style::Bad), self.paint_error("help:", Style::Head));
             let help = help.map(|help| format!("\n{bold} {help}")).unwrap_or_default();
-            writeln!(stderr, "{error} {message}{help}")
+            writeln!(stderr, "{}", text::page(&format!("{error} {message}{help}")))
         };
         ExitCode::from(code)
     }
@@ -149,11 +157,13 @@ impl Output {
                 format!("{cause}, {}", self.time(*until))
             }
             Some(cause @ Error::Setup { output, .. }) if !output.is_empty() => {
-                let lines: Vec<_> = output.lines().map(|line| format!("\n  | {line}")).collect();
-                format!("{cause}; it printed:{}", lines.concat())
+                let lines: Vec<_> =
+                    output.lines().map(|line| format!("\n  | {}", safe(line))).collect();
+                format!("{}; it printed:{}", safe(&cause.to_string()), lines.concat())
             }
             Some(cause @ Error::Config { faults }) => {
-                let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+                let lines: Vec<_> =
+                    faults.iter().map(|fault| format!("\n  {}", safe(fault))).collect();
                 format!("{cause}{}", lines.concat())
             }
             Some(cause) => safe(&cause.to_string()),

@@ -4,18 +4,20 @@
 //! - `labd demo`: [`demo`], a lab made of nothing
 //! - `labd check FILE`: every fault of a configuration, and nothing else
 //! - `labd repair`: [`repair`], for a ledger that labd refuses
+//!
+//! What it says meanwhile is [`log`]'s.
 
 pub mod demo;
+mod log;
 pub mod repair;
 pub mod run;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use protocol::address;
-use tracing_subscriber::EnvFilter;
+use protocol::{address, text};
 
 use crate::config;
 
@@ -108,23 +110,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
             // If even this cannot be said there is nobody to hear it.
-            let _ = io::Write::write_fmt(
-                &mut io::stderr(),
-                format_args!("labd: {}\n", causes.join(": ")),
-            );
+            let _ = writeln!(io::stderr(), "labd: {}", text::page(&causes.join(": ")));
             ExitCode::FAILURE
         }
     }
-}
-
-/// What labd says of itself goes to standard error; `LABD_LOG` chooses how much.
-fn start_log(usually: &str) {
-    let filter = EnvFilter::try_from_env("LABD_LOG").unwrap_or_else(|_| EnvFilter::new(usually));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(io::stderr)
-        .with_target(false);
-    // A second lab in one process logs with the first one's.
-    let _ = log.try_init();
 }

@@ -4,11 +4,11 @@
 //! [`Commit`] it returned is done, and only then is anybody told. One thread writes; all who wait
 //! share its syncs. What the entries mean is the lab's; here they are bytes with a place.
 //!
-//! - [`segment`]: the files, and what is done about a damaged one
+//! - [`chain`]: the files as one; [`segment`]: each of them, and what is done about a damaged one
 //! - [`record`]: what an entry is on disk
 //! - [`retired`]: where it begins, once what is old was let go
 
-mod chain;
+pub mod chain;
 pub mod record;
 pub mod repair;
 mod retired;

@@ -8,7 +8,7 @@
 
 pub mod calls;
 pub mod follow;
-mod frames;
+pub mod frames;
 pub mod guests;
 pub mod identity;
 pub mod listen;

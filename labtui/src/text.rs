@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 pub use protocol::text::is_plain;
+use protocol::text::plain;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text without what [`is_plain`] refuses; a tab or a line's end becomes a blank.
+/// The text on one line, as [`plain`] leaves it.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
-    Cow::Owned(text.chars().map(blank).filter(|c| is_plain(*c)).collect())
+    Cow::Owned(plain(text.as_bytes(), usize::MAX))
 }
 
 /// As much of the text as fits into `width` cells, marked with `…` if some does not.
@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn what_a_board_says_cannot_move_hide_or_reorder() {
         assert_eq!(clean("U-Boot 2026.01"), "U-Boot 2026.01");
-        assert_eq!(clean("a\tb\r\nc"), "a b  c");
-        assert_eq!(clean("\u{1b}[2Jx\u{9b}31my\u{7f}"), "[2Jx31my");
-        assert_eq!(clean("user\u{202e}nimda\u{200b}"), "usernimda");
+        assert_eq!(clean("a\tb\r\nc"), "a b c");
+        assert_eq!(clean("\u{1b}[2Jx\u{9b}31my\u{7f}"), "x\u{fffd}31my");
+        assert_eq!(clean("user\u{202e}nimda\u{200b}"), "user\u{fffd}nimda\u{fffd}");
     }
 
     #[test]

@@ -229,6 +229,10 @@ impl Link {
             Err(RpcError::Server(why)) if why.kind == FORGOTTEN => {
                 Error::Unsure { why: why.detail }
             }
+            // A call that is larger than this caller's may be.
+            Err(RpcError::Server(why)) if why.kind == std::io::ErrorKind::InvalidInput => {
+                Error::Bad { why: why.detail }
+            }
             // Said without asking the lab: too many calls at once, or too large an answer.
             Err(RpcError::Server(why)) => {
                 Error::Device { device: "labd".to_owned(), why: why.detail }

@@ -99,7 +99,7 @@ impl Bare {
         };
         let authority = Authority::open(&folder.join("authority"))?;
         let trust = Trust::Pinned(Pin::of(authority.certificate()));
-        Ok(Bare { port, config: Arc::new(tls::client(&trust, None)?) })
+        Ok(Bare { port, config: Arc::new(tls::client(&trust, None, tls::ALPN)?) })
     }
 
     /// As the lab's clients do: nothing is resumed.

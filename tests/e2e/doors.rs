@@ -174,15 +174,14 @@ fn head(bytes: usize) -> Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn only_an_administrator_may_say_much_at_once() -> Result<()> {
+async fn a_call_that_no_frame_holds_is_not_waited_for() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;
-    for (who, role, longest) in
-        [("ada", Role::User, wire::LARGEST_CALL), ("root", Role::Admin, wire::LARGEST_FRAME)]
-    {
+    for (who, role) in [("ada", Role::User), ("root", Role::Admin)] {
         let Address::Unix(socket) = lab.socket_of(who, role)? else {
             anyhow::bail!("a Unix socket")
         };
-        for (bytes, is_heard_out) in [(longest, true), (longest + 1, false)] {
+        for (bytes, is_heard_out) in [(wire::LARGEST_FRAME, true), (wire::LARGEST_FRAME + 1, false)]
+        {
             let mut stream = BufReader::new(UnixStream::connect(&socket).await?);
             stream.write_all(&head(bytes)?).await?;
             wire::answer(&mut stream).await?;
@@ -190,10 +189,26 @@ async fn only_an_administrator_may_say_much_at_once() -> Result<()> {
                 stream.write_all(b"x").await?;
                 stream.shutdown().await?;
             }
-            // Too long a call is not waited for: the door closes, though nobody hangs up here.
+            // The door closes, though nobody hangs up here.
             assert_eq!(soon(stream.read(&mut [0])).await??, 0, "{who}, {bytes} bytes");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_an_administrator_may_say_much_at_once_and_others_are_told_so() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    // So much that it does not arrive in one piece, and that nobody would keep.
+    let lines = || vec!["x".repeat(1024); 8 * 1024];
+    let refused = ada.import(lines()).await.unwrap_err();
+    let told = refused.to_string();
+    assert!(matches!(refused, Error::Bad { .. }), "{refused:?}");
+    assert!(told.contains("a call has at most 65536 bytes here; this one has 84"), "{told}");
+    assert_eq!(ada.whoami().await?.name.as_str(), "ada", "the connection goes on");
+    let refused = root.import(lines()).await.unwrap_err().to_string();
+    assert!(refused.contains("line 1 is not the beginning of an export"), "{refused}");
     Ok(())
 }
 

@@ -21,6 +21,7 @@ mod queue;
 mod reload;
 mod reserve;
 mod rest;
+mod secrets;
 mod setup;
 mod table;
 mod tls;

@@ -1,5 +1,6 @@
 //! The real daemon, which can be killed.
 
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -16,6 +17,7 @@ use crate::programs;
 /// A daemon in a folder of its own. It is killed when this is dropped.
 pub struct Daemon {
     ground: Ground,
+    log: &'static str,
     child: Child,
 }
 
@@ -25,9 +27,17 @@ impl Daemon {
     /// # Errors
     /// The system's, or if it does not answer.
     pub async fn start(plan: Plan) -> Result<Daemon> {
+        Daemon::start_talkative(plan, "error").await
+    }
+
+    /// The same; what it says of itself, as much as `log` says, is in its folder's `labd.log`.
+    ///
+    /// # Errors
+    /// The system's, or if it does not answer.
+    pub async fn start_talkative(plan: Plan, log: &'static str) -> Result<Daemon> {
         let ground = Ground::new(&plan).await?;
-        let child = spawn(&ground)?;
-        let daemon = Daemon { ground, child };
+        let child = spawn(&ground, log)?;
+        let daemon = Daemon { ground, log, child };
         daemon.answers().await?;
         Ok(daemon)
     }
@@ -93,7 +103,7 @@ impl Daemon {
     /// The system's, or if it does not answer.
     pub async fn start_again(&mut self) -> Result<()> {
         self.ground.forget_lines();
-        self.child = spawn(&self.ground)?;
+        self.child = spawn(&self.ground, self.log)?;
         self.answers().await
     }
 
@@ -104,7 +114,10 @@ impl Daemon {
             }
         })
         .await
-        .context("labd does not answer")
+        .with_context(|| {
+            let said = std::fs::read_to_string(self.path("labd.log")).unwrap_or_default();
+            format!("labd does not answer: {said}")
+        })
     }
 }
 
@@ -116,7 +129,8 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(ground: &Ground) -> Result<Child> {
+fn spawn(ground: &Ground, log: &str) -> Result<Child> {
+    let said = OpenOptions::new().create(true).append(true).open(ground.path("labd.log"))?;
     let child = Command::new(programs::path("labd")?)
         .arg("--config")
         .arg(ground.config())
@@ -124,9 +138,10 @@ fn spawn(ground: &Ground) -> Result<Child> {
         .arg(ground.path("state"))
         .arg("--socket")
         .arg(ground.path("labd.sock"))
-        .env("LABD_LOG", "error")
+        .env("LABD_LOG", log)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(said)
         .spawn()?;
     Ok(child)
 }

@@ -9,7 +9,8 @@
 //! of several behind a controller. `@dir` is the lab's folder.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -61,13 +62,14 @@ pub fn boards(names: &[&str]) -> String {
 pub struct Plan {
     config: String,
     files: Vec<(String, String)>,
+    secrets: Vec<(String, String)>,
     clock: Option<Clock>,
 }
 
 impl Plan {
     /// A lab of that description, with the machine's clock.
     pub fn new(config: impl Into<String>) -> Plan {
-        Plan { config: config.into(), files: Vec::new(), clock: None }
+        Plan { config: config.into(), files: Vec::new(), secrets: Vec::new(), clock: None }
     }
 
     /// With a clock that stands still until it is moved.
@@ -78,6 +80,12 @@ impl Plan {
     /// With an executable in its folder.
     pub fn script(mut self, name: &str, text: &str) -> Plan {
         self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// With a file in its folder that nobody else may read.
+    pub fn secret(mut self, name: &str, secret: &str) -> Plan {
+        self.secrets.push((name.to_owned(), format!("{secret}\n")));
         self
     }
 
@@ -109,6 +117,10 @@ impl Ground {
         fs::write(ground.path("outlet"), SCRIPT)?;
         for (name, text) in &plan.files {
             ground.install(name, text)?;
+        }
+        for (name, secret) in &plan.secrets {
+            fs::write(ground.path(name), secret)?;
+            fs::set_permissions(ground.path(name), Permissions::from_mode(0o600))?;
         }
         ground.configure(&plan.config).await?;
         Ok(ground)

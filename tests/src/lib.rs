@@ -6,6 +6,7 @@
 //! - [`network`]: what may happen on the way there; [`flood`]: who else comes
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
+//! - [`hostile`]: what boards print to do something to whoever looks, and a terminal to see it by
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
@@ -17,6 +18,7 @@ pub mod daemon;
 pub mod dice;
 pub mod flood;
 pub mod follower;
+pub mod hostile;
 pub mod lab;
 pub mod mib;
 pub mod network;

@@ -74,7 +74,7 @@ impl Audit {
             if !self.is_met_by(&entry) {
                 continue;
             }
-            if out.is_json() { out.line(line)? } else { out.line(sentence(out, &entry))? }
+            if out.is_json() { out.json(&line)? } else { out.line(sentence(out, &entry))? }
         }
         Ok(())
     }

@@ -5,11 +5,12 @@
 //! - else standard input goes to the board, and the board's bytes to standard output: see [`pipe`]
 //!
 //! [`link`] is what the three share: a console that is followed, and followed again from the same
-//! byte when the connection breaks.
+//! byte when the connection breaks; and [`show`]: what a terminal is shown of its bytes.
 
 mod link;
 mod pipe;
 mod script;
+mod show;
 mod terminal;
 
 use std::io::IsTerminal;
@@ -31,7 +32,8 @@ const ABOUT: &str = "\
 At a terminal, Ctrl-T is the escape: Ctrl-T q leaves, Ctrl-T ? lists the others. Who does not \
 hold the board looks on. With --send or --expect, steps are taken in the order given, and the exit \
 status says whether all came true. Otherwise standard input is typed, and what the board prints \
-goes to standard output as it is, until standard input ends.";
+goes to standard output as it is, until standard input ends. A terminal is shown what is safe for it; \
+--raw shows all.";
 
 /// Attach to a board's console.
 #[derive(Debug, clap::Args)]

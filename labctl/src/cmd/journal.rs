@@ -45,7 +45,7 @@ impl Journal {
         let mut printed = None;
         while let Some((line, entry)) = timeline.next().await? {
             if out.is_json() {
-                out.line(line)?;
+                out.json(&line)?;
                 continue;
             }
             if let (true, Some(board), Some(offset)) = (self.console, &self.board, entry.offset) {

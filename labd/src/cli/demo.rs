@@ -18,7 +18,7 @@ use protocol::user::{Role, Who};
 use protocol::{Error, Span};
 use tokio::time::{Duration, sleep, timeout};
 
-use super::{Places, run, start_log};
+use super::{Places, log, run};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lab::Lab;
@@ -43,7 +43,7 @@ pub struct Demo {
 
 impl Demo {
     pub(super) fn run(self, places: &Places) -> anyhow::Result<()> {
-        start_log("warn");
+        log::start("warn");
         let socket = places.socket.clone().unwrap_or_else(demo_socket);
         let state = State::new(self.dir)?;
         let config = Config::parse(CONFIG, "demo.conf").map_err(|faults| anyhow!("{faults:?}"))?;

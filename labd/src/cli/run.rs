@@ -16,7 +16,7 @@ use russh::keys::HashAlg;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Places, start_log};
+use super::{Places, log};
 use crate::clock::Clock;
 use crate::config::{Access, Config, Ssh};
 use crate::doorstep::Doorstep;
@@ -34,7 +34,7 @@ const GROUP: &str = "labd";
 /// # Errors
 /// Whatever keeps it from starting, with the next step.
 pub fn run(places: &Places) -> anyhow::Result<()> {
-    start_log("info");
+    log::start("info");
     let file = places.config();
     if !file.exists() {
         bail!(

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use protocol::text::is_plain;
+
 use super::Config;
 use super::fault::{Fault, Line, Weight};
 use super::ucl::{self, Place};
@@ -59,8 +61,8 @@ fn show(out: &mut impl Write, at: &Place, line: &str) -> io::Result<()> {
 fn plain(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control() => '·',
-        c => c,
+        c if is_plain(c) => c,
+        _ => '·',
     }
 }
 

@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 
 use super::ucl::Place;
 
+use protocol::text::plain;
+
 /// One fault: `labd.conf:12:7: port: 'two' is not a whole number from 0 to 255`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -44,7 +46,9 @@ pub enum Line {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let warning = if self.weight == Weight::Warning { "warning: " } else { "" };
-        write!(f, "{}: {warning}{}", self.at, self.message)
+        let text = format!("{}: {warning}{}", self.at, self.message);
+        // Paths and names are quoted as they are written.
+        f.write_str(&plain(text.as_bytes(), usize::MAX))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ports of terminal servers, over TCP: bytes as they are, telnet, or telnet with RFC 2217, which
 //! also sets the port.
 
-mod codec;
+pub mod codec;
 mod port;
 mod rfc2217;
 mod telnet;

@@ -400,7 +400,7 @@ fn next<'a>(walk: &mut Walk<'a>, path: &Path, seq: u64, end: usize) -> Result<&'
 }
 
 /// Compares every hash up to entry `last`. Returns how many entries there are.
-pub(super) fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
+pub fn verify(folder: &Path, last: u64) -> Result<u64, Error> {
     let (beginning, spans) = spans(folder, last)?;
     let mut before = Some(beginning.before);
     let mut entries = 0;

@@ -11,13 +11,14 @@ use futures::StreamExt;
 use protocol::user::Role;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
-use tarpc::server::{BaseChannel, Channel};
+use tarpc::server::{BaseChannel, Channel, Serve, serve as answering};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 
 use super::calls::Caller;
+use super::frames::Heard;
 use super::guests::Guests;
 use super::once::Once;
 use super::{follow, frames, identity};
@@ -323,9 +324,14 @@ async fn answer_calls(
     let lab = caller.lab.clone();
     let mut ending = lab.ending();
     let largest = if role == Role::Admin { wire::LARGEST_FRAME } else { wire::LARGEST_CALL };
+    let caller = Once(caller);
+    let answer = answering(async move |context, heard| match heard {
+        Heard::Call(call) => caller.serve(context, call).await,
+        Heard::TooLarge(why) => Err(why),
+    });
     let answers = BaseChannel::with_defaults(frames::carry(stream, largest))
         .max_concurrent_requests(CALLS)
-        .execute(Once(caller))
+        .execute(answer)
         .for_each(|answer| async { drop(tokio::spawn(lab.answer(answer))) });
     tokio::select! {
         () = answers => {}

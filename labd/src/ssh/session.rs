@@ -192,9 +192,10 @@ impl Session<'_> {
 
     /// A terminal in raw mode goes to the start of a line only if it is told to.
     fn lines(&self, text: &str) -> Vec<u8> {
+        let text = text::page(text);
         match &self.wishes.terminal {
             Some(_) => text.replace('\n', "\r\n").into_bytes(),
-            None => text.as_bytes().to_vec(),
+            None => text.into_bytes(),
         }
     }
 }

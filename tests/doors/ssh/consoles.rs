@@ -1,6 +1,7 @@
 //! `ssh BOARD@lab`.
 
 use anyhow::Result;
+use lab_tests::hostile::{Screen, Sequence, corpus};
 use lab_tests::lab::{Plan, board, boards, name};
 use protocol::hold::Release;
 use protocol::journal::Event;
@@ -48,6 +49,27 @@ async fn whoever_does_not_hold_the_board_looks_on() -> Result<()> {
     let refusal = scene.refusal().await?;
     assert_eq!(refusal.who, Some("ada".parse()?));
     assert!(refusal.via.is_some_and(|via| via.starts_with("ssh 127.0.0.1 key SHA256:")));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_board_prints_does_anything_to_the_terminal_or_is_answered() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    scene.lab.user("ada").await?.reserve(board("rpi4")).await?;
+    let client = scene.client("ada").await?;
+    let mut terminal = client.at_terminal(&["rpi4@lab"], USUAL())?;
+    terminal.screen.until("leaves]\r\n").await?;
+    let mut screen = Screen::default();
+    let modes = screen.modes();
+    for (number, Sequence { name, bytes }) in corpus().into_iter().enumerate() {
+        let mark = format!("mark-{number}.");
+        scene.lab.board("rpi4").print([&bytes[..], b"\r\n", mark.as_bytes()].concat()).await?;
+        screen.show(terminal.screen.until(&mark).await?.as_bytes());
+        assert_eq!(screen.modes(), modes, "{name}");
+        assert!(screen.said().is_empty(), "{name}");
+    }
+    terminal.screen.type_in("X").await?;
+    assert_eq!(scene.lab.board("rpi4").typed(1).await?, "X");
     Ok(())
 }
 

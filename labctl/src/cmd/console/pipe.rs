@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Console;
 use super::link::{Heard, Link, Typist};
+use super::show::Show;
 use crate::At;
 use crate::print::Output;
 
@@ -31,7 +32,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &Output) -> anyhow::Res
     let typist = RefCell::new(link.typist());
     let typing = type_all(&typist);
     tokio::pin!(typing);
-    let (mut heard, mut output) = (vec![0; PIECE], stdout());
+    let (mut heard, mut output, mut show) = (vec![0; PIECE], stdout(), Show::new(console));
     let mut end = None::<Instant>;
     loop {
         let over = async {
@@ -43,7 +44,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &Output) -> anyhow::Res
         tokio::select! {
             read = link.read(&mut heard) => match read {
                 Heard::Bytes(read) => {
-                    output.write_all(&heard[..read]).await?;
+                    output.write_all(&show.of(&heard[..read])).await?;
                     output.flush().await?;
                 }
                 Heard::Broken => {
@@ -83,6 +84,10 @@ async fn history(console: &Console, at: &At, out: &Output) -> anyhow::Result<()>
     };
     let (mut flow, welcome) = client::follow(&at.address(), what).await?;
     console.say_if_elsewhere(welcome.start, out);
-    tokio::io::copy(&mut flow, &mut stdout()).await?;
+    let (mut piece, mut output, mut show) = (vec![0; PIECE], stdout(), Show::new(console));
+    while let read @ 1.. = flow.read(&mut piece).await? {
+        output.write_all(&show.of(&piece[..read])).await?;
+    }
+    output.flush().await?;
     Ok(())
 }

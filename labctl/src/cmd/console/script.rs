@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::steps::{Heard, Step};
 use super::Console;
 use super::link::{self, Link};
+use super::show::Show;
 use crate::At;
 use crate::exit::Failure;
 use crate::print::Output;
@@ -28,7 +29,7 @@ pub(super) async fn run(
     let mut link = Link::open(at, &console.board, console.since.unwrap_or(From::End), pen).await?;
     console.say_if_elsewhere(link.offset, out);
     link.must_type().await?;
-    let mut heard = Heard::default();
+    let (mut heard, mut show) = (Heard::default(), Show::new(console));
     let mut offset = link.offset;
     let mut matches = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -43,7 +44,7 @@ pub(super) async fn run(
                         if let Some(found) = heard.take(regex) {
                             return Ok::<_, anyhow::Error>(found);
                         }
-                        listen(&mut link, &mut heard, out).await?;
+                        listen(&mut link, &mut heard, &mut show, out).await?;
                     }
                 };
                 let found = tokio::time::timeout(console.timeout.duration(), wait).await;
@@ -62,7 +63,12 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn listen(link: &mut Link, heard: &mut Heard, out: &Output) -> anyhow::Result<()> {
+async fn listen(
+    link: &mut Link,
+    heard: &mut Heard,
+    show: &mut Show,
+    out: &Output,
+) -> anyhow::Result<()> {
     let mut buffer = [0; 4096];
     let begin = link.offset;
     match link.read(&mut buffer).await {
@@ -70,7 +76,7 @@ async fn listen(link: &mut Link, heard: &mut Heard, out: &Output) -> anyhow::Res
             heard.hear(begin, &buffer[..read]);
             if !out.is_json() {
                 let mut stdout = std::io::stdout().lock();
-                stdout.write_all(&buffer[..read])?;
+                stdout.write_all(&show.of(&buffer[..read]))?;
                 stdout.flush()?;
             }
         }

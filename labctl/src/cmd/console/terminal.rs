@@ -10,13 +10,14 @@ use protocol::board::BoardName;
 use protocol::client::Client;
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
-use protocol::text::{self, Sanitiser};
+use protocol::text;
 use protocol::{Error, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::super::timeline::Timeline;
 use super::link::{Exchanged, Heard, Link};
+use super::show::Show;
 use super::{Console, SCREENFUL};
 use crate::At;
 use crate::print::Output;
@@ -25,6 +26,8 @@ use crate::print::Output;
 const ESCAPE: u8 = 0x14;
 /// Ctrl-C.
 const INTERRUPT: u8 = 0x03;
+/// The longest line of labctl's own, in characters.
+const LONGEST: usize = 1_000;
 /// What broke off is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -89,7 +92,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
         console,
         link,
         calls,
-        sanitiser: Sanitiser::default(),
+        screen: Show::new(console),
         escaped: false,
         reason: None,
         keys: VecDeque::new(),
@@ -116,7 +119,7 @@ struct Session<'a> {
     console: &'a Console,
     link: Link,
     calls: Client,
-    sanitiser: Sanitiser,
+    screen: Show,
     /// The escape was pressed.
     escaped: bool,
     /// A reason for taking the pen is being typed.
@@ -168,13 +171,7 @@ impl Session<'_> {
     /// The board's bytes, as far as they are safe for a terminal.
     fn show(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
-        if self.console.raw {
-            stdout.write_all(bytes)?;
-        } else {
-            let mut safe = Vec::with_capacity(bytes.len());
-            self.sanitiser.feed(bytes, &mut safe);
-            stdout.write_all(&safe)?;
-        }
+        stdout.write_all(&self.screen.of(bytes))?;
         stdout.flush()
     }
 
@@ -182,7 +179,7 @@ impl Session<'_> {
     fn tell(&self, line: &str) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
         for line in line.lines() {
-            write!(stdout, "\r\n[{line}]")?;
+            write!(stdout, "\r\n[{}]", text::plain(line.as_bytes(), LONGEST))?;
         }
         write!(stdout, "\r\n")?;
         stdout.flush()
@@ -390,7 +387,7 @@ async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Er
 
 fn words(entry: Entry) -> String {
     let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
-    format!("{who}{}", text::plain(entry.event.to_string().as_bytes(), 200))
+    format!("{who}{}", entry.event)
 }
 
 fn is_worth_telling(event: &Event) -> bool {

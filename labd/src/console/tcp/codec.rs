@@ -7,7 +7,7 @@ use super::telnet::{BRK, COM_PORT, Event, IAC, Telnet};
 
 /// One connection's codec.
 #[derive(Debug)]
-pub(super) struct Codec {
+pub struct Codec {
     telnet: Telnet,
     /// To be set as soon as the server agrees to RFC 2217; never twice, so that a server which
     /// agrees again and again gets no more than it sends.
@@ -20,7 +20,7 @@ pub(super) struct Codec {
 
 impl Codec {
     /// A new connection: RFC 2217 if there is a port to set. Appends to `out` what it begins with.
-    pub(super) fn new(uart: Option<Uart>, out: &mut Vec<u8>) -> Codec {
+    pub fn new(uart: Option<Uart>, out: &mut Vec<u8>) -> Codec {
         Codec {
             telnet: Telnet::new(uart.is_some(), out),
             to_set: uart,
@@ -32,7 +32,7 @@ impl Codec {
 
     /// Takes what the server has sent. Appends the board's bytes to `data`, and replies to `out`:
     /// as many bytes as were taken at most, but for the settings of the port, once.
-    pub(super) fn receive(&mut self, bytes: &[u8], data: &mut Vec<u8>, out: &mut Vec<u8>) {
+    pub fn receive(&mut self, bytes: &[u8], data: &mut Vec<u8>, out: &mut Vec<u8>) {
         for &byte in bytes {
             match self.telnet.take(byte, out) {
                 Event::Nothing => {}
@@ -50,13 +50,13 @@ impl Codec {
     }
 
     /// Appends to `out` what is typed.
-    pub(super) fn send(&self, typed: &[u8], out: &mut Vec<u8>) {
+    pub fn send(&self, typed: &[u8], out: &mut Vec<u8>) {
         self.telnet.escape(typed, out);
     }
 
     /// Appends to `out` what begins or ends a BREAK. Plain telnet has no end of it: the server
     /// decides how long it lasts.
-    pub(super) fn set_break(&self, on: bool, out: &mut Vec<u8>) {
+    pub fn set_break(&self, on: bool, out: &mut Vec<u8>) {
         if self.sets_ports() {
             rfc2217::set_break(on, out);
         } else if on {
@@ -65,22 +65,22 @@ impl Codec {
     }
 
     /// Whether every option we asked for is answered.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.telnet.is_settled()
     }
 
     /// Whether the server does RFC 2217.
-    pub(super) fn sets_ports(&self) -> bool {
+    pub fn sets_ports(&self) -> bool {
         self.telnet.agreed(COM_PORT)
     }
 
     /// Whether the server wants no data now.
-    pub(super) fn is_suspended(&self) -> bool {
+    pub fn is_suspended(&self) -> bool {
         self.suspended
     }
 
     /// The speed that the server has set, said once, and only if it is not the one asked for.
-    pub(super) fn take_other_speed(&mut self) -> Option<u32> {
+    pub fn take_other_speed(&mut self) -> Option<u32> {
         self.other_speed.take()
     }
 
