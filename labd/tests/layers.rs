@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("program", &["program"]),
+    ("service_manager", &["service_manager"]),
     ("rules", &["rules"]),
     (
         "rpc",
@@ -30,6 +31,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
             "journal",
             "ledger",
             "rules",
+            "service_manager",
         ],
     ),
     ("keeper", &["keeper", "config", "clock", "journal", "ledger", "power", "program", "rules"]),

@@ -1,7 +1,7 @@
 //! What the story tests have in common: labs to tell them in, stand-ins for hardware, chance, and what
 //! crashes are made of.
 //!
-//! - [`lab`]: a lab in this process; [`daemon`]: the real program
+//! - [`lab`]: a lab in this process; [`daemon`]: the real program; [`service_manager`]: the one that runs it
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
@@ -22,6 +22,7 @@ pub mod patience;
 pub mod person;
 pub mod programs;
 pub mod root;
+pub mod service_manager;
 pub mod settings;
 pub mod switch;
 pub mod trace;
