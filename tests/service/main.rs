@@ -7,3 +7,4 @@ mod kept;
 mod labd;
 mod restarts;
 mod said;
+mod units;
