@@ -440,6 +440,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_appended_from_a_pipe_has_left_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"U-Boot ").expect("appends");
+        let (exit, entry) = nix::unistd::pipe().expect("a pipe");
+        nix::unistd::write(&entry, b"2026.01\n=> ").expect("writes");
+        assert_eq!(one.append_from(Time(2_000), &exit, 8).expect("appends"), 8);
+        assert_eq!((all(&one, 0), one.end()), (b"U-Boot 2026.01\n".to_vec(), 15));
+        assert_eq!(one.append_from(Time(3_000), &exit, 100).expect("appends"), 3);
+        let empty = one.append_from(Time(3_000), &exit, 100).expect_err("there is nothing left");
+        assert_eq!((empty.kind(), one.end()), (io::ErrorKind::WouldBlock, 18));
+        assert_eq!(one.offset_at(Time(1_500)).expect("finds"), 7);
+    }
+
+    #[test]
     fn a_new_recording_makes_its_files_when_it_is_settled() {
         let folder = tempfile::tempdir().expect("a folder");
         let own = folder.path().join("rpi4");
