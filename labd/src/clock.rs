@@ -161,6 +161,11 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// By the clock in which the service manager counts.
+pub fn monotonic_micros() -> u128 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default().as_micros()
+}
+
 fn wall() -> Time {
     Time(millis(ClockId::CLOCK_REALTIME))
 }

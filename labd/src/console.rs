@@ -13,6 +13,7 @@ pub mod uart;
 
 use std::fmt;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::uart::Uart;
 use crate::config::Pace;
+use crate::service_manager;
 
 /// A console's device.
 pub trait Console {
@@ -48,6 +50,15 @@ pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
     fn poll_break(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self).poll_flush(cx)
     }
+
+    /// A pipe that holds what was read until it is taken from there, if this port outlives labd: what is
+    /// read next is what is in it then.
+    fn unrecorded(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Is to be closed when it is dropped, even if it could outlive labd.
+    fn let_go(&mut self) {}
 }
 
 /// Makes the list: an enum of every driver, which is a driver itself.
@@ -74,6 +85,19 @@ macro_rules! drivers {
             }
         }
     };
+}
+
+/// Has the service manager close the ports that it has kept and none of these consoles needs.
+pub fn let_go_of_others<'a>(consoles: impl Iterator<Item = &'a Device>) {
+    let of_use: Vec<_> = consoles
+        .filter_map(|console| match console {
+            Device::Serial(port) => Some(serial::kept::names(port)),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let others = service_manager::let_go_unless(|name| of_use.iter().any(|it| it == name));
+    others.iter().for_each(serial::disclaim);
 }
 
 impl Device {

@@ -91,6 +91,8 @@ pub struct Lab {
     since: Instant,
     /// One configuration is taken over at a time.
     reloading: tokio::sync::Mutex<()>,
+    /// Counts how often the lab has done what time does.
+    pulse: watch::Sender<u64>,
     /// True when the lab ends.
     ending: watch::Sender<bool>,
 }
@@ -149,6 +151,12 @@ impl Lab {
     /// Moves when an account, a token or a key has changed.
     pub fn access_changes(&self) -> watch::Receiver<u64> {
         self.access_changes.subscribe()
+    }
+
+    /// Moves each time the lab has looked at its clock and had the lock of its decisions: each second at
+    /// least, as long as it is alive.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.subscribe()
     }
 
     /// True as soon as the lab ends.

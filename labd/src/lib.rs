@@ -15,7 +15,7 @@
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
-//! | programs | [`program`] | nothing |
+//! | programs | [`program`]; [`service_manager`], the one that runs labd | nothing |
 //! | identity | [`authority`] | `protocol` |
 //! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
 //! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
@@ -57,7 +57,8 @@
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
-//!   what its outlet says; what was in hand goes on; the doors open.
+//!   what its outlet says; what was in hand goes on; the doors open. Under systemd, [`service_manager`] has
+//!   kept sockets and serial ports open meanwhile.
 
 pub mod authority;
 pub mod cli;
@@ -76,6 +77,7 @@ pub mod program;
 pub mod qemu;
 pub mod rpc;
 pub mod rules;
+pub mod service_manager;
 pub mod sim;
 pub mod ssh;
 pub mod store;

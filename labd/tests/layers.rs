@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("program", &["program"]),
+    ("service_manager", &["service_manager"]),
     ("rules", &["rules"]),
     ("doorstep", &["rules::guard"]),
     (
@@ -55,6 +56,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
             "journal",
             "ledger",
             "rules",
+            "service_manager",
         ],
     ),
     ("keeper", &["keeper", "config", "clock", "journal", "ledger", "power", "program", "rules"]),

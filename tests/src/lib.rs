@@ -4,6 +4,8 @@
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`rest`]: one of them; [`follower`]: what they follow
 //! - [`network`]: what may happen on the way there; [`flood`]: who else comes
+//! - [`lab`]: a lab in this process; [`daemon`]: the real program; [`service_manager`]: the one that runs it
+//! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
 //! - [`hostile`]: what boards print to do something to whoever looks, and a terminal to see it by
@@ -30,6 +32,7 @@ pub mod programs;
 pub mod proxy;
 pub mod rest;
 pub mod root;
+pub mod service_manager;
 pub mod settings;
 pub mod sshd;
 pub mod switch;

@@ -1,6 +1,7 @@
 //! `labd`: the daemon.
 
 use std::fs::Permissions;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -17,12 +18,14 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Places, log};
-use crate::clock::Clock;
+use crate::clock::{Clock, monotonic_micros};
 use crate::config::{Access, Config, Ssh};
+use crate::console;
 use crate::doorstep::Doorstep;
 use crate::lab::Lab;
 use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
+use crate::service_manager;
 use crate::ssh::{self, host_key};
 use crate::tls;
 
@@ -34,6 +37,7 @@ const GROUP: &str = "labd";
 /// # Errors
 /// Whatever keeps it from starting, with the next step.
 pub fn run(places: &Places) -> anyhow::Result<()> {
+    service_manager::accept().context("what the service manager hands over")?;
     log::start("info");
     let file = places.config();
     if !file.exists() {
@@ -51,15 +55,14 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         )
     })?;
     config.log_warnings();
+    console::let_go_of_others(config.boards.iter().filter_map(|board| board.console.as_ref()));
     runtime()?.block_on(async {
         let mut orders = Orders::listen()?;
         let lab = Lab::open(config, Some(file), &places.state(), Clock::machine())
             .await
             .context("the lab does not open")?;
         let socket = places.socket();
-        let listener = bind(&socket, mode(lab.config().access.as_ref()))?;
-        open_to_group(&socket)?;
-        tokio::spawn(keep_mode(lab.clone(), socket.clone()));
+        let (listener, owner) = listen_at(&socket, &lab)?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
         let doorstep = Doorstep::new();
@@ -67,12 +70,65 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         open_ssh(&lab, &places.state(), &doorstep).await?;
         let guests = Guests::new(Room::beside(lab.names().len()));
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
+        service_manager::tell(&format!("READY=1\n{}", status(&lab)));
+        tokio::spawn(service_manager::feed_watchdog(lab.pulse()));
         orders.until_told(&lab).await?;
+        service_manager::tell("STOPPING=1");
         tokio::task::spawn_blocking(move || lab.close()).await.context("closing the lab")?;
-        // If it is gone already, that is as well.
-        let _ = std::fs::remove_file(&socket);
+        if owner == Owner::Labd {
+            // If it is gone already, that is as well.
+            let _ = std::fs::remove_file(&socket);
+        }
         Ok(())
     })
+}
+
+/// Whose a listener's socket is, and with it who may open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Labd,
+    ServiceManager,
+}
+
+/// Listens at the socket; the service manager may have begun that already.
+fn listen_at(socket: &Path, lab: &Arc<Lab>) -> anyhow::Result<(UnixListener, Owner)> {
+    let opened = service_manager::unix_listener(socket);
+    if let Some(listener) = opened.with_context(|| socket.display().to_string())? {
+        return Ok((UnixListener::from_std(listener)?, Owner::ServiceManager));
+    }
+    let listener = bind(socket, mode(lab.config().access.as_ref()))?;
+    open_to_group(socket)?;
+    tokio::spawn(keep_mode(lab.clone(), socket.to_owned()));
+    Ok((listener, Owner::Labd))
+}
+
+/// Listens at those addresses, and wherever else the service manager does for a door of that name.
+async fn listen_tcp(
+    door: &str,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<Vec<(SocketAddr, TcpListener)>> {
+    let opened = service_manager::tcp_listeners(door, addresses);
+    let mut listeners = Vec::new();
+    for (address, listener) in opened.with_context(|| door.to_owned())? {
+        listeners.push((address, TcpListener::from_std(listener)?));
+    }
+    for &address in addresses {
+        if listeners.iter().all(|(opened, _)| *opened != address) {
+            let listener = TcpListener::bind(address).await;
+            let listener =
+                listener.with_context(|| format!("{door} cannot listen at {address}"))?;
+            listeners.push((address, listener));
+        }
+    }
+    Ok(listeners)
+}
+
+/// What the service manager shows.
+fn status(lab: &Lab) -> String {
+    match lab.names().len() {
+        1 => "STATUS=1 board".to_owned(),
+        boards => format!("STATUS={boards} boards"),
+    }
 }
 
 /// Opens the ssh door, if the configuration says so.
@@ -92,9 +148,7 @@ async fn open_ssh(lab: &Arc<Lab>, state: &Path, doorstep: &Arc<Doorstep>) -> any
     if let Some(led) = lab.ssh_visitors() {
         tokio::spawn(door.clone().serve_led(led));
     }
-    for address in listen {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("ssh cannot listen at {address}"))?;
+    for (address, listener) in listen_tcp("ssh", &listen).await? {
         tracing::info!(%address, %key, "ssh is open");
         tokio::spawn(door.clone().serve(listener));
     }
@@ -147,8 +201,7 @@ async fn open_tls(lab: &Arc<Lab>, doorstep: &Arc<Doorstep>) -> anyhow::Result<()
     let Some(settings) = &config.tls else { return Ok(()) };
     let door = tls::Door::new(lab.clone(), settings, doorstep.clone())
         .context("the door for those from elsewhere")?;
-    for address in &settings.listen {
-        let listener = TcpListener::bind(address).await.with_context(|| address.to_string())?;
+    for (address, listener) in listen_tcp("tls", &settings.listen).await? {
         tracing::info!(%address, name = settings.name, "the lab is open to those who are known");
         tokio::spawn(door.clone().serve(listener));
     }
@@ -194,9 +247,11 @@ impl Orders {
 
 async fn reload(lab: &Arc<Lab>) -> anyhow::Result<()> {
     let name: UserName = "labd".parse()?;
+    service_manager::tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()));
     match lab.reload(&Who::new(name, Role::Admin)).await {
         Ok(changes) => tracing::info!(?changes, "the configuration is taken over"),
         Err(error) => tracing::error!(?error, "the configuration is not taken over"),
     }
+    service_manager::tell(&format!("READY=1\n{}", status(lab)));
     Ok(())
 }

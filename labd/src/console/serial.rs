@@ -4,13 +4,15 @@
 //! the kernel's: it raises both when a port is opened that was not, and lowers both when it is
 //! closed, unless HUPCL is off. It is turned off here, hence a port stays raised once it was
 //! opened, and opening it again changes nothing until the adapter is unplugged. tokio-serial sets
-//! DTR only if told to (`dtr_on_open`), sets CLOCAL, and leaves HUPCL as it was.
+//! DTR only if told to (`dtr_on_open`), sets CLOCAL, and leaves HUPCL as it was. A port that was [kept]
+//! while labd was restarted is not even opened again.
 
+pub(super) mod kept;
 mod plug;
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,13 +22,16 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FlockArg, OFlag};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{ControlFlags, SetArg, tcdrain, tcgetattr, tcsetattr};
+use nix::sys::termios::{ControlFlags, FlushArg, SetArg, tcdrain, tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
+use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_serial::{ClearBuffer, FlowControl, SerialPort as _, SerialPortBuilder, SerialStream};
+use tokio_serial::{FlowControl, SerialPortBuilder};
 
+use self::kept::Kept;
 use super::uart::Uart;
 use super::{Console, Port};
 use crate::config::reader::{Setting, Table};
@@ -98,18 +103,28 @@ const A_TURN: Duration = Duration::from_millis(50);
 
 impl Console for SerialConsole {
     async fn open(&self) -> io::Result<Box<dyn Port>> {
+        if let Some((port, kept)) = Kept::take_back(self) {
+            tracing::info!(device = %self.device.display(), "this port was kept open");
+            let port = SerialPort::new(self, port, Some(kept))?;
+            // An earlier labd may have been killed within a BREAK.
+            port.line.get_ref().set_break(false)?;
+            return Ok(Box::new(port));
+        }
         let (device, builder) = (self.device.clone(), self.builder());
         let turn = AT_ONCE.acquire().await.map_err(io::Error::other)?;
         let mut opening = tokio::task::spawn_blocking(move || open(&device, &builder));
-        let (stream, first) = match timeout(A_TURN, &mut opening).await {
+        let port = match timeout(A_TURN, &mut opening).await {
             Ok(opened) => opened??,
             Err(_) => {
                 drop(turn);
                 opening.await??
             }
         };
-        let (console, flow) = (self.to_string(), self.uart.flow);
-        Ok(Box::new(SerialPort { stream, first: Arc::new(first), draining: None, console, flow }))
+        let kept = Kept::begin(self, &port).unwrap_or_else(|error| {
+            tracing::warn!(device = %self.device.display(), %error, "this port is not kept open");
+            None
+        });
+        Ok(Box::new(SerialPort::new(self, port, kept)?))
     }
 
     async fn appears(&self) {
@@ -125,22 +140,44 @@ impl fmt::Display for SerialConsole {
 
 /// Opens a port for nobody else (TIOCEXCL and flock), raw, set up, and with HUPCL off.
 ///
-/// It is opened twice, the first time to have a descriptor for HUPCL and for draining: tokio-serial lends
-/// none. As both are there for a while, the kernel sees one opening and no closing.
-fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<(SerialStream, OwnedFd)> {
+/// tokio-serial sets it up, on a descriptor of its own: it lends none that could be kept. As both are there
+/// for a while, the kernel sees one opening and no closing.
+fn open(device: &Path, builder: &SerialPortBuilder) -> io::Result<OwnedFd> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let first =
+    let port =
         nix::fcntl::open(device, flags, Mode::empty()).map_err(|errno| refusal(device, errno))?;
-    if !nix::unistd::isatty(&first).unwrap_or(false) {
+    if !nix::unistd::isatty(&port).unwrap_or(false) {
         return Err(refusal(device, Errno::ENOTTY));
     }
-    let stream = SerialStream::open(builder).map_err(|error| match error.kind {
+    let set_up = builder.clone().open_native().map_err(|error| match error.kind {
         // This is how it reports EBUSY, and a lock held by another.
         tokio_serial::ErrorKind::NoDevice => refusal(device, Errno::EBUSY),
         _ => named(device.display(), error.into()),
     })?;
-    stay_raised_on_close(&first).map_err(|errno| refusal(device, errno))?;
-    Ok((stream, first))
+    drop(set_up);
+    claim(&port).map_err(|errno| refusal(device, errno))?;
+    stay_raised_on_close(&port).map_err(|errno| refusal(device, errno))?;
+    Ok(port)
+}
+
+/// Nobody else may open it.
+fn claim(port: &OwnedFd) -> nix::Result<()> {
+    ioctl_tiocexcl(port).map_err(|error| Errno::from_raw(error.raw_os_error()))?;
+    lock(port, FlockArg::LockExclusiveNonblock).map_err(|_| Errno::EBUSY)
+}
+
+/// Others may open it, now: it is about to be closed, and not only here. A program that is just being
+/// started has the descriptor for a moment, the service manager may, and as long as anybody has it the port
+/// would be in use.
+pub(super) fn disclaim(port: &(impl AsFd + AsRawFd)) {
+    // What has hung up is nobody's anyway.
+    let _ = ioctl_tiocnxcl(port);
+    let _ = lock(port, FlockArg::Unlock);
+}
+
+#[expect(deprecated, reason = "its successor locks what it owns; the descriptor is the port's")]
+fn lock(port: &impl AsRawFd, how: FlockArg) -> nix::Result<()> {
+    nix::fcntl::flock(port.as_raw_fd(), how)
 }
 
 /// Turns HUPCL off, and leaves every other setting of the port.
@@ -176,13 +213,24 @@ fn named(what: impl fmt::Display, error: io::Error) -> io::Error {
 
 /// An open port.
 struct SerialPort {
-    stream: SerialStream,
-    /// Another descriptor of the same.
-    first: Arc<OwnedFd>,
+    line: Arc<AsyncFd<serial2::SerialPort>>,
+    kept: Option<Kept>,
     /// Before a BREAK.
     draining: Option<JoinHandle<nix::Result<()>>>,
     console: String,
     flow: FlowControl,
+}
+
+impl SerialPort {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; the descriptor is owned by what it wraps"
+    )]
+    fn new(console: &SerialConsole, port: OwnedFd, kept: Option<Kept>) -> io::Result<SerialPort> {
+        let line = Arc::new(AsyncFd::new(serial2::SerialPort::from(port))?);
+        let (console, flow) = (console.to_string(), console.uart.flow);
+        Ok(SerialPort { line, kept, draining: None, console, flow })
+    }
 }
 
 impl Port for SerialPort {
@@ -190,19 +238,30 @@ impl Port for SerialPort {
     /// the thread for ever if flow control holds it; so another thread waits before. A pty has no BREAK
     /// and takes it silently.
     fn set_break(&mut self, on: bool) -> io::Result<()> {
-        let first = self.first.clone();
-        self.draining = on.then(|| tokio::task::spawn_blocking(move || tcdrain(&*first)));
-        let ended = if on { Ok(()) } else { self.stream.clear_break() };
-        ended.map_err(|error| named(&self.console, error.into()))
+        let line = self.line.clone();
+        self.draining = on.then(|| tokio::task::spawn_blocking(move || tcdrain(line.get_ref())));
+        let ended = if on { Ok(()) } else { self.line.get_ref().set_break(false) };
+        ended.map_err(|error| named(&self.console, error))
     }
 
     fn poll_break(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(draining) = &mut self.draining else { return Poll::Ready(Ok(())) };
         let drained = ready!(Pin::new(draining).poll(cx)).map_err(io::Error::other);
         self.draining = None;
-        let begun =
-            drained.and_then(|drained| Ok(drained?)).and_then(|()| Ok(self.stream.set_break()?));
+        let begun = drained
+            .and_then(|drained| Ok(drained?))
+            .and_then(|()| self.line.get_ref().set_break(true));
         Poll::Ready(begun.map_err(|error| named(&self.console, error)))
+    }
+
+    fn unrecorded(&self) -> Option<BorrowedFd<'_>> {
+        self.kept.as_ref().map(|kept| kept.unrecorded().as_fd())
+    }
+
+    fn let_go(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            kept.let_go();
+        }
     }
 }
 
@@ -212,10 +271,35 @@ impl AsyncRead for SerialPort {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
+        let SerialPort { line, kept, console, .. } = &mut *self;
+        match ready!(poll_read(line, kept.as_mut(), cx, buf.initialize_unfilled())) {
             Err(error) if is_unplugged(&error) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(named(&self.console, error))),
-            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(named(console, error))),
+            Ok(read) => {
+                buf.advance(read);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+fn poll_read(
+    line: &AsyncFd<serial2::SerialPort>,
+    mut kept: Option<&mut Kept>,
+    cx: &mut Context<'_>,
+    room: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    if let Some(left) = kept.as_mut().and_then(|kept| kept.left(room)) {
+        return Poll::Ready(Ok(left?));
+    }
+    loop {
+        let mut ready = ready!(line.poll_read_ready(cx))?;
+        let read = ready.try_io(|line| match &mut kept {
+            Some(kept) => Ok(kept.read(line.get_ref(), room)?),
+            None => Ok(nix::unistd::read(line.get_ref(), room)?),
+        });
+        if let Ok(read) = read {
+            return Poll::Ready(read);
         }
     }
 }
@@ -228,16 +312,21 @@ fn is_unplugged(error: &io::Error) -> bool {
 
 impl AsyncWrite for SerialPort {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        Poll::Ready(written.map_err(|error| named(&self.console, error)))
+        loop {
+            let mut ready = ready!(self.line.poll_write_ready(cx))?;
+            let written = ready.try_io(|line| Ok(nix::unistd::write(line.get_ref(), bytes)?));
+            if let Ok(written) = written {
+                return Poll::Ready(written.map_err(|error| named(&self.console, error)));
+            }
+        }
     }
 
-    /// Nothing is kept here. tokio-serial would block the thread until the last bit is on the
-    /// wire, and for ever if flow control holds it.
+    /// Nothing is kept here. To wait until the last bit is on the wire would block the thread, and for
+    /// ever if flow control holds it.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -249,21 +338,16 @@ impl AsyncWrite for SerialPort {
 
 impl Drop for SerialPort {
     /// Where flow control can hold bytes back, closing would block the thread for up to 30 s in
-    /// the hope that they still go; they are thrown away instead.
+    /// the hope that they still go; they are thrown away instead. A port that is kept is not closed.
     fn drop(&mut self) {
-        if self.flow != FlowControl::None {
-            let _ = self.stream.clear(ClearBuffer::Output);
+        if self.kept.is_some() {
+            return;
         }
-        unlock(&self.stream);
+        if self.flow != FlowControl::None {
+            let _ = tcflush(self.line.get_ref(), FlushArg::TCOFLUSH);
+        }
+        disclaim(self.line.get_ref());
     }
-}
-
-/// Closing unlocks only when nobody has the descriptor any more, and a program that is just being
-/// started has it for a moment: to whoever opens the port next, it would be in use.
-#[expect(deprecated, reason = "its successor locks what it owns; the descriptor is the stream's")]
-fn unlock(stream: &SerialStream) {
-    // It is about to be closed.
-    let _ = nix::fcntl::flock(stream.as_raw_fd(), FlockArg::Unlock);
 }
 
 #[cfg(test)]
@@ -314,15 +398,14 @@ mod tests {
         unlockpt(&board).unwrap();
         let console = SerialConsole::new(ptsname_r(&board).unwrap(), Uart::default());
         let (device, builder) = (console.device.clone(), console.builder());
-        let (stream, first) = open(&device, &builder).unwrap();
+        let port = open(&device, &builder).unwrap();
         let (ours, _theirs) =
             socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
                 .unwrap();
-        let (fds, byte) = ([stream.as_raw_fd()], [IoSlice::new(b"x")]);
+        let (fds, byte) = ([port.as_raw_fd()], [IoSlice::new(b"x")]);
         let message = [ControlMessage::ScmRights(&fds)];
         socket::sendmsg::<()>(ours.as_raw_fd(), &byte, &message, MsgFlags::empty(), None).unwrap();
-        let (first, flow) = (Arc::new(first), FlowControl::None);
-        drop(SerialPort { stream, first, draining: None, console: console.to_string(), flow });
+        drop(SerialPort::new(&console, port, None).unwrap());
         open(&device, &builder).unwrap();
     }
 

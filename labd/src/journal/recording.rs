@@ -12,10 +12,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::fcntl::{SpliceFFlags, splice};
 use parking_lot::Mutex;
 use protocol::{Span, Time};
 use tokio::sync::watch;
@@ -115,21 +117,47 @@ impl Recording {
     /// # Errors
     /// The disk's. Nothing is shown then, and the same bytes may be appended again.
     pub fn append(&self, now: Time, bytes: &[u8]) -> io::Result<()> {
+        let write = |file: &File, end| file.write_all_at(bytes, end).map(|()| bytes.len());
+        self.grow(now, write).map(drop)
+    }
+
+    /// Appends as many as `most` bytes from a pipe. They leave it in the same moment: whoever is killed has
+    /// them in one or the other. Says how many; fewer than there are if the disk is full.
+    ///
+    /// # Errors
+    /// The disk's. The bytes are still in the pipe then.
+    pub fn append_from(&self, now: Time, pipe: impl AsFd, most: usize) -> io::Result<usize> {
+        self.grow(now, |file, end| {
+            let mut end = i64::try_from(end).map_err(io::Error::other)?;
+            let at_once = SpliceFFlags::SPLICE_F_NONBLOCK;
+            match splice(pipe, None, file, Some(&mut end), most, at_once)? {
+                0 => Err(io::ErrorKind::WriteZero.into()),
+                taken => Ok(taken),
+            }
+        })
+    }
+
+    /// Has somebody write at the end of the newest segment, who says how many bytes that were.
+    fn grow(
+        &self,
+        now: Time,
+        write: impl FnOnce(&File, u64) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let mut inner = self.inner.lock();
         self.rotate_if_due(&mut inner, now)?;
         let (Some(segment), Some(file)) = (inner.segments.last().copied(), &inner.file) else {
-            return Ok(());
+            return Ok(0);
         };
-        file.write_all_at(bytes, segment.length).map_err(named(&self.folder))?;
+        let written = write(file, segment.length).map_err(named(&self.folder))?;
         inner.mark(&segment, now);
-        let end = segment.end() + bytes.len() as u64;
+        let end = segment.end() + written as u64;
         if let Some(segment) = inner.segments.last_mut() {
-            segment.length += bytes.len() as u64;
+            segment.length += written as u64;
         }
         inner.dirty = true;
         drop(inner);
         self.end.send_replace(end);
-        Ok(())
+        Ok(written)
     }
 
     /// Reads from `offset` on, what there is and fits. Returns where the bytes really begin, which
@@ -409,6 +437,21 @@ mod tests {
         assert_eq!(all(&again, 0), b"U-Boot 2026.01\n=> ");
         assert_eq!(all(&again, 15), b"=> ");
         assert_eq!(again.end(), 18);
+    }
+
+    #[test]
+    fn what_is_appended_from_a_pipe_has_left_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"U-Boot ").expect("appends");
+        let (exit, entry) = nix::unistd::pipe().expect("a pipe");
+        nix::unistd::write(&entry, b"2026.01\n=> ").expect("writes");
+        assert_eq!(one.append_from(Time(2_000), &exit, 8).expect("appends"), 8);
+        assert_eq!((all(&one, 0), one.end()), (b"U-Boot 2026.01\n".to_vec(), 15));
+        assert_eq!(one.append_from(Time(3_000), &exit, 100).expect("appends"), 3);
+        let empty = one.append_from(Time(3_000), &exit, 100).expect_err("there is nothing left");
+        assert_eq!((empty.kind(), one.end()), (io::ErrorKind::WouldBlock, 18));
+        assert_eq!(one.offset_at(Time(1_500)).expect("finds"), 7);
     }
 
     #[test]

@@ -108,6 +108,7 @@ impl Lab {
             run: getrandom::u64().unwrap_or(started.0),
             since: Instant::now(),
             reloading: tokio::sync::Mutex::default(),
+            pulse: watch::Sender::new(0),
             ending: watch::Sender::new(false),
         };
         *lab.book.lock() = lab.read_back(0)?;
@@ -450,6 +451,7 @@ async fn keep_time(lab: Arc<Lab>) {
         if let Err(error) = lab.tick() {
             tracing::error!(%error, "what time does could not be done");
         }
+        lab.pulse.send_modify(|beats| *beats += 1);
         let next = lab.book.lock().book.next_tick();
         let due = async {
             match next {
@@ -503,4 +505,40 @@ async fn forget(lab: Arc<Lab>) {
 pub(super) async fn ended(ending: &mut watch::Receiver<bool>) {
     // The sender is the lab's: if it is gone, so is the lab.
     let _ = ending.wait_for(|ending| *ending).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::{Builder, Runtime};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// The watchdog lives on it.
+    #[test]
+    fn a_lab_whose_decisions_are_stuck_has_no_pulse() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config::parse("boards []", "labd.conf").expect("a configuration");
+        let runtime = Runtime::new().expect("a runtime");
+        let opening = Lab::open(config, None, folder.path(), Clock::machine());
+        let lab = runtime.block_on(opening).expect("opens");
+        let mut pulse = lab.pulse();
+        // With a clock of its own: the lab's threads are to stand still.
+        let watcher = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let mut beats = |count: usize| {
+            let counting = async {
+                for _ in 0..count {
+                    pulse.changed().await.expect("the lab is there");
+                }
+            };
+            watcher.block_on(async { timeout(GLANCE.duration() * 3, counting).await.is_ok() })
+        };
+        assert!(beats(2), "it is alive");
+        let stuck = lab.book.lock();
+        // One may have been on its way.
+        assert!(!beats(2), "it cannot be");
+        drop(stuck);
+        assert!(beats(2), "it is again");
+        lab.close();
+    }
 }

@@ -161,7 +161,8 @@ impl Task {
             // Whoever opens it next should not find it so; if it has gone, neither is there a BREAK.
             let _ = port.set_break(false);
         }
-        self.catch_up();
+        self.catch_up(port.as_ref());
+        port.let_go();
         if let Some(Behind { bytes, .. }) = self.behind.take() {
             tracing::error!(board = %self.line.board, bytes = bytes.len(), "lost, as they cannot be recorded");
         }
@@ -191,7 +192,7 @@ impl Task {
             tokio::select! {
                 turn = turn(port, room, piece, begins) => match turn {
                     Ok(Turn::Read(0)) => return "the device has gone".to_owned(),
-                    Ok(Turn::Read(read)) => self.record(&buffer[..read]),
+                    Ok(Turn::Read(read)) => self.record(port, &buffer[..read]),
                     Ok(Turn::Wrote(written)) => {
                         self.wrote(written);
                         read_by = read_by.max(Instant::now()) + self.pace.pause(written);
@@ -206,7 +207,7 @@ impl Task {
                 () = sleep_until(break_due.unwrap_or(may_write)), if break_due.is_some() => {
                     self.end_break(port);
                 }
-                () = sleep_until(retry.unwrap_or(may_write)), if retry.is_some() => self.catch_up(),
+                () = sleep_until(retry.unwrap_or(may_write)), if retry.is_some() => self.catch_up(port),
                 Ok(()) = self.wanted.changed() => {
                     let wanted = self.wanted.borrow_and_update().clone();
                     if !wanted.is_still(device) {
@@ -303,24 +304,42 @@ impl Task {
     }
 
     /// Records, then shows. What cannot be recorded is not shown, and the device is not read meanwhile.
-    fn record(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.line.recording.append(self.line.clock.now(), bytes) {
-            tracing::error!(board = %self.line.board, %error, "the console cannot be recorded");
-            self.line.set_state(ConsoleState::Open, Some(format!("cannot be recorded: {error}")));
-            self.behind = Some(Behind { bytes: bytes.to_vec(), retry: Instant::now() + RETRY });
-            return;
+    fn record(&mut self, port: &dyn Port, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.append(port, rest) {
+                Ok(recorded) => rest = &rest[recorded..],
+                Err(error) => {
+                    tracing::error!(board = %self.line.board, %error, "the console cannot be recorded");
+                    let fault = Some(format!("cannot be recorded: {error}"));
+                    self.line.set_state(ConsoleState::Open, fault);
+                    self.behind =
+                        Some(Behind { bytes: rest.to_vec(), retry: Instant::now() + RETRY });
+                    break;
+                }
+            }
         }
-        if self.line.status.lock().fault.is_some() {
+        let recorded = &bytes[..bytes.len() - rest.len()];
+        if self.behind.is_none() && self.line.status.lock().fault.is_some() {
             self.line.set_state(ConsoleState::Open, None);
         }
-        self.line.remember(bytes);
-        self.note_all(|journal, _| journal.printed(bytes));
+        self.line.remember(recorded);
+        self.note_all(|journal, _| journal.printed(recorded));
+    }
+
+    /// How many of the bytes, which were read last, are recorded now.
+    fn append(&self, port: &dyn Port, bytes: &[u8]) -> io::Result<usize> {
+        let (recording, now) = (&self.line.recording, self.line.clock.now());
+        match port.unrecorded() {
+            Some(pipe) => recording.append_from(now, pipe, bytes.len()),
+            None => recording.append(now, bytes).map(|()| bytes.len()),
+        }
     }
 
     /// Tries again to record what could not be.
-    fn catch_up(&mut self) {
+    fn catch_up(&mut self, port: &dyn Port) {
         if let Some(Behind { bytes, .. }) = self.behind.take() {
-            self.record(&bytes);
+            self.record(port, &bytes);
         }
     }
 
