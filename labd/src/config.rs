@@ -44,6 +44,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where people come in by ssh; none if they do not.
     pub ssh: Option<Ssh>,
+    /// Where the lab is seen in numbers; none if it is not.
+    pub metrics: Vec<SocketAddr>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -109,6 +111,7 @@ impl Config {
             access: Access::read(&mut top, faults),
             tls: Tls::read(&mut top, faults),
             ssh: Ssh::read(&mut top, faults),
+            metrics: settings::metrics(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),
             history: History::read(&mut top, faults),

@@ -144,6 +144,9 @@ fn summary(config: &Config) -> String {
     if let Some(ssh) = &config.ssh {
         line(&mut out, "ssh", format!("{:?}, host key {:?}", ssh.listen, ssh.host_key));
     }
+    if !config.metrics.is_empty() {
+        line(&mut out, "metrics", format!("{:?}", config.metrics));
+    }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);
     }

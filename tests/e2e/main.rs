@@ -15,6 +15,7 @@ mod keys;
 mod links;
 mod matrix;
 mod memory;
+mod metrics;
 mod people;
 mod power;
 mod queue;
