@@ -75,6 +75,8 @@ pub struct Lab {
     access_changes: watch::Sender<u64>,
     /// Who says who is who to those who come by TLS; opened with the door.
     authority: OnceLock<Arc<Authority>>,
+    /// Logins that are under way; gone with the daemon.
+    attempts: Mutex<people::Attempts>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,

@@ -15,6 +15,7 @@
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
 //! | programs | [`program`] | nothing |
+//! | those who vouch | [`provider`] | `protocol`, their own settings |
 //! | identity | [`authority`] | `protocol` |
 //! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
 //! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
@@ -51,6 +52,8 @@
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
+//! - **Without a key**: `labctl login --with github` → [`http`] → [`lab::people`] → [`provider`] → a token that
+//!   is good once, which becomes a certificate as an invitation's does.
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
@@ -70,6 +73,7 @@ pub mod ledger;
 pub mod memory;
 pub mod power;
 pub mod program;
+pub mod provider;
 pub mod qemu;
 pub mod rpc;
 pub mod rules;

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("program", &["program"]),
+    ("provider", &["provider", "config"]),
     ("rules", &["rules"]),
     ("rpc", &["rpc", "lab", "doorstep", "journal", "rules::access", "rules::guard", "config"]),
     ("http", &["http", "lab", "rpc", "doorstep", "rules::guard"]),

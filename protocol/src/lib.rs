@@ -13,7 +13,8 @@
 //! | [`websocket`] | the same within HTTPS |
 //! | [`address`] | where a lab is found |
 //! | [`dial`], [`tls`] | how one gets there, and who is believed to be it |
-//! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
+//! | [`web`] | one request to a web server |
+//! | [`login`], [`provider`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`version`] | what each version of the words added |
 //!
@@ -34,6 +35,7 @@ pub mod journal;
 pub mod limits;
 pub mod login;
 pub mod power;
+pub mod provider;
 pub mod service;
 pub mod tags;
 pub mod text;
@@ -41,6 +43,7 @@ pub mod time;
 pub mod tls;
 pub mod user;
 pub mod version;
+pub mod web;
 pub mod websocket;
 pub mod wire;
 

@@ -11,6 +11,7 @@ mod hidden;
 mod journal;
 mod keep;
 mod keys;
+mod login;
 mod matrix;
 mod memory;
 mod people;

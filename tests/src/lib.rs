@@ -4,6 +4,7 @@
 //! - [`lab`]: a lab in this process; [`daemon`]: the real program
 //! - [`person`]: somebody at the lab's door; [`follower`]: what they follow
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
+//! - [`provider`]: somebody who vouches for people, or lies
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
@@ -21,6 +22,7 @@ pub mod outlet;
 pub mod patience;
 pub mod person;
 pub mod programs;
+pub mod provider;
 pub mod root;
 pub mod settings;
 pub mod switch;

@@ -1,6 +1,6 @@
 //! Who is asking, by the certificate of the connection or the token of a request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -75,11 +75,21 @@ impl Guest {
                 Ok(Caller { lab: self.lab.clone(), peer })
             }
             Err(why) => {
-                if let (Some(offence), Some(stranger)) = (offence(&why), &*self.stranger.lock()) {
-                    stranger.note(offence);
-                }
+                self.refused(&why);
                 Err(why)
             }
+        }
+    }
+
+    /// Where they are.
+    pub(super) fn place(&self) -> IpAddr {
+        self.from.ip()
+    }
+
+    /// They were not let in, and this is why.
+    pub(super) fn refused(&self, why: &Error) {
+        if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {
+            stranger.note(offence);
         }
     }
 

@@ -97,6 +97,7 @@ impl Lab {
             reloads: watch::Sender::new(0),
             access_changes: watch::Sender::new(0),
             authority: OnceLock::new(),
+            attempts: Mutex::default(),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),

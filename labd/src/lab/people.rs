@@ -2,11 +2,16 @@
 //!
 //! - [`accounts`]: whom the lab knows by itself
 //! - [`tokens`], [`keys`], [`logins`]: what they come in with
+//! - [`identities`]: who they are to those who vouch for them
+//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them
 
 mod accounts;
+mod attempts;
+mod identities;
 mod keys;
 mod logins;
 mod tokens;
+mod vouched;
 
 use std::sync::Arc;
 
@@ -17,6 +22,8 @@ use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Time};
 
+pub(super) use self::attempts::Attempts;
+pub use self::vouched::{Back, CALLBACK, Greeting};
 use super::{Board, Lab, Remembered, request, sees};
 use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
@@ -325,6 +332,7 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             None => "this token was revoked".to_owned(),
         },
         Proof::Spent(token) if token.until > now => {
+            people.check_identity(&token.who, token.identity.as_ref())?;
             return Ok((token.scope.clone(), Some(token.until)));
         }
         Proof::Spent(_) => "this token is over".to_owned(),
