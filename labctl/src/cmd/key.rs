@@ -25,7 +25,7 @@ pub enum Key {
     /// Add a key: ed25519, ecdsa, rsa from 2048 bits, or a security key's
     Add(From),
     /// Add all the keys of a file or a page, one a line, as GitHub lists them; those that are there stay
-    Import(Many),
+    Import(Box<Many>),
     /// Remove a key; whoever is here with it is out within a second
     Remove {
         /// As in 'labctl key list': SHA256:…
@@ -53,7 +53,7 @@ pub(super) struct Source {
     /// A page: https://…, fetched from here
     #[arg(long, value_name = "URL")]
     from: Option<Url>,
-    /// Somebody at GitHub: https://github.com/NAME.keys
+    /// Somebody at GitHub, which lists the keys of everybody
     #[arg(long, value_name = "NAME", value_parser = github)]
     github: Option<Url>,
 }

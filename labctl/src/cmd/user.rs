@@ -7,6 +7,7 @@ use protocol::user::{Role, UserName};
 
 use super::offer;
 use crate::At;
+use crate::exit::with_help;
 use crate::print::Output;
 use crate::style::Style;
 use crate::table::{Cell, Table};
@@ -91,7 +92,10 @@ impl User {
         let mut account = lab.change_account(name.clone(), ask.clone()).await?;
         let is_identified = added.is_some();
         if let Some(identity) = added {
-            account = lab.change_account(name.clone(), AccountAsk::Identify { identity }).await?;
+            let help =
+                format!("{name} has the account all the same: 'labctl user identity {name} …'");
+            let identified = lab.change_account(name.clone(), AccountAsk::Identify { identity });
+            account = identified.await.map_err(|error| with_help(error, help))?;
         }
         let sentence = match (&ask, &account) {
             (AccountAsk::Identify { identity }, Some(_)) => format!("{name} logs in as {identity}"),

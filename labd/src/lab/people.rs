@@ -62,7 +62,7 @@ pub enum Proof {
     /// A token, by its hash.
     Token(String),
     /// A token that was good for once.
-    Spent(Token),
+    Spent(Box<Token>),
     /// An ssh key, by its fingerprint.
     Key(String),
     /// A certificate of the lab's own authority, by its hash.

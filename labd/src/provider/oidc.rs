@@ -130,3 +130,22 @@ impl Oidc {
         Ok(Person { called: called.unwrap_or(claims.sub), identity })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oidc(issuer: &str) -> Oidc {
+        Oidc { issuer: issuer.parse().expect("an address"), scope: "openid".to_owned() }
+    }
+
+    /// Planted, and caught: whoever is trusted from elsewhere sends the lab to this machine's servers.
+    #[test]
+    fn nobody_from_elsewhere_sends_the_lab_to_this_machine() {
+        let (here, there) = ("http://127.0.0.1:8080/token", "https://other.example.org/token");
+        assert!(oidc("https://id.example.org").place(there).is_ok());
+        assert!(oidc("https://id.example.org").place(here).is_err());
+        assert!(oidc("http://127.0.0.1:9090").place(here).is_ok());
+        assert!(oidc("http://127.0.0.1:9090").place("http://192.0.2.1/token").is_err());
+    }
+}

@@ -56,7 +56,7 @@ pub(super) async fn token(
         open(url);
     }
     let late = |_| Failure::not_in_time("nobody logged in at the provider", "begin anew");
-    Ok(timeout_at(Instant::now() + PATIENCE, wait(at, begun)).await.map_err(late)??)
+    timeout_at(Instant::now() + PATIENCE, wait(at, begun)).await.map_err(late)?
 }
 
 async fn wait(at: &Address, begun: Begun) -> anyhow::Result<Secret> {
@@ -70,6 +70,10 @@ async fn wait(at: &Address, begun: Begun) -> anyhow::Result<Secret> {
             Ok(Standing::Refused { why }) => {
                 let what = shown(&why);
                 return Err(Failure { what, code: NOT_ALLOWED, help: None }.into());
+            }
+            Err(Error::NotKnown { why }) => {
+                let (what, help) = (shown(&why), Some("begin anew".to_owned()));
+                return Err(Failure { what, code: NOT_ALLOWED, help }.into());
             }
             Ok(Standing::Unknown) => return Err(Error::Unknown.into()),
             // A network that is away for a moment is back the next.

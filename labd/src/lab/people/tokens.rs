@@ -145,7 +145,7 @@ impl Lab {
         }
         let via = format!("{from} token {}", token.id);
         let name = token.who.clone();
-        let proof = if token.once { Proof::Spent(token) } else { Proof::Token(hash) };
+        let proof = if token.once { Proof::Spent(Box::new(token)) } else { Proof::Token(hash) };
         Ok(Peer { name, role: None, groups: Vec::new(), proof, via })
     }
 }
