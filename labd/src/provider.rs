@@ -4,9 +4,11 @@
 //! is believed without a reason: what is not what was asked for is refused, and said in words.
 //!
 //! - [`oauth`]: what they have in common (RFC 6749, 7636, 8628)
+//! - [`admit`]: whom their word alone makes an account
 //! - [`github`], [`oidc`]: what is each one's own
 //! - [`id_token`]: a signed word on who somebody is
 
+mod admit;
 mod github;
 mod id_token;
 mod oauth;
@@ -15,6 +17,7 @@ mod oidc;
 use std::time::Duration;
 
 use protocol::provider::Identity;
+use protocol::user::Role;
 use protocol::web::{BadUrl, Url};
 use protocol::{Span, Time};
 use tokio::time::timeout;
@@ -54,8 +57,11 @@ enum Kind {
 pub struct Person {
     /// Who it is.
     pub identity: Identity,
-    /// What they are called there: for people to read, and for nothing else.
+    /// What they are called there: for people to read, and for what an account is called that is made
+    /// because of [`Person::admitted`].
     pub called: String,
+    /// The role of an account that is to be made for them, if they have none.
+    pub admitted: Option<Role>,
 }
 
 /// What a browser brings back from a provider.
@@ -214,7 +220,7 @@ impl Provider {
 
     fn scope(&self) -> &str {
         match &self.kind {
-            Kind::GitHub(_) => "",
+            Kind::GitHub(github) => github.scope(),
             Kind::Oidc(oidc) => oidc.scope(),
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Each room with the modules of this crate that it may name.
 const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("program", &["program"]),
-    ("provider", &["provider", "config"]),
+    ("provider", &["provider", "config", "setting_words"]),
     ("rules", &["rules"]),
     ("rpc", &["rpc", "lab", "doorstep", "journal", "rules::access", "rules::guard", "config"]),
     ("http", &["http", "lab", "rpc", "doorstep", "rules::guard"]),

@@ -25,6 +25,7 @@ use protocol::user::Role;
 use protocol::web::{self, Answer, Ask, StatusCode, Url};
 use protocol::wire::{Follow, Purpose};
 use protocol::{Error, Span};
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -44,6 +45,11 @@ struct Page {
 
 impl Scene {
     async fn open() -> Result<Scene> {
+        Scene::that_admits("", "").await
+    }
+
+    /// The same, where a provider's word is enough for an account.
+    async fn that_admits(corp: &str, github: &str) -> Result<Scene> {
         let provider = TestProvider::start().await?;
         provider.set_clock(MONDAY.0 / 1_000);
         let url = provider.url();
@@ -51,8 +57,8 @@ impl Scene {
         let text = format!(
             "tls {{ listen = \"127.0.0.1:1\"; name = lab.example.org }}\n\
              login {{\n\
-             oidc corp {{ issuer = \"{url}\"; {client} }}\n\
-             github {{ url = \"{url}\"; {client} }}\n\
+             oidc corp {{ issuer = \"{url}\"; {client}; {corp} }}\n\
+             github {{ url = \"{url}\"; {client}; {github} }}\n\
              }}\n{}",
             boards(&["rpi4"])
         );
@@ -441,5 +447,64 @@ async fn a_page_says_what_people_are_called_and_runs_nothing_of_it() -> Result<(
     let page = scene.goes_there_and_back(&scene.begin("corp").await?).await?;
     assert!(page.text.contains("&lt;script src=&#39;//x&#39;&gt;"), "{page:?}");
     assert!(!page.text.contains("<script"), "{page:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_belongs_to_what_is_named_gets_an_account_of_their_own() -> Result<()> {
+    let mut scene = Scene::that_admits(
+        "admit { role = viewer; groups = lab; domain = example.org }",
+        "admit { organisation = [other, acme] }",
+    )
+    .await?;
+    for (provider, subject, called, besides) in [
+        ("corp", "1", "zoe", json!({ "groups": ["lab"] })),
+        ("corp", "2", "mo@example.org", json!({ "hd": "example.org" })),
+        ("github", "3", "cora", json!({ "acme": "active" })),
+    ] {
+        scene.provider.knows(subject, called);
+        scene.provider.says_besides(besides);
+        for _ in 0..2 {
+            let context = scene.logs_in(provider).await?;
+            let who = scene.client(&context).await?.whoami().await?;
+            let role = if provider == "corp" { Role::Viewer } else { Role::User };
+            assert_eq!((who.name.as_str(), who.role), (called, role));
+        }
+        let accounts = scene.lab.admin().await?.accounts().await?;
+        let account = accounts.iter().find(|it| it.name.as_str() == called).context("made")?;
+        assert_eq!(account.identities.len(), 1);
+    }
+    let made = |event: &Event| matches!(event, Event::Account { what, .. } if what.starts_with("added with role user"));
+    let entry = scene.timeline().await?.event(made).await?;
+    assert_eq!(entry.via.as_deref(), Some("https 127.0.0.1 github:3"));
+    // Somebody held a board, and is gone.
+    let gone = scene.lab.user("gone").await?;
+    gone.reserve(lab_tests::lab::board("rpi4")).await?;
+    // Whose word it is does not matter: an account is its owner's, the system's names are the system's.
+    let fits = json!({ "groups": ["lab"], "acme": "active" });
+    for (provider, called, besides, why) in [
+        ("corp", "zoe", &fits, "cannot be called that here"),
+        ("corp", "root", &fits, "cannot be called that here"),
+        ("corp", "bob", &fits, "cannot be called that here"),
+        ("corp", "uid1000", &fits, "cannot be called that here"),
+        ("corp", "gone", &fits, "cannot be called that here"),
+        ("corp", "a b", &fits, "cannot be called that here"),
+        ("github", "zoe", &fits, "cannot be called that here"),
+        ("corp", "new", &json!({ "groups": ["laboratory"] }), "has no account of 'new'"),
+        ("github", "new", &json!({ "acme": "pending" }), "has no account of 'new'"),
+        ("github", "new", &json!({ "groups": ["lab"] }), "has no account of 'new'"),
+    ] {
+        scene.another_door().await?;
+        scene.lab.advance(Span::minutes(10));
+        scene.provider.set_clock(scene.lab.now().0 / 1_000);
+        scene.provider.knows("99", called);
+        scene.provider.says_besides(besides.clone());
+        let begun = scene.begin(provider).await?;
+        let page = scene.goes_there_and_back(&begun).await?;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{called}");
+        let Standing::Refused { why: said } = scene.progress(&begun).await? else { panic!() };
+        assert!(said.contains(why) && said.ends_with(&format!("{provider}:99")), "{said}");
+    }
+    assert_eq!(scene.lab.admin().await?.accounts().await?.len(), 3);
     Ok(())
 }

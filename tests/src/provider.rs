@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use axum::body::Body;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -108,6 +108,7 @@ struct Shared {
 struct Said {
     lie: Lie,
     somebody: Somebody,
+    belongs: Value,
     codes: HashMap<String, Code>,
     devices: HashMap<String, Device>,
     tokens: HashMap<String, Somebody>,
@@ -146,6 +147,7 @@ impl TestProvider {
         let said = Said {
             lie: Lie::None,
             somebody: Somebody { subject: "583231".to_owned(), called: "ada".to_owned() },
+            belongs: json!({}),
             codes: HashMap::new(),
             devices: HashMap::new(),
             tokens: HashMap::new(),
@@ -171,6 +173,7 @@ impl TestProvider {
             .route("/login/oauth/access_token", post(token))
             .route("/login/device/code", post(device))
             .route("/api/v3/user", get(user))
+            .route("/api/v3/user/memberships/orgs/{name}", get(membership))
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(provider)
@@ -189,6 +192,11 @@ impl TestProvider {
     /// Who is at the browser from now on.
     pub fn knows(&self, subject: &str, called: &str) {
         self.said().somebody = Somebody { subject: subject.to_owned(), called: called.to_owned() };
+    }
+
+    /// What it says of them besides: claims, and how they stand in GitHub's organisations, by name.
+    pub fn says_besides(&self, belongs: Value) {
+        self.said().belongs = belongs;
     }
 
     /// What time it is, in seconds.
@@ -245,6 +253,10 @@ impl TestProvider {
             "nonce": nonce,
             "preferred_username": somebody.called,
         });
+        let besides = self.said().belongs.clone();
+        if let (Some(claims), Value::Object(besides)) = (claims.as_object_mut(), besides) {
+            claims.extend(besides);
+        }
         match lie {
             Lie::Nonce => claims["nonce"] = "another".into(),
             Lie::NoNonce => drop(claims.as_object_mut().map(|it| it.remove("nonce"))),
@@ -480,4 +492,18 @@ async fn user(State(it): State<TestProvider>, headers: HeaderMap) -> Response {
     };
     let id: u64 = somebody.subject.parse().unwrap_or_default();
     Json(json!({ "id": id, "login": somebody.called })).into_response()
+}
+
+async fn membership(
+    State(it): State<TestProvider>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Response {
+    if owner(&it, &headers).is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match it.said().belongs.get(&name) {
+        Some(state) => Json(json!({ "state": state })).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

@@ -3,9 +3,11 @@
 //! - [`accounts`]: whom the lab knows by itself
 //! - [`tokens`], [`keys`], [`logins`]: what they come in with
 //! - [`identities`]: who they are to those who vouch for them
-//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them
+//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
+//!   an account
 
 mod accounts;
+mod admit;
 mod attempts;
 mod identities;
 mod keys;

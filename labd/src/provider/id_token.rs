@@ -8,6 +8,7 @@ use protocol::Time;
 use serde::Deserialize;
 
 use super::Failure;
+use super::admit::Belongs;
 
 /// Clocks of providers may be wrong by this much, in seconds.
 const LEEWAY: u64 = 60;
@@ -29,6 +30,8 @@ pub(super) struct Claims {
     nonce: Option<String>,
     #[serde(default)]
     pub(super) preferred_username: Option<String>,
+    #[serde(flatten)]
+    pub(super) belongs: Belongs,
 }
 
 #[derive(Debug, Clone, Deserialize)]

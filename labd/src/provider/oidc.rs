@@ -9,6 +9,7 @@ use protocol::provider::Identity;
 use protocol::web::Url;
 use serde::Deserialize;
 
+use super::admit::{Admit, Belongs};
 use super::id_token::{self, Claims};
 use super::oauth::{self, Endpoints, Token};
 use super::{Failure, Person};
@@ -20,6 +21,7 @@ pub(super) struct Oidc {
     issuer: Url,
     /// With blanks between.
     scope: String,
+    admit: Option<Admit>,
 }
 
 /// What a provider says of itself.
@@ -43,6 +45,8 @@ struct UserInfo {
     sub: String,
     #[serde(default)]
     preferred_username: Option<String>,
+    #[serde(flatten)]
+    belongs: Belongs,
 }
 
 impl Oidc {
@@ -53,7 +57,8 @@ impl Oidc {
         if scopes.iter().any(|scope| scope.contains(char::is_whitespace)) {
             table.fault("scopes", "scopes: one a word, as in scopes = [profile, email]");
         }
-        Some(Oidc { issuer: table.required("issuer")?, scope: scopes.join(" ") })
+        let admit = Admit::read(table, &["groups", "domain"]);
+        Some(Oidc { issuer: table.required("issuer")?, scope: scopes.join(" "), admit })
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -126,8 +131,11 @@ impl Oidc {
         }
         let identity = Identity::new(self.issuer(), &claims.sub)
             .map_err(|bad| Failure::Unbelievable(bad.to_string()))?;
+        let said = [Some(&claims.belongs), info.as_ref().map(|info| &info.belongs)];
+        let admitted = |admit: &Admit| said.into_iter().flatten().find_map(|it| admit.role(it));
+        let admitted = self.admit.as_ref().and_then(admitted);
         let called = claims.preferred_username.or(info.and_then(|info| info.preferred_username));
-        Ok(Person { called: called.unwrap_or(claims.sub), identity })
+        Ok(Person { called: called.unwrap_or(claims.sub), identity, admitted })
     }
 }
 
@@ -136,7 +144,11 @@ mod tests {
     use super::*;
 
     fn oidc(issuer: &str) -> Oidc {
-        Oidc { issuer: issuer.parse().expect("an address"), scope: "openid".to_owned() }
+        Oidc {
+            issuer: issuer.parse().expect("an address"),
+            scope: "openid".to_owned(),
+            admit: None,
+        }
     }
 
     /// Planted, and caught: whoever is trusted from elsewhere sends the lab to this machine's servers.

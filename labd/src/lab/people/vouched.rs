@@ -149,8 +149,8 @@ impl Lab {
         let word = Word { code, issuer: back.iss };
         let person = provider.person(&self.callback(), challenge, &word, self.clock.now()).await;
         let person = person.map_err(|failure| format!("{}: {failure}", provider.name))?;
-        let who = self.account_of(&provider, &person)?;
-        Ok((person, who))
+        let who = self.welcome(&provider, &person).await?;
+        Ok((person, who.to_string()))
     }
 
     /// Somebody at a browser types the code that their terminal shows, in whatever way.
@@ -218,7 +218,7 @@ impl Lab {
             }
             Ok(provider::Standing::Known(person)) => {
                 self.attempts.lock().forget(number);
-                match self.account_of(&known, &person) {
+                match self.welcome(&known, &person).await {
                     Ok(_) => return self.let_in(from, provider, &person).await,
                     Err(why) => why,
                 }
@@ -238,14 +238,14 @@ impl Lab {
         person: &Person,
     ) -> Result<Standing, Error> {
         let known = self.provider(provider)?;
-        let name = match self.account_of(&known, person) {
-            Ok(name) => name.parse().map_err(internal)?,
+        let via = format!("https {from} {}", named(&known, &person.identity));
+        let name = match self.admit(&known, person, &via).await {
+            Ok(name) => name,
             Err(why) => {
                 self.not_vouched(from, provider, why.clone());
                 return Ok(Standing::Refused { why });
             }
         };
-        let via = format!("https {from} {}", named(&known, &person.identity));
         let who = Who { via: Some(via), ..Who::new(name, Role::Viewer) };
         let secret = Secret::new(random()?);
         let (hash, now) = (hash(&secret), self.clock.now());
@@ -265,20 +265,6 @@ impl Lab {
         let event = Event::Token { id, of, what };
         self.change(&who, event, |people| people.add_token(hash, token, now)).await?;
         Ok(Standing::Known { token: secret })
-    }
-
-    /// The account of somebody who is vouched for; else, what an administrator can do about it.
-    fn account_of(&self, provider: &Provider, person: &Person) -> Result<String, String> {
-        let remembered = self.remembered().map_err(|error| error.to_string())?;
-        if let Some(name) = remembered.people.identified(&person.identity) {
-            return Ok(name.to_string());
-        }
-        let (called, identity) = (person.called.escape_debug(), named(provider, &person.identity));
-        Err(format!(
-            "this lab has no account of '{called}' at {}; tell its administrator: \
-             labctl user identity NAME {identity}",
-            provider.name
-        ))
     }
 
     /// Writes down that somebody was not let in, and why.

@@ -11,7 +11,7 @@ fn source(last: u8) -> Source {
 
 fn ada() -> Person {
     let identity = "https://id.example.org#1".parse().expect("an identity");
-    Person { identity, called: "ada".to_owned() }
+    Person { identity, called: "ada".to_owned(), admitted: None }
 }
 
 /// One that is away, and what its browser is to bring back.
