@@ -78,6 +78,8 @@ mod tests {
             &["reserve", "rpi4", "--key=/etc/shadow"],
             &["admin", "export", "/tmp/x"],
             &["admin", "import", "/etc/shadow"],
+            &["key", "import", "--from", "https://127.0.0.1/x"],
+            &["key", "import", "--github", "ada"],
             &["man", "/tmp"],
             &["run", "rpi4", "--", "id"],
             &["demo"],
