@@ -269,6 +269,29 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::document::document;
+
+    /// Planted, and caught: a page without its policy; below, a call that the document lacks.
+    #[test]
+    fn a_page_loads_nothing_and_is_kept_by_nobody() {
+        let response = page(StatusCode::OK, Done);
+        let header = |name| response.headers().get(name).and_then(|it| it.to_str().ok());
+        assert!(
+            header(CONTENT_SECURITY_POLICY).is_some_and(|it| it.contains("default-src 'none'"))
+        );
+        assert_eq!(header(CACHE_CONTROL), Some("no-store"));
+        assert_eq!(header(REFERRER_POLICY), Some("no-referrer"));
+    }
+
+    #[test]
+    fn what_anybody_may_ask_is_in_the_document_and_says_so() {
+        let document = document();
+        for Asked { name, method, path, .. } in ASKED {
+            let operation = &document["paths"][path][method];
+            assert_eq!(operation["operationId"], name);
+            assert_eq!(operation["security"], serde_json::json!([]));
+        }
+    }
 
     #[test]
     fn what_people_are_called_is_nothing_but_text_in_a_page() {

@@ -2,6 +2,7 @@
 
 use protocol::user::Role;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use crate::config::reader::Table;
 use crate::setting_words;
@@ -24,15 +25,16 @@ setting_words!(Given, "viewer or user", {
     "user" => Given(Role::User),
 });
 
-/// What a provider says of whoever it vouches for, as far as it matters here.
+/// What a provider says of whoever it vouches for, as far as it matters here. Some say it in shapes of
+/// their own: that admits nobody, and keeps nobody out who has an account.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Belongs {
-    groups: Vec<String>,
+    groups: Json,
     /// The domain that the account itself is of; Google's.
-    hd: Option<String>,
-    email: Option<String>,
-    email_verified: bool,
+    hd: Json,
+    email: Json,
+    email_verified: Json,
 }
 
 impl Admit {
@@ -63,11 +65,12 @@ impl Admit {
 
     /// The role of somebody of whom that is said.
     pub(super) fn role(&self, belongs: &Belongs) -> Option<Role> {
-        let mail = belongs.email.as_deref().filter(|_| belongs.email_verified);
+        let mail = belongs.email.as_str().filter(|_| belongs.email_verified == Json::Bool(true));
         let mail = mail.and_then(|mail| mail.rsplit_once('@')).map(|(_, domain)| domain);
         let of = |domain: &str| self.domains.iter().any(|it| it.eq_ignore_ascii_case(domain));
-        let is_of = belongs.hd.as_deref().is_some_and(of) || mail.is_some_and(of);
-        let is_in = belongs.groups.iter().any(|group| self.groups.contains(group));
+        let is_of = belongs.hd.as_str().is_some_and(of) || mail.is_some_and(of);
+        let groups = belongs.groups.as_array().into_iter().flatten();
+        let is_in = groups.filter_map(Json::as_str).any(|it| self.groups.iter().any(|of| of == it));
         (is_of || is_in).then_some(self.role)
     }
 }
@@ -99,6 +102,8 @@ mod tests {
             r#"{"hd":"other.example.org"}"#,
             r#"{"email":"ada@example.org"}"#,
             r#"{"email":"ada@example.org","email_verified":false}"#,
+            r#"{"email":"ada@example.org","email_verified":"true"}"#,
+            r#"{"groups":{"lab":{}},"hd":["example.org"]}"#,
             r#"{"email":"ada@notexample.org","email_verified":true}"#,
             r#"{"email":"example.org","email_verified":true}"#,
         ] {

@@ -1,7 +1,7 @@
 //! Logins that are under way: where each stands, until it comes to something or ten minutes are over.
 //!
-//! There are so many in all and from one source. What opens one is kept as a hash, and good once. All of
-//! them are forgotten when the daemon ends. What they are for is [`super::vouched`]'s.
+//! There are so many in all and from one source. What opens one is compared by its hash, and good once. All
+//! of them are forgotten when the daemon ends. What they are for is [`super::vouched`]'s.
 
 use protocol::{Span, Time};
 
