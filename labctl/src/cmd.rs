@@ -109,7 +109,7 @@ pub enum Command {
     /// Look after the lab's memory
     #[command(subcommand)]
     Admin(admin::Admin),
-    /// Log in to a lab from elsewhere, with an invitation or a token
+    /// Log in to a lab from elsewhere, with an invitation, by way of GitHub or the like, or with a token
     Login(login::Login),
     /// Log out of a lab, and forget it
     Logout(login::Logout),

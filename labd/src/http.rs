@@ -7,6 +7,7 @@
 //! - [`routes`]: where each call is found
 //! - [`call`]: a request becomes a call, and its answer a response
 //! - [`flow`]: what is followed
+//! - [`login`]: for those who come with nothing
 //! - [`problem`]: what went wrong, as RFC 9457 has it
 //! - [`document`]: all of it as OpenAPI 3.1
 //! - [`socket`]: the lab's own protocol within a WebSocket
@@ -18,6 +19,7 @@ mod document;
 mod flow;
 mod guest;
 mod health;
+mod login;
 pub mod metrics;
 pub mod problem;
 mod routes;
@@ -63,12 +65,14 @@ impl Site {
         let document = Json(document::document());
         let calls = Call::ALL.iter().fold(Router::new(), |router, call| call::route(router, *call));
         let routes = flow::routes(calls)
+            .merge(login::calls())
             .route("/lab", get(socket::lab))
             .route("/openapi.json", get(async move || document.clone()))
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method);
         let routes = Router::new()
             .nest(VERSION, routes)
+            .merge(login::pages())
             .fallback(problem::no_such_path)
             .with_state(lab.clone())
             .merge(health::routes(lab.clone()));

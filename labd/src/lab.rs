@@ -83,6 +83,8 @@ pub struct Lab {
     /// The way to the ssh door, see [`tunnel`].
     to_ssh: OnceLock<mpsc::Sender<tunnel::SshVisitor>>,
     counts: counts::Counts,
+    /// Logins that are under way; gone with the daemon.
+    attempts: Mutex<people::Attempts>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,

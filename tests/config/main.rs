@@ -141,6 +141,9 @@ fn summary(config: &Config) -> String {
             who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
         }
     }
+    for provider in &config.login {
+        line(&mut out, "login", format!("{} by {}", provider.name, provider.issuer()));
+    }
     if let Some(ssh) = &config.ssh {
         line(&mut out, "ssh", format!("{:?}, host key {:?}", ssh.listen, ssh.host_key));
     }

@@ -13,6 +13,7 @@ mod journal;
 mod keep;
 mod keys;
 mod links;
+mod login;
 mod matrix;
 mod memory;
 mod metrics;

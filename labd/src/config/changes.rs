@@ -35,6 +35,7 @@ impl Config {
         let settings = [
             ("the setup script", self.setup != new.setup),
             ("access", self.access != new.access),
+            ("who vouches for people", self.login != new.login),
             ("the ssh door, from the next start on,", self.ssh != new.ssh),
             ("the warning before a hold's end", self.warning != new.warning),
             ("how power is switched", self.power != new.power),

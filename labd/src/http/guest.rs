@@ -75,11 +75,21 @@ impl Guest {
                 Ok(Caller { lab: self.lab.clone(), peer })
             }
             Err(why) => {
-                if let (Some(offence), Some(stranger)) = (offence(&why), &*self.stranger.lock()) {
-                    stranger.place.offend(offence);
-                }
+                self.refused(&why);
                 Err(why)
             }
+        }
+    }
+
+    /// Where they are.
+    pub(super) fn place(&self) -> IpAddr {
+        self.from
+    }
+
+    /// They were not let in, and this is why.
+    pub(super) fn refused(&self, why: &Error) {
+        if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {
+            stranger.place.offend(offence);
         }
     }
 
@@ -96,7 +106,8 @@ impl Guest {
         }
         let stranger = self.stranger.lock().take();
         match stranger {
-            Some(stranger) => stranger.place.offend(Offence::TooSlow),
+            // Browsers open connections that they then do not need.
+            Some(stranger) => stranger.place.offend(Offence::Silent),
             None => std::future::pending().await,
         }
     }

@@ -102,6 +102,7 @@ impl Lab {
             authority: OnceLock::new(),
             to_ssh: OnceLock::new(),
             counts: Counts::default(),
+            attempts: Mutex::default(),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),

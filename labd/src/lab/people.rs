@@ -2,11 +2,18 @@
 //!
 //! - [`accounts`]: whom the lab knows by itself
 //! - [`tokens`], [`keys`], [`logins`]: what they come in with
+//! - [`identities`]: who they are to those who vouch for them
+//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
+//!   an account
 
 mod accounts;
+mod admit;
+mod attempts;
+mod identities;
 mod keys;
 mod logins;
 mod tokens;
+mod vouched;
 
 use std::sync::Arc;
 
@@ -17,6 +24,8 @@ use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Time};
 
+pub(super) use self::attempts::Attempts;
+pub use self::vouched::{Back, CALLBACK, Greeting};
 use super::{Board, Lab, Remembered, request, sees};
 use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
@@ -55,7 +64,7 @@ pub enum Proof {
     /// A token, by its hash.
     Token(String),
     /// A token that was good for once.
-    Spent(Token),
+    Spent(Box<Token>),
     /// An ssh key, by its fingerprint.
     Key(String),
     /// A certificate of the lab's own authority, by its hash.
@@ -325,6 +334,7 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             None => "this token was revoked".to_owned(),
         },
         Proof::Spent(token) if token.until > now => {
+            people.check_identity(&token.who, token.identity.as_ref())?;
             return Ok((token.scope.clone(), Some(token.until)));
         }
         Proof::Spent(_) => "this token is over".to_owned(),
