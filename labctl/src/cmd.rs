@@ -114,6 +114,7 @@ pub enum Command {
     /// Log out of a lab, and forget it
     Logout(login::Logout),
     /// List the labs that you have logged in to, or choose the one that is meant
+    #[command(visible_aliases = ["context", "contexts"])]
     Labs(login::Labs),
     /// Start a lab made of nothing, or find the one that runs
     Demo(demo::Demo),
