@@ -1,21 +1,28 @@
 //! Before the doors: those whom the lab does not know yet.
 //!
 //! All doors have one doorstep: whoever is barred at one of them is barred at the others. Whom it bears
-//! with, and for how long not, is [`crate::rules::guard`]'s.
+//! with, and for how long not, is [`crate::rules::guard`]'s. Whoever comes in from there is one of the
+//! [`guests`].
+
+pub mod guests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant as Steady;
 
 use parking_lot::Mutex;
+use protocol::Error;
+use protocol::user::UserName;
 use tokio::time::Instant;
 
+use self::guests::{Guest, Guests, Room, User};
 use crate::rules::guard::{Guard, Offence, Source};
 
 /// The doorstep.
 #[derive(Debug)]
 pub struct Doorstep {
     guard: Mutex<Guard>,
+    guests: Arc<Guests>,
     /// Steady time begins here.
     since: Steady,
 }
@@ -28,9 +35,14 @@ pub struct Place {
 }
 
 impl Doorstep {
-    /// With nobody there.
+    /// With nobody there, before doors of their own.
     pub fn new() -> Arc<Doorstep> {
-        Arc::new(Doorstep { guard: Mutex::default(), since: Steady::now() })
+        Doorstep::before(Guests::new(Room::beside(0)))
+    }
+
+    /// With nobody there; whoever comes in is one of these guests.
+    pub fn before(guests: Arc<Guests>) -> Arc<Doorstep> {
+        Arc::new(Doorstep { guard: Mutex::default(), guests, since: Steady::now() })
     }
 
     /// A place for somebody who comes from there, if they are not turned away.
@@ -44,9 +56,22 @@ impl Doorstep {
             }
         }
     }
+
+    /// Somebody comes in from there: a guest as long as what is returned lives.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if there is no room for one more of theirs.
+    pub fn come_in(&self, who: &UserName) -> Result<Guest, Error> {
+        self.guests.admit(User::Elsewhere(who.clone()))
+    }
 }
 
 impl Place {
+    /// The doorstep that it is on.
+    pub fn doorstep(&self) -> &Arc<Doorstep> {
+        &self.doorstep
+    }
+
     /// They have not come in, and that is held against where they came from.
     pub fn offend(&self, offence: Offence) {
         let Place { doorstep, source } = self;

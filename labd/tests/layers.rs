@@ -8,7 +8,7 @@ const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("program", &["program"]),
     ("service_manager", &["service_manager"]),
     ("rules", &["rules"]),
-    ("doorstep", &["rules::guard"]),
+    ("doorstep", &["doorstep", "rules::guard"]),
     (
         "rpc",
         &[

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::soon;
 use labd::doorstep::Doorstep;
+use labd::doorstep::guests::{Guests, Room};
 use labd::tls::Door;
 use protocol::account::{AccountAsk, NewToken, Secret, TokenAsk};
 use protocol::address::Address;
@@ -30,9 +31,13 @@ pub(super) async fn open() -> Result<(TestLab, Address)> {
 }
 
 async fn open_door(lab: &TestLab) -> Result<Address> {
+    open_door_at(lab, Doorstep::new()).await
+}
+
+async fn open_door_at(lab: &TestLab, doorstep: Arc<Doorstep>) -> Result<Address> {
     let config = lab.lab().config();
     let settings = config.tls.as_ref().context("it has a door")?;
-    let door = Door::new(lab.lab().clone(), settings, Doorstep::new())?;
+    let door = Door::new(lab.lab().clone(), settings, doorstep)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(Arc::clone(&door).serve(listener));
@@ -221,5 +226,29 @@ async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
         soon(async { drop(stream.read_to_end(&mut rest).await) }).await?;
     }
     join(&at, &invite(&lab, "ada").await?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_user_has_so_many_connections_from_elsewhere_and_no_more() -> Result<()> {
+    let (lab, _) = open().await?;
+    let guests = Guests::new(Room { all: 10, one: 2 });
+    let at = open_door_at(&lab, Doorstep::before(guests.clone())).await?;
+    let context = join(&at, &invite(&lab, "ada").await?).await?;
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    let (first, second) = (with_login(&at, &context).await?, with_login(&at, &context).await?);
+    let full = "you have 2 connections to this lab, the most for one user; close some";
+    // More often than a stranger might be wrong: they are none.
+    for _ in 0..20 {
+        let refused = with_login(&at, &context).await.err();
+        assert_eq!(refused.map(|why| why.to_string()).as_deref(), Some(full));
+    }
+    // Another is not kept out.
+    let bob = join(&at, &invite(&lab, "bob").await?).await?;
+    with_login(&at, &bob).await?.whoami().await?;
+    second.whoami().await?;
+    drop((first, second));
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    with_login(&at, &context).await?.whoami().await?;
     Ok(())
 }
