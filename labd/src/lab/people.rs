@@ -148,6 +148,10 @@ impl Lab {
     /// An entry of the timeline as somebody may read it, if they may.
     pub fn readable(&self, who: &Who, entry: &Entry) -> Option<Entry> {
         let mut entry = self.may_read(who, entry).then(|| entry.clone())?;
+        if entry.who.as_ref() != Some(&who.name) && who.role < Role::Moderator {
+            // Where others work, and with what they come, is not everybody's to know.
+            entry.via = None;
+        }
         if let Event::Queued { want, .. } = &mut entry.event {
             *want = self.want_shown(who, want);
         }
