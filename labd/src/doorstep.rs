@@ -1,7 +1,10 @@
 //! Before the doors: those whom the lab does not know yet.
 //!
 //! All doors have one doorstep: whoever is barred at one of them is barred at the others. Whom it bears
-//! with, and for how long not, is [`crate::rules::guard`]'s.
+//! with, and for how long not, is [`crate::rules::guard`]'s. Whoever comes in from there is one of the
+//! [`guests`].
+
+pub mod guests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,14 +12,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Steady;
 
 use parking_lot::Mutex;
+use protocol::Error;
+use protocol::user::UserName;
 use tokio::time::Instant;
 
+use self::guests::{Guest, Guests, Room, User};
 use crate::rules::guard::{Guard, Offence, Source};
 
 /// The doorstep.
 #[derive(Debug)]
 pub struct Doorstep {
     guard: Mutex<Guard>,
+    guests: Arc<Guests>,
     /// Steady time begins here.
     since: Steady,
     refused: AtomicU64,
@@ -31,10 +38,16 @@ pub struct Place {
 }
 
 impl Doorstep {
-    /// With nobody there.
+    /// With nobody there, before doors of their own.
     pub fn new() -> Arc<Doorstep> {
+        Doorstep::before(Guests::new(Room::beside(0)))
+    }
+
+    /// With nobody there; whoever comes in is one of these guests.
+    pub fn before(guests: Arc<Guests>) -> Arc<Doorstep> {
         let (refused, offences) = Default::default();
-        Arc::new(Doorstep { guard: Mutex::default(), since: Steady::now(), refused, offences })
+        let (guard, since) = (Mutex::default(), Steady::now());
+        Arc::new(Doorstep { guard, guests, since, refused, offences })
     }
 
     /// How many are there.
@@ -59,9 +72,22 @@ impl Doorstep {
             }
         }
     }
+
+    /// Somebody comes in from there: a guest as long as what is returned lives.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if there is no room for one more of theirs.
+    pub fn come_in(&self, who: &UserName) -> Result<Guest, Error> {
+        self.guests.admit(User::Elsewhere(who.clone()))
+    }
 }
 
 impl Place {
+    /// The doorstep that it is on.
+    pub fn doorstep(&self) -> &Arc<Doorstep> {
+        &self.doorstep
+    }
+
     /// They have not come in, and that is held against where they came from.
     pub fn offend(&self, offence: Offence) {
         let Place { doorstep, source } = self;

@@ -59,6 +59,9 @@ const CHUNK: usize = 64 * 1024;
 /// A client that is not heard of for three times so long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// What those are told for whom there is no room.
+const CROWD: &str = "you have as many connections to this lab as one user may have, or it has as many as there may be; close some";
+
 /// What the door stands on besides the lab.
 #[derive(Debug)]
 pub struct Ground {
@@ -211,6 +214,7 @@ impl Door {
             Ok(Err(_)) => None,
         };
         let Some(known) = known else { return std::future::pending().await };
+        let Ok(_here) = self.doorstep.come_in(&known.peer.name) else { return CROWD };
         stranger.place = None;
         tokio::select! {
             () = known.until_somebody_else() => {

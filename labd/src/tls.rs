@@ -4,8 +4,9 @@
 //! [doorstep](crate::doorstep). What is spoken is agreed on by ALPN: `lab` is [`crate::rpc`]'s, all else
 //! [`crate::http`]'s.
 //!
-//! - [`shown`]: what the lab shows of itself
+//! - [`shown`]: what the lab shows of itself; [`renewed`]: that the site's certificate was replaced
 
+mod renewed;
 mod shown;
 
 use std::io;
@@ -18,9 +19,10 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, interval, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use self::renewed::Files;
 use self::shown::Shown;
 use crate::authority::{self, Authority};
 use crate::clock::Clock;
@@ -31,6 +33,8 @@ use crate::lab::Lab;
 use crate::rpc::listen;
 use crate::rules::guard::Offence;
 
+/// The site's files are looked at this often.
+const LOOK: Duration = Duration::from_secs(2);
 /// Whoever comes is known within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,25 +54,23 @@ impl Door {
     /// The system's; what is wrong with the site's certificate.
     pub fn new(lab: Arc<Lab>, tls: &Tls, doorstep: Arc<Doorstep>) -> io::Result<Arc<Door>> {
         let authority = lab.open_authority()?;
+        let files = Files::of(tls);
         let shown = Arc::new(Shown::new(&authority, tls)?);
         let config =
             server(&authority, shown.clone(), lab.clock().clone()).map_err(io::Error::other)?;
         let (acceptor, site) = (TlsAcceptor::from(Arc::new(config)), Site::new(lab.clone()));
-        Ok(Arc::new(Door { lab, acceptor, shown, doorstep, site }))
+        let door = Arc::new(Door { lab, acceptor, shown, doorstep, site });
+        tokio::spawn(door.clone().keep_shown(files));
+        Ok(door)
     }
 
     /// Serves whoever comes until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.lab.ending();
-        let mut reloads = self.lab.reloads();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = ending.changed() => return,
-                Ok(()) = reloads.changed() => {
-                    self.show_anew();
-                    continue;
-                }
             };
             match accepted {
                 Ok((stream, from)) => {
@@ -86,13 +88,32 @@ impl Door {
         }
     }
 
-    /// A reload is also how the lab hears of the site's renewed certificate.
-    fn show_anew(&self) {
-        let config = self.lab.config();
-        let Some(tls) = &config.tls else { return };
-        let shown = self.lab.open_authority().and_then(|it| self.shown.renew(&it, tls));
-        if let Err(error) = shown {
-            tracing::error!(%error, "the lab shows the certificate that it showed before");
+    /// Shows what the configuration says, and what its files say: whoever renews the site's certificate
+    /// replaces them.
+    async fn keep_shown(self: Arc<Self>, mut files: Files) {
+        let (mut reloads, mut ending) = (self.lab.reloads(), self.lab.ending());
+        let mut looks = interval(LOOK);
+        loop {
+            let is_reload = tokio::select! {
+                Ok(()) = reloads.changed() => true,
+                _ = looks.tick() => false,
+                _ = ending.changed() => return,
+            };
+            let config = self.lab.config();
+            if let Some(tls) = &config.tls
+                && (files.are_replaced(tls) || is_reload)
+            {
+                self.show_anew(tls);
+            }
+        }
+    }
+
+    fn show_anew(&self, tls: &Tls) {
+        match self.lab.open_authority().and_then(|it| self.shown.renew(&it, tls)) {
+            Ok(()) => tracing::info!(name = tls.name, "the lab's certificate is taken over"),
+            Err(error) => {
+                tracing::error!(%error, "the lab shows the certificate that it showed before");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("provider", &["provider", "config", "setting_words"]),
     ("service_manager", &["service_manager"]),
     ("rules", &["rules"]),
-    ("doorstep", &["rules::guard"]),
+    ("doorstep", &["doorstep", "rules::guard"]),
     (
         "rpc",
         &[

@@ -228,6 +228,8 @@ pub enum Ended {
     Undone,
     /// The board was taken out of the configuration.
     Removed,
+    /// The board is no longer there for the holder: they left its group, or it became another's.
+    Hidden,
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
@@ -243,6 +245,7 @@ impl fmt::Display for Ended {
             Ended::Given { to } => write!(f, "given to {to}"),
             Ended::Undone => write!(f, "its setup failed"),
             Ended::Removed => write!(f, "the board was taken out of the lab"),
+            Ended::Hidden => write!(f, "the board is no longer for its holder"),
             Ended::Unknown => write!(f, "ended"),
         }
     }

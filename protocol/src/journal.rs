@@ -103,6 +103,9 @@ pub enum Event {
     Unqueued {
         /// The place's number.
         place: u64,
+        /// Why, if they did not give it up themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// A hold lasts longer.
     Extended {
@@ -331,7 +334,8 @@ impl fmt::Display for Event {
             Event::Reserved { note: Some(note), .. } => write!(f, "reserved it for {note}"),
             Event::Reserved { note: None, .. } => write!(f, "reserved it"),
             Event::Queued { want, .. } => write!(f, "waits for {want}"),
-            Event::Unqueued { .. } => write!(f, "waits no more"),
+            Event::Unqueued { why: Some(why), .. } => write!(f, "waits no more: {why}"),
+            Event::Unqueued { why: None, .. } => write!(f, "waits no more"),
             Event::Extended { .. } => write!(f, "extended the hold"),
             Event::Ending { .. } => write!(f, "the hold will end soon"),
             Event::Ended { holder, how, .. } => write!(f, "the hold of {holder} is over: {how}"),

@@ -63,6 +63,10 @@ impl Scene {
     }
 
     async fn with_programs(plan: Plan, programs: PathBuf) -> Result<Scene> {
+        Scene::with(plan, programs, Doorstep::new()).await
+    }
+
+    async fn with(plan: Plan, programs: PathBuf, doorstep: Arc<Doorstep>) -> Result<Scene> {
         // So that they are there, and as new as this test.
         program("labtui")?;
         let lab = plan.open().await?;
@@ -71,7 +75,6 @@ impl Scene {
         let port = listener.local_addr()?.port();
         let host = host_key.public_key().to_openssh()?;
         std::fs::write(lab.path("known_hosts"), format!("[127.0.0.1]:{port} {host}\n"))?;
-        let doorstep = Doorstep::new();
         let ground =
             Ground { programs, folder: lab.path("rooms"), host_key, doorstep: doorstep.clone() };
         tokio::spawn(Door::new(lab.lab().clone(), ground)?.serve(listener));

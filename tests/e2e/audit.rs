@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::person::Person;
 use labd::clock::Clock;
 use labd::memory::{Memory, Sizes, repair};
 use protocol::console::PenAsk;
 use protocol::hold::Release;
 use protocol::journal::{Entry, Event};
 use protocol::power::PowerAsk;
+use protocol::user::Role;
 use protocol::wire::Follow;
 use protocol::{Span, Time};
 use tempfile::TempDir;
@@ -61,6 +63,21 @@ async fn whatever_somebody_does_says_from_where() -> Result<()> {
     for entry in adas {
         assert_eq!(entry.via.as_deref(), Some("here"), "{entry:#?}");
         assert!(entry.request.is_some(), "{entry:#?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn from_where_somebody_came_is_theirs_and_a_moderators_to_read() -> Result<()> {
+    let lab = open().await?;
+    let (ada, bob) = (lab.user("ada").await?, lab.user("bob").await?);
+    let judge = Person::new(lab.lab(), "judge", Role::Moderator).await?;
+    ada.reserve(board("rpi4")).await?;
+    for (reader, told) in [(&ada, true), (&judge, true), (&bob, false), (&lab.admin().await?, true)]
+    {
+        let mut journal = reader.journal("rpi4").await?;
+        let entry = journal.event(|event| matches!(event, Event::Reserved { .. })).await?;
+        assert_eq!((entry.who, entry.via.is_some()), (Some("ada".parse()?), told));
     }
     Ok(())
 }

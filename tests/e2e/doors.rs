@@ -8,7 +8,7 @@ use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, TestLab, board, boards, class, held, name, queued, tagged, waits};
 use lab_tests::patience::{soon, until};
 use lab_tests::root;
-use labd::rpc::guests::{Guests, Room};
+use labd::doorstep::guests::{Guests, Room};
 use protocol::address::Address;
 use protocol::board::Filter;
 use protocol::client::Client;

@@ -8,11 +8,13 @@ use anyhow::{Context, Result};
 use lab_tests::lab::{Plan, TestLab, board, class, held, name, queued, tagged, waits};
 use lab_tests::patience::soon;
 use lab_tests::person::Person;
+use labd::lab::people::Peer;
 use protocol::Error;
 use protocol::account::AccountAsk;
 use protocol::board::{Filter, State};
 use protocol::console::From;
-use protocol::hold::{Placed, Release};
+use protocol::hold::{Ended, Placed, Release};
+use protocol::journal::{Entry, Event};
 use protocol::power::PowerAsk;
 use protocol::user::{Role, Verb};
 use protocol::wire::Follow;
@@ -208,5 +210,148 @@ async fn who_leaves_the_group_no_longer_sees_the_board_from_then_on() -> Result<
     console.rest().await?;
     table.row_when(|row| row.name == name("rpi4") && row.state == State::Gone).await?;
     assert_eq!(ada.boards(Filter::default()).await?, []);
+    Ok(())
+}
+
+fn leave(group: &str) -> AccountAsk {
+    AccountAsk::Leave { group: group.to_owned() }
+}
+
+/// The first such entry of the timeline that somebody may read.
+async fn first(who: &Person, is_it: impl Fn(&Event) -> bool) -> Result<Entry> {
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    who.follow(all).await?.event(is_it).await
+}
+
+#[tokio::test]
+async fn who_leaves_the_group_loses_what_they_hold_and_wait_for_there() -> Result<()> {
+    let (lab, ada, kim, judge) = scene().await?;
+    let root = lab.admin().await?;
+    root.change_account("eve".parse()?, AccountAsk::Add { role: Role::User, span: None }).await?;
+    root.change_account("eve".parse()?, AccountAsk::Join { group: "ops".to_owned() }).await?;
+    let eve = lab.user("eve").await?;
+    let hold = held(kim.reserve(board("zebra")).await?)?;
+    ada.reserve(board("rpi4")).await?;
+    judge.reserve(board("yak")).await?;
+    let any = waits(kim.reserve(queued(class("rpi"))).await?)?;
+    let yak = waits(kim.reserve(queued(board("yak"))).await?)?;
+    let next = waits(eve.reserve(queued(board("zebra"))).await?)?;
+    root.change_account("kim".parse()?, leave("kernel")).await?;
+
+    let kim = lab.user("kim").await?;
+    assert_eq!(kim.holds().await?.iter().find(|it| it.number == hold.number), None);
+    let next = soon(eve.placed(next.number, protocol::Span::minutes(1))).await??;
+    assert_eq!(held(next)?.board, name("zebra"));
+    let over = kim.placed(hold.number, protocol::Span::default()).await.unwrap_err();
+    let why = format!(
+        "your hold {} of zebra is over: the board is no longer for its holder",
+        hold.number
+    );
+    assert_eq!(over.to_string(), why);
+    let over = kim.placed(yak.number, protocol::Span::minutes(1)).await.unwrap_err();
+    let why = format!("there is no board left for you that would do for place '{}'", yak.number);
+    assert_eq!(over.to_string(), why);
+    for reader in [&kim, &judge] {
+        let is_end = |event: &Event| matches!(event, Event::Ended { how: Ended::Hidden, .. });
+        assert_eq!(first(reader, is_end).await?.board, Some(name("zebra")));
+        let entry = first(reader, |event| matches!(event, Event::Unqueued { .. })).await?;
+        assert_eq!(
+            entry.event.to_string(),
+            "waits no more: no board that would do is left for them"
+        );
+    }
+    // Of what is left, she waits for what is there for her.
+    let queue = kim.queue().await?;
+    let place = queue.iter().find(|place| place.number == any.number).context("she waits")?;
+    assert_eq!(place.want.to_string(), "any rpi");
+    eve.release(name("zebra"), Release::default()).await?;
+    let placed = kim.placed(any.number, protocol::Span::default()).await?;
+    assert!(matches!(placed, Placed::Queued { .. }), "{placed:?}");
+    ada.release(name("rpi4"), Release::default()).await?;
+    let placed = soon(kim.placed(any.number, protocol::Span::minutes(1))).await??;
+    assert_eq!(held(placed)?.board, name("rpi4"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reload_takes_no_board_from_who_holds_it_and_gives_none_to_whom_it_is_hidden_from()
+-> Result<()> {
+    let (mut lab, ada, kim, _) = scene().await?;
+    let (root, bob) = (lab.admin().await?, lab.user("bob").await?);
+    let changed =
+        LAB.replace("name = rpi4; class = rpi;", "name = rpi4; class = rpi; groups = kernel;");
+    let hold = held(ada.reserve(board("rpi4")).await?)?;
+    let place = waits(bob.reserve(queued(board("rpi4"))).await?)?;
+    lab.ground().configure(&changed).await?;
+    let refused = root.reload().await.unwrap_err().to_string();
+    let why = "rpi4 is held by ada, for whom it would not be there any more; put them in its group";
+    assert!(refused.starts_with(why), "{refused}");
+    assert_eq!(ada.holds().await?, [hold]);
+    ada.release(name("rpi4"), Release::default()).await?;
+    let hold = held(soon(bob.placed(place.number, protocol::Span::minutes(1))).await??)?;
+    bob.release(hold.board, Release::default()).await?;
+
+    // Who waits for any of a class waits on when there is one more that is not for them.
+    let of_yaks = LAB
+        .replace("classes { rpi { tags = [arm64] },", "classes { rpi { tags = [arm64] }, open {},")
+        .replace("boards [", "boards [ { name = gnu; class = open },");
+    lab.ground().configure(&of_yaks).await?;
+    root.reload().await?;
+    kim.reserve(board("gnu")).await?;
+    let place = waits(bob.reserve(queued(class("open"))).await?)?;
+    let more =
+        of_yaks.replace("boards [", "boards [ { name = kudu; class = open; groups = kernel },");
+    lab.ground().configure(&more).await?;
+    root.reload().await?;
+    assert_eq!(held(kim.reserve(board("kudu")).await?)?.board, name("kudu"));
+    let placed = bob.placed(place.number, protocol::Span::default()).await?;
+    assert!(matches!(placed, Placed::Queued { .. }), "{placed:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lab_that_starts_with_other_groups_ends_the_holds_that_are_hidden_now() -> Result<()> {
+    let (mut lab, ada, kim, _) = scene().await?;
+    ada.reserve(board("rpi4")).await?;
+    let stays = held(kim.reserve(board("zebra")).await?)?;
+    let changed =
+        LAB.replace("name = rpi4; class = rpi;", "name = rpi4; class = rpi; groups = kernel;");
+    lab.ground().configure(&changed).await?;
+    let lab = lab.restart().await?;
+    let root = lab.admin().await?;
+    assert_eq!(root.holds().await?, [stays]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_that_is_over_takes_the_boards_that_it_showed() -> Result<()> {
+    let (lab, _, _, judge) = scene().await?;
+    let root = lab.admin().await?;
+    let (role, span) = (Role::Moderator, Some(protocol::Span::hours(1)));
+    root.change_account("eve".parse()?, AccountAsk::Add { role: Role::User, span: None }).await?;
+    root.change_account("eve".parse()?, AccountAsk::Grant { role, span }).await?;
+    let ask = protocol::hold::Ask { span: Some(protocol::Span::hours(2)), ..board("zebra") };
+    lab.user("eve").await?.reserve(ask).await?;
+    let mut table = judge.follow(Follow::Boards).await?;
+    table.row_when(|row| row.name == name("zebra") && row.state == State::Held).await?;
+    lab.advance(protocol::Span::hours(1));
+    table.row_when(|row| row.name == name("zebra") && row.state == State::Free).await?;
+    Ok(())
+}
+
+/// The system's groups change without a word to the lab.
+#[tokio::test]
+async fn whoever_holds_a_board_that_is_hidden_from_them_sees_so_and_may_give_it_back() -> Result<()>
+{
+    let (lab, ..) = scene().await?;
+    let member =
+        Peer { groups: vec!["kernel".to_owned()], ..Peer::vouched("bob".parse()?, Role::User) };
+    let hold = held(Person::from(lab.lab(), member).await?.reserve(board("zebra")).await?)?;
+    let bob = lab.user("bob").await?;
+    assert_eq!(bob.holds().await?, [hold]);
+    assert!(matches!(bob.board(name("zebra")).await, Err(Error::NoSuch { .. })));
+    bob.release(name("zebra"), Release::default()).await?;
+    let refused = bob.release(name("zebra"), Release::default()).await;
+    assert!(matches!(refused, Err(Error::NoSuch { .. })), "{refused:?}");
     Ok(())
 }

@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, boards, name};
 use lab_tests::patience::soon;
 use lab_tests::rest::{Answer, Rest};
+use labd::doorstep::Doorstep;
+use labd::doorstep::guests::{Guests, Room};
 use protocol::account::{AccountAsk, Secret, TokenAsk};
 use protocol::client::Call;
 use protocol::journal::Event;
@@ -157,5 +159,31 @@ async fn what_flows_says_where_it_begins() -> Result<()> {
     let start: u64 = answer.headers["lab-start"].parse().context("a number")?;
     let noted = |event: &Event| matches!(event, Event::Noted { text } if text == "here");
     assert_eq!(lab.admin().await?.journal("rpi4").await?.event(noted).await?.seq, start);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_counts_for_whoever_asks_on_it() -> Result<()> {
+    let (lab, _) = open().await?;
+    let guests = Guests::new(Room { all: 10, one: 1 });
+    let door = Rest::before(lab.lab(), Doorstep::before(guests.clone())).await?;
+    let ask = format!(
+        "GET /api/v1/whoami HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n",
+        token(&lab).await?.as_str()
+    );
+    let answer = async || -> Result<Answer> {
+        let mut stream = door.connect()?;
+        stream.write_all(ask.repeat(2).as_bytes()).await?;
+        Answer::read(stream).await
+    };
+    let first = answer().await?;
+    assert_eq!((first.status, *guests.count().borrow()), (200, 1));
+    let refused = answer().await?;
+    assert_eq!(refused.status, 400);
+    let why = refused.json().await?["why"].clone();
+    assert_eq!(why, json!("you have 1 connections to this lab, the most for one user; close some"));
+    drop(first);
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    assert_eq!(answer().await?.status, 200);
     Ok(())
 }

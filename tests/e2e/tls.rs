@@ -1,11 +1,13 @@
 //! Those from elsewhere: who gets in by TLS, with what, and for how long.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::soon;
 use labd::doorstep::Doorstep;
+use labd::doorstep::guests::{Guests, Room};
 use labd::tls::Door;
 use protocol::account::{AccountAsk, NewToken, Secret, TokenAsk};
 use protocol::address::Address;
@@ -14,11 +16,14 @@ use protocol::context::{Context, Proof};
 use protocol::dial::{Flow, dial_known, dial_new, who_answers};
 use protocol::journal::Event;
 use protocol::login;
+use protocol::tls::{self, Pin};
 use protocol::user::{Role, Scope, Verb};
-use protocol::wire::{Follow, Purpose};
+use protocol::wire::{self, Follow, Purpose};
 use protocol::{Error, Span};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
 
 /// A lab with a door for those from elsewhere, and where that is.
 pub(super) async fn open() -> Result<(TestLab, Address)> {
@@ -30,9 +35,13 @@ pub(super) async fn open() -> Result<(TestLab, Address)> {
 }
 
 async fn open_door(lab: &TestLab) -> Result<Address> {
+    open_door_at(lab, Doorstep::new()).await
+}
+
+async fn open_door_at(lab: &TestLab, doorstep: Arc<Doorstep>) -> Result<Address> {
     let config = lab.lab().config();
     let settings = config.tls.as_ref().context("it has a door")?;
-    let door = Door::new(lab.lab().clone(), settings, Doorstep::new())?;
+    let door = Door::new(lab.lab().clone(), settings, doorstep)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(Arc::clone(&door).serve(listener));
@@ -222,4 +231,86 @@ async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
     }
     join(&at, &invite(&lab, "ada").await?).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn one_user_has_so_many_connections_from_elsewhere_and_no_more() -> Result<()> {
+    let (lab, _) = open().await?;
+    let guests = Guests::new(Room { all: 10, one: 2 });
+    let at = open_door_at(&lab, Doorstep::before(guests.clone())).await?;
+    let context = join(&at, &invite(&lab, "ada").await?).await?;
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    let (first, second) = (with_login(&at, &context).await?, with_login(&at, &context).await?);
+    let full = "you have 2 connections to this lab, the most for one user; close some";
+    // More often than a stranger might be wrong: they are none.
+    for _ in 0..20 {
+        let refused = with_login(&at, &context).await.err();
+        assert_eq!(refused.map(|why| why.to_string()).as_deref(), Some(full));
+    }
+    // Another is not kept out.
+    let bob = join(&at, &invite(&lab, "bob").await?).await?;
+    with_login(&at, &bob).await?.whoami().await?;
+    second.whoami().await?;
+    drop((first, second));
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    with_login(&at, &context).await?.whoami().await?;
+    Ok(())
+}
+
+/// A certificate of an authority that was never seen before, as a site has it, and who that is.
+fn renew(folder: &Path) -> Result<Pin> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate()?;
+    let authority = params.self_signed(&key)?;
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate()?;
+    let leaf = CertificateParams::new([tls::NAME.to_owned()])?.signed_by(&key, &issuer)?;
+    for (name, text) in [
+        ("certificate.pem", format!("{}{}", leaf.pem(), authority.pem())),
+        ("key.pem", key.serialize_pem()),
+    ] {
+        // As those who renew certificates do it.
+        std::fs::write(folder.join("new"), text)?;
+        std::fs::rename(folder.join("new"), folder.join(name))?;
+    }
+    Ok(Pin::of(authority.der()))
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_without_a_word_to_the_lab() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let first = renew(folder.path())?;
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let text = format!(
+        "tls {{ listen = \"127.0.0.1:1\"; name = localhost; certificate = \"{}\"; key = \"{}\" }}\n{}",
+        file("certificate.pem"),
+        file("key.pem"),
+        boards(&["rpi4"])
+    );
+    let lab = Plan::new(&*text).by_hand().open().await?;
+    let at = open_door(&lab).await?;
+    let secret = lab.admin().await?.make_token(TokenAsk::default()).await?.secret;
+    assert_eq!(shown_to(&at, &secret).await?, first);
+    let second = renew(folder.path())?;
+    let shown = async {
+        while shown_to(&at, &secret).await? != second {}
+        anyhow::Ok(())
+    };
+    soon(shown).await?
+}
+
+/// What is shown to somebody who then comes in: whoever only looks is barred after a while.
+async fn shown_to(at: &Address, secret: &Secret) -> Result<Pin> {
+    let (host, port, _) = at.elsewhere().context("it is elsewhere")?;
+    let seen = Arc::new(OnceLock::new());
+    let config = tls::client(&tls::Trust::Anybody(seen.clone()), None, tls::ALPN)?;
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect((host, port)).await?;
+    let mut stream = BufReader::new(connector.connect(tls::NAME.try_into()?, stream).await?);
+    for purpose in [Purpose::Prove(secret.clone()), Purpose::Call] {
+        wire::ask(&mut stream, &purpose).await?;
+        wire::answer(&mut stream).await?;
+    }
+    seen.get().copied().context("it shows itself")
 }

@@ -62,7 +62,15 @@ impl Rest {
     /// # Errors
     /// If the document is none.
     pub async fn new(lab: &Arc<Lab>) -> Result<Arc<Rest>> {
-        let (site, doorstep) = (Arc::new(Site::new(lab.clone())), Doorstep::new());
+        Rest::before(lab, Doorstep::new()).await
+    }
+
+    /// The same, with a doorstep that others have, too.
+    ///
+    /// # Errors
+    /// As [`Rest::new`].
+    pub async fn before(lab: &Arc<Lab>, doorstep: Arc<Doorstep>) -> Result<Arc<Rest>> {
+        let site = Arc::new(Site::new(lab.clone()));
         let mut door = Rest { site, doorstep, operations: BTreeMap::new() };
         let document = door.ask("GET", "/openapi.json", None, None).await?.json().await?;
         door.operations = operations(&document)?;

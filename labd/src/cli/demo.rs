@@ -21,8 +21,8 @@ use tokio::time::{Duration, sleep, timeout};
 use super::{Places, log, run};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::doorstep::guests::{Guests, Room};
 use crate::lab::Lab;
-use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
 
 /// The lab, described as any other.

@@ -22,9 +22,9 @@ use crate::clock::{Clock, monotonic_micros};
 use crate::config::{Access, Config, Ssh};
 use crate::console;
 use crate::doorstep::Doorstep;
+use crate::doorstep::guests::{Guests, Room};
 use crate::http::metrics;
 use crate::lab::Lab;
-use crate::rpc::guests::{Guests, Room};
 use crate::rpc::listen;
 use crate::service_manager;
 use crate::ssh::{self, host_key};
@@ -66,10 +66,10 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let (listener, owner) = listen_at(&socket, &lab)?;
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
-        let doorstep = Doorstep::new();
+        let guests = Guests::new(Room::beside(lab.names().len()));
+        let doorstep = Doorstep::before(guests.clone());
         open_tls(&lab, &doorstep).await?;
         open_ssh(&lab, &places.state(), &doorstep).await?;
-        let guests = Guests::new(Room::beside(lab.names().len()));
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
         open_metrics(&lab, &doorstep).await?;
         service_manager::tell(&format!("READY=1\n{}", status(&lab)));

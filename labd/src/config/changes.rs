@@ -32,11 +32,16 @@ impl Config {
     }
 
     fn settings_changed(&self, new: &Config) -> Vec<String> {
+        let listen = |config: &Config| config.tls.as_ref().map(|tls| tls.listen.clone());
+        let shown = |config: &Config| config.tls.clone().map(|tls| (tls.name, tls.site));
+        let is_as_open = listen(self).is_some() == listen(new).is_some();
         let settings = [
             ("the setup script", self.setup != new.setup),
             ("access", self.access != new.access),
             ("who vouches for people", self.login != new.login),
             ("the ssh door, from the next start on,", self.ssh != new.ssh),
+            ("the tls door, from the next start on,", listen(self) != listen(new)),
+            ("what the tls door shows of the lab", is_as_open && shown(self) != shown(new)),
             ("the warning before a hold's end", self.warning != new.warning),
             ("how power is switched", self.power != new.power),
             ("how much history is kept", self.history != new.history),
@@ -101,6 +106,23 @@ mod tests {
 
     fn config(text: &str) -> Config {
         Config::parse(text, "<test>").unwrap()
+    }
+
+    #[test]
+    fn a_reload_tells_what_waits_for_the_next_start() {
+        let told = |old: &str, new: &str| -> Vec<String> {
+            let changes = config(old).changes(&config(new));
+            changes.into_iter().map(|change| change.sentence).collect()
+        };
+        let door = "tls { listen = \"127.0.0.1:1\"; name = lab }";
+        let later = "the tls door, from the next start on, has changed";
+        assert_eq!(told("boards []", &format!("{door}; boards []")), [later]);
+        assert_eq!(told(door, &door.replace(":1", ":2")), [later]);
+        let shown = "what the tls door shows of the lab has changed";
+        assert_eq!(told(door, &door.replace("= lab", "= den")), [shown]);
+        let door = "ssh { listen = \"127.0.0.1:1\" }";
+        let later = "the ssh door, from the next start on, has changed";
+        assert_eq!(told(door, &door.replace(":1", ":2")), [later]);
     }
 
     #[test]

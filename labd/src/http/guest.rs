@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use parking_lot::Mutex;
 use protocol::Error;
 use protocol::account::Secret;
+use protocol::user::UserName;
 use tokio::time::sleep_until;
 
 use super::problem::Problem;
-use crate::doorstep::Stranger;
+use crate::doorstep::{Doorstep, Stranger, guests};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
 use crate::rpc::calls::Caller;
@@ -27,6 +28,9 @@ pub(super) struct Guest {
     login: Option<String>,
     /// As long as nobody is known.
     stranger: Mutex<Option<Stranger>>,
+    doorstep: Arc<Doorstep>,
+    /// Whose the connection is: of whoever came in last.
+    here: Mutex<Option<(UserName, guests::Guest)>>,
     /// Who came in last, and by what token.
     known: tokio::sync::Mutex<Option<(Option<Secret>, Peer)>>,
 }
@@ -35,8 +39,9 @@ impl Guest {
     /// Somebody on the doorstep, with the login that they showed if they did.
     pub(super) fn new(lab: Arc<Lab>, stranger: Stranger, login: Option<String>) -> Arc<Guest> {
         let from = stranger.from;
+        let doorstep = stranger.place.doorstep().clone();
         let (stranger, known) = (Mutex::new(Some(stranger)), tokio::sync::Mutex::default());
-        Arc::new(Guest { lab, from, login, stranger, known })
+        Arc::new(Guest { lab, from, login, stranger, doorstep, here: Mutex::default(), known })
     }
 
     /// Who is asking: whose token it is; else, whose certificate.
@@ -71,6 +76,7 @@ impl Guest {
         };
         match met.await {
             Ok(peer) => {
+                self.counts_for(&peer.name)?;
                 self.stranger.lock().take();
                 Ok(Caller { lab: self.lab.clone(), peer })
             }
@@ -93,6 +99,18 @@ impl Guest {
         }
     }
 
+    /// It is one of their connections from now on.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] if they have too many.
+    fn counts_for(&self, who: &UserName) -> Result<(), Error> {
+        let mut here = self.here.lock();
+        if here.as_ref().is_none_or(|(name, _)| name != who) {
+            *here = Some((who.clone(), self.doorstep.come_in(who)?));
+        }
+        Ok(())
+    }
+
     /// They are somebody else's from now on: what they speak is no longer HTTP.
     pub(super) fn leave(&self) -> Option<(Stranger, Option<String>)> {
         Some((self.stranger.lock().take()?, self.login.clone()))
@@ -106,6 +124,8 @@ impl Guest {
         }
         let stranger = self.stranger.lock().take();
         match stranger {
+            // Who is known and has too many connections has done no wrong.
+            Some(_) if self.known.try_lock().is_ok_and(|known| known.is_some()) => {}
             // Browsers open connections that they then do not need.
             Some(stranger) => stranger.place.offend(Offence::Silent),
             None => std::future::pending().await,

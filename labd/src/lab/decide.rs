@@ -145,8 +145,7 @@ impl Lab {
         if let Some(first) = drafts.first_mut() {
             first.writes.extend(besides(&mut remembered));
         }
-        // An end counts from here, however slow the disk is: only what it says is told later.
-        self.ended(&done).for_each(|(board, number)| board.bar(number + 1));
+        self.bar_ended(&done);
         let commit = self.ledger().stage_upon(remembered.generation, drafts);
         drop(remembered);
         let task = request::spawn(self.clone().settle(commit, done.clone()));
@@ -172,6 +171,11 @@ impl Lab {
         Ok(chores)
     }
 
+    /// An end counts from here, however slow the disk is: only what it says is told later.
+    pub(super) fn bar_ended(&self, done: &[Done]) {
+        self.ended(done).for_each(|(board, number)| board.bar(number + 1));
+    }
+
     /// The boards whose holds end, each with the number of the hold.
     fn ended(&self, done: &[Done]) -> impl Iterator<Item = (Arc<Board>, u64)> {
         done.iter().filter_map(|done| match done {
@@ -181,7 +185,7 @@ impl Lab {
     }
 
     /// Wakes who follows the board, cuts what is over, and begins what is to be done.
-    fn follow_up(self: &Arc<Self>, done: &Done) -> Option<Chore> {
+    pub(super) fn follow_up(self: &Arc<Self>, done: &Done) -> Option<Chore> {
         match done {
             Done::Reserved { hold, place } => {
                 self.touch(&hold.board);
@@ -242,7 +246,7 @@ impl Lab {
     }
 
     /// The entries of what was decided, each with the records it writes.
-    fn drafts(&self, book: &Book, who: Option<&UserName>, done: &[Done]) -> Vec<Draft> {
+    pub(super) fn drafts(&self, book: &Book, who: Option<&UserName>, done: &[Done]) -> Vec<Draft> {
         let freed_in_passing =
             |index: usize| index > 0 && matches!(done[index], Done::Freed { .. });
         (0..done.len())
@@ -287,9 +291,10 @@ impl Lab {
                 let event = Event::Queued { place: *place, want: want.clone() };
                 self.entry(None, Some(who), event, write.into_iter().collect())
             }
-            Done::Unqueued { place, who, .. } => {
+            Done::Unqueued { place, who, why, .. } => {
                 let write = Write::Delete(place_key(*place));
-                self.entry(None, Some(who), Event::Unqueued { place: *place }, vec![write])
+                let event = Event::Unqueued { place: *place, why: why.map(str::to_owned) };
+                self.entry(None, Some(who), event, vec![write])
             }
             Done::Extended { hold } => {
                 on(hold, who, Event::Extended { number: hold.number, until: hold.until })

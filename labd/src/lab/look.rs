@@ -118,10 +118,13 @@ impl Lab {
         config.classes.iter().filter(|(name, _)| is_there(name)).map(class).collect()
     }
 
-    /// Every hold of a board that is there for whoever asks.
+    /// Every hold of a board that is there for whoever asks, and all of their own.
     pub fn holds(&self, who: &Who) -> Vec<Hold> {
         let boards = self.boards_now();
-        let is_seen = |hold: &&Hold| boards.get(&hold.board).is_some_and(|board| sees(who, board));
+        let is_seen = |hold: &&Hold| {
+            let is_own = hold.who == who.name && who.scope.is_open();
+            is_own || boards.get(&hold.board).is_some_and(|board| sees(who, board))
+        };
         self.book.lock().book.holds().filter(is_seen).cloned().collect()
     }
 

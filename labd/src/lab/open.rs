@@ -18,6 +18,7 @@ use tokio::time::{Duration, sleep};
 
 use super::counts::Counts;
 use super::decide::{board_key, place_key};
+use super::people::absent::follow_roles;
 use super::{Board, Lab, Remembered};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Config, History, OnRelease, PowerSettings};
@@ -119,7 +120,10 @@ impl Lab {
         lab.raise_boards()?;
         lab.say_started().await?;
         lab.clone().resume();
+        let hidden = lab.withdraw_hidden(None).await;
+        hidden.map_err(|error| Failure::CannotRecord(error.to_string()))?;
         tokio::spawn(keep_time(lab.clone()));
+        tokio::spawn(follow_roles(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
         tokio::spawn(forget(lab.clone()));
         lab.boards_now().values().for_each(|board| board.take_line());

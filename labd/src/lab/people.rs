@@ -5,13 +5,17 @@
 //! - [`identities`]: who they are to those who vouch for them
 //! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
 //!   an account
+//! - [`system`]: whom the system knows
+//! - [`absent`]: for whom which board is there while they are away, and what they lose
 
+pub(super) mod absent;
 mod accounts;
 mod admit;
 mod attempts;
 mod identities;
 mod keys;
 mod logins;
+pub(crate) mod system;
 mod tokens;
 mod vouched;
 
@@ -19,7 +23,7 @@ use std::sync::Arc;
 
 use protocol::account::{May, MayAsk, Token};
 use protocol::board::BoardName;
-use protocol::hold::Want;
+use protocol::hold::{Ended, Want};
 use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Time};
@@ -78,19 +82,8 @@ impl Lab {
     /// # Errors
     /// [`Error::NotKnown`], [`Error::NotAllowed`] for somebody who has no role here.
     pub fn who(&self, peer: &Peer) -> Result<Who, Error> {
-        let now = self.clock.now();
         let remembered = self.remembered()?;
-        let people = &remembered.people;
-        let (scope, until) = proven(people, peer, now)?;
-        let account = people.account(&peer.name);
-        let in_lab = account.into_iter().flat_map(|account| &account.groups);
-        let groups: Vec<String> = peer.groups.iter().chain(in_lab).cloned().collect();
-        let configured = role(&peer.name, &groups, self.config().access.as_ref());
-        let given = account.and_then(|account| account.role(now));
-        let role = peer.role.max(configured).max(given);
-        let role = role.ok_or_else(|| access::refusal(peer.name.clone(), Verb::See))?;
-        let (name, via) = (peer.name.clone(), Some(peer.via.clone()));
-        Ok(Who { name, role, groups, scope, until, via })
+        established(&remembered.people, &self.config(), peer, self.clock.now())
     }
 
     /// Returns when somebody is no longer who they were: for the connection to end, and them to come in
@@ -164,6 +157,10 @@ impl Lab {
     /// An entry of the timeline as somebody may read it, if they may.
     pub fn readable(&self, who: &Who, entry: &Entry) -> Option<Entry> {
         let mut entry = self.may_read(who, entry).then(|| entry.clone())?;
+        if entry.who.as_ref() != Some(&who.name) && who.role < Role::Moderator {
+            // Where others work, and with what they come, is not everybody's to know.
+            entry.via = None;
+        }
         if let Event::Queued { want, .. } = &mut entry.event {
             *want = self.want_shown(who, want);
         }
@@ -187,6 +184,10 @@ impl Lab {
         }
         let boards = self.boards_now();
         match (&entry.board, &entry.event) {
+            // Whoever loses a board that is no longer there for them is told so.
+            (Some(_), Event::Ended { holder, how: Ended::Hidden, .. }) if *holder == who.name => {
+                true
+            }
             (Some(board), _) => match boards.get(board) {
                 Some(board) => sees(who, board),
                 None => self.may_look_back(who, board),
@@ -312,6 +313,23 @@ pub(super) fn on<'a>(board: &'a Board, book: &'a Book) -> On<'a> {
         groups: &config.groups,
         hold: book.hold_of(&config.name),
     }
+}
+
+/// Who somebody is, by what is known of people.
+///
+/// # Errors
+/// As [`Lab::who`].
+fn established(people: &People, config: &Config, peer: &Peer, now: Time) -> Result<Who, Error> {
+    let (scope, until) = proven(people, peer, now)?;
+    let account = people.account(&peer.name);
+    let in_lab = account.into_iter().flat_map(|account| &account.groups);
+    let groups: Vec<String> = peer.groups.iter().chain(in_lab).cloned().collect();
+    let configured = role(&peer.name, &groups, config.access.as_ref());
+    let given = account.and_then(|account| account.role(now));
+    let role = peer.role.max(configured).max(given);
+    let role = role.ok_or_else(|| access::refusal(peer.name.clone(), Verb::See))?;
+    let (name, via) = (peer.name.clone(), Some(peer.via.clone()));
+    Ok(Who { name, role, groups, scope, until, via })
 }
 
 /// What somebody's proof opens, and until when.

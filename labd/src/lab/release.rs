@@ -24,15 +24,14 @@ impl Lab {
         board: &BoardName,
         release: Release,
     ) -> Result<Hold, Error> {
-        let here = self.find(who, board)?;
         let Release { number, breaking } = release;
         let decision = match breaking {
             None => {
-                self.allow_on(who, Verb::Hold, &here)?;
+                self.may_give_back(who, board)?;
                 self.decide(Some(who), |book, now| book.release(board, &who.name, number, now))?
             }
             Some(reason) => {
-                self.allow_on(who, Verb::Moderate, &here)?;
+                self.allow_on(who, Verb::Moderate, &self.find(who, board)?)?;
                 self.decide(Some(who), |book, now| {
                     book.break_hold(board, number, &who.name, reason, now)
                 })?
@@ -46,6 +45,16 @@ impl Lab {
         match done.into_iter().next() {
             Some(Done::Ended { hold, .. }) => Ok(hold),
             _ => Err(internal("a decision changed nothing")),
+        }
+    }
+
+    /// What somebody holds they may give back, also if it is hidden from them since they came: the system's
+    /// groups change without a word to the lab.
+    fn may_give_back(&self, who: &Who, board: &BoardName) -> Result<(), Error> {
+        let is_theirs = self.book.lock().book.hold_of(board).is_some_and(|it| it.who == who.name);
+        match self.find(who, board) {
+            Err(Error::NoSuch { .. }) if is_theirs => self.allow(who, Verb::Hold),
+            here => self.allow_on(who, Verb::Hold, &here?).map(drop),
         }
     }
 }

@@ -7,11 +7,13 @@ use futures::FutureExt;
 use futures::future::join_all;
 use protocol::Error;
 use protocol::board::BoardName;
+use protocol::hold::Hold;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 
 use super::open::{ended, terms};
-use super::{Board, Lab, internal};
+use super::people::absent::Sight;
+use super::{Board, Lab, Remembered, internal};
 use crate::config::{Change, Config};
 use crate::keeper::Known;
 use crate::ledger::Draft;
@@ -25,7 +27,8 @@ impl Lab {
     ///
     /// # Errors
     /// [`Error::NotAllowed`]; [`Error::Config`] with every fault; [`Error::HeldBy`] if a board that
-    /// is to go is held. Then nothing has changed.
+    /// is to go is held, [`Error::Bad`] if one would not be there for its holder any more. Then nothing
+    /// has changed.
     pub async fn reload(self: &Arc<Self>, who: &Who) -> Result<Vec<String>, Error> {
         self.allow(who, Verb::Administer)?;
         let Some(file) = self.config_file.clone() else {
@@ -58,9 +61,16 @@ impl Lab {
         }
         let boards = Arc::new(boards);
         let changes = self.config().changes(&config);
-        let (commit, consoles, outlets) = {
+        let absent = self.absent().await;
+        let (commit, withdrawn, consoles, outlets) = {
             let mut remembered = self.remembered()?;
-            let book = &mut remembered.book;
+            let Remembered { book, people, .. } = &mut *remembered;
+            let now = self.clock.now();
+            let sight = Sight::of(&absent, people, &config, now);
+            let seen = Sight::of(&absent, people, &self.config(), now);
+            if let Some(hold) = seen.lost(&sight, book) {
+                return Err(keeps(hold));
+            }
             let gone: Vec<_> = before.keys().filter(|name| !boards.contains_key(*name)).collect();
             // Also one that is being cleaned: before any of them is forgotten.
             if let Some(hold) = gone.iter().find_map(|name| book.stage(name).ok()?.hold()) {
@@ -74,6 +84,7 @@ impl Lab {
             for board in &config.boards {
                 book.put_board(board.name.clone(), terms(&config, board));
             }
+            let withdrawn = book.withdraw(|who, board| sight.sees(who, board), now);
             *self.boards.write() = boards.clone();
             *self.config.write() = Arc::new(config);
             let is_hidden = |change: &Change| {
@@ -83,15 +94,20 @@ impl Lab {
             };
             let mut drafts = self.told_of(who, &changes, is_hidden);
             drafts[0].writes.extend(remembered.remember_whose(&self.config()));
+            drafts.extend(self.drafts(&remembered.book, None, &withdrawn));
+            self.bar_ended(&withdrawn);
             let commit = self.ledger().stage_all(drafts);
             let (consoles, outlets) = let_go(&before, &boards);
-            (commit, consoles, outlets)
+            (commit, withdrawn, consoles, outlets)
         };
         // Now that they can be seen; who follows a board that is gone is woken too.
         before.values().chain(boards.values()).for_each(|board| board.mark.touch());
         // A board that is new, or has new tags, may be what somebody waits for.
         self.decisions.send_modify(|count| *count += 1);
         let recorded = commit.await;
+        if recorded.is_ok() {
+            withdrawn.iter().for_each(|done| drop(self.follow_up(done)));
+        }
         self.reloads.send_modify(|count| *count += 1);
         self.access_changed();
         let (config, mut ending) = (self.config(), self.ending());
@@ -136,6 +152,14 @@ impl Lab {
         drafts.extend(hidden.iter().map(|change| entry(change.board.as_ref(), &[change])));
         drafts
     }
+}
+
+/// A slip in a file takes no board from anybody.
+fn keeps(Hold { board, who, .. }: &Hold) -> Error {
+    let why = format!(
+        "{board} is held by {who}, for whom it would not be there any more; put them in its group with 'labctl group add GROUP {who}', or end the hold first with 'labctl release {board} --break REASON'"
+    );
+    Error::Bad { why }
 }
 
 /// Everybody lets go of what is not configured for them any more, now; what is returned waits until

@@ -173,13 +173,20 @@ async fn console(
             }
         }
     };
+    let served = async {
+        tokio::select! {
+            done = show => done,
+            done = typing => done,
+        }
+    };
     let mut ending = lab.ending();
     tokio::select! {
-        done = show => done,
-        done = typing => done,
+        // What the board prints when it is over is not shown any more.
+        biased;
         _ = ended => Ok(()),
         () = lab.until_hidden(&who, &board) => Ok(()),
         _ = ending.changed() => Ok(()),
+        done = served => done,
     }
 }
 

@@ -19,10 +19,10 @@ use tokio::time::timeout_at;
 
 use super::calls::Caller;
 use super::frames::Heard;
-use super::guests::Guests;
 use super::once::Once;
 use super::{follow, frames, identity};
 use crate::doorstep::Stranger;
+use crate::doorstep::guests::{Guests, User};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
 use crate::rules::guard::Offence;
@@ -68,7 +68,7 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
         match accepted {
             Ok((stream, _)) => {
                 let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
-                match (guests.admit(uid), threshold.clone().try_acquire_owned()) {
+                match (guests.admit(User::Here(uid)), threshold.clone().try_acquire_owned()) {
                     (Ok(guest), _) => {
                         let lab = lab.clone();
                         tokio::spawn(async move {
@@ -193,6 +193,13 @@ pub async fn receive(
             return;
         }
         Err(_) => return stranger.place.offend(Offence::TooSlow),
+    };
+    // The ssh door has a doorstep of its own for whoever goes on there.
+    let theirs = met.0.as_ref().filter(|_| !matches!(met.1, Purpose::Ssh));
+    let guest = theirs.map(|peer| stranger.place.doorstep().come_in(&peer.name)).transpose();
+    let _here = match guest {
+        Ok(guest) => guest,
+        Err(why) => return drop(timeout_at(stranger.due, wire::refuse(&mut stream, &why)).await),
     };
     let from = stranger.from;
     drop(stranger);

@@ -7,6 +7,7 @@
 //!
 //! - this file: what people ask for
 //! - [`course`]: what goes on by itself; [`serve`]: which board is given to whom
+//! - [`hidden`]: what is taken from those for whom a board is no longer there
 //! - [`restore`]: what does not come from people; [`places`]: the queue as people see it
 //! - [`slot`], [`waiting`], [`done`]: one board, one who waits, one change
 
@@ -19,6 +20,7 @@ use protocol::{Error, Span, Time};
 
 mod course;
 mod done;
+mod hidden;
 mod places;
 mod restore;
 mod serve;
@@ -47,6 +49,8 @@ pub struct Book {
     warning: Span,
     /// Boards have come or changed since the queue was last asked whether it would take them.
     unserved: bool,
+    /// Whose places were given up because nothing was left for them, for who still asks.
+    hopeless: BTreeMap<u64, UserName>,
 }
 
 impl Book {
@@ -119,7 +123,7 @@ impl Book {
     pub fn unqueue(&mut self, who: &UserName, number: u64) -> Result<Vec<Done>, Error> {
         let waits = |waiting: &Waiting| waiting.number == number && waiting.who == *who;
         let index = self.queue.iter().position(waits).ok_or_else(|| no_place(number))?;
-        Ok(vec![self.queue.remove(index).given_up()])
+        Ok(vec![self.queue.remove(index).given_up(None)])
     }
 
     /// Makes the hold of `who` last until `span` from `now`, if that is later. It is cut to the
@@ -286,6 +290,9 @@ impl Book {
             let (number, how) = (last.number, last.how.to_string());
             is_it.then(|| Error::HoldOver { board: board.clone(), number, how })
         };
+        if self.hopeless.get(&number) == Some(who) {
+            return Err(nothing_left(number));
+        }
         Err(self.boards.iter().find_map(over).unwrap_or_else(|| no_place(number)))
     }
 
@@ -329,6 +336,11 @@ fn held_by(hold: &Hold) -> Error {
 
 fn no_board(board: &BoardName) -> Error {
     Error::NoSuch { what: "board".to_owned(), name: board.to_string(), near: None }
+}
+
+fn nothing_left(number: u64) -> Error {
+    let what = "board left for you that would do for place".to_owned();
+    Error::NoSuch { what, name: number.to_string(), near: None }
 }
 
 fn no_place(number: u64) -> Error {

@@ -236,6 +236,11 @@ impl Hardware {
         self.now
     }
 
+    /// The board's time in which somebody can do what they can do in `span`: nobody is faster at a board that is.
+    pub(super) fn by_hand(&self, span: Duration) -> Duration {
+        span.mul_f64(self.speed.0.max(1.0))
+    }
+
     /// Does nothing for a while.
     pub(super) async fn wait(&mut self, span: Duration) {
         self.now += span;

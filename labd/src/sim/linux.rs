@@ -165,7 +165,7 @@ impl Linux<'_> {
     async fn filter(&mut self, input: Input) -> Result<Option<u8>, End> {
         match input {
             Input::Break => {
-                self.sysrq_until = Some(self.hardware.now() + SYSRQ_WINDOW);
+                self.sysrq_until = Some(self.hardware.now() + self.hardware.by_hand(SYSRQ_WINDOW));
                 Ok(None)
             }
             Input::Byte(key) => {

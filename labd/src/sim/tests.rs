@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::console::{Console, Port};
@@ -315,6 +315,20 @@ async fn a_break_and_a_key_are_sysrq() {
     seat.breaks().await;
     seat.types("h").await;
     seat.until("sysrq: HELP").await;
+}
+
+/// A board's seconds may be short; nobody's fingers are faster for it.
+#[tokio::test(start_paused = true)]
+async fn after_a_break_there_is_time_to_hit_a_key_at_a_fast_board_too() {
+    let mut seat = Seat::logged_in().await;
+    seat.breaks().await;
+    sleep(Duration::from_secs(4)).await;
+    seat.types("h").await;
+    seat.until("sysrq: HELP").await;
+    seat.breaks().await;
+    sleep(Duration::from_secs(6)).await;
+    seat.types("no-sysrq\r").await;
+    seat.until("no-sysrq: not found").await;
 }
 
 #[tokio::test]

@@ -59,3 +59,32 @@ fn certificate(authority: &Authority, tls: &Tls) -> io::Result<CertifiedKey> {
     CertifiedKey::from_der(chain, private, &provider)
         .map_err(|error| wrong(certificate, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_and_its_key_leaves_what_was_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let authority = Authority::open(&folder.path().join("lab")).expect("an authority");
+        // Any certificate with its key is good enough here.
+        let pair = |name: &str| {
+            let folder = folder.path().join(name);
+            Authority::open(&folder).expect("a pair");
+            (folder.join("certificate.pem"), folder.join("key.pem"))
+        };
+        let ((certificate, key), (other, _)) = (pair("one"), pair("other"));
+        let site = Some(Site { certificate: certificate.clone(), key });
+        let tls = Tls { listen: Vec::new(), name: "lab".to_owned(), site };
+        let shown = Shown::new(&authority, &tls).expect("a pair");
+        let first = shown.0.read().clone();
+        let others = fs::read(other).expect("the other's");
+        for wrong in [&others[..], b"", b"nonsense", &others[..others.len() / 2]] {
+            fs::write(&certificate, wrong).expect("written");
+            let error = shown.renew(&authority, &tls).expect_err("no certificate of that key");
+            assert!(error.to_string().contains("certificate.pem"), "{error}");
+            assert!(Arc::ptr_eq(&first, &shown.0.read()));
+        }
+    }
+}

@@ -121,7 +121,7 @@ impl Book {
                 self.waiting.insert(*place, who.clone());
                 self.marks.insert(Mark::Queued { place: *place, who });
             }
-            (Event::Unqueued { place }, ..) => {
+            (Event::Unqueued { place, .. }, ..) => {
                 promised(self.waiting.contains_key(place), odd)?;
                 self.waiting.remove(place);
                 self.marks.insert(Mark::Unqueued { place: *place });

@@ -3,9 +3,13 @@
 use anyhow::Result;
 use lab_tests::hostile::{Screen, Sequence, corpus};
 use lab_tests::lab::{Plan, board, boards, name};
+use lab_tests::patience::soon;
 use protocol::hold::Release;
 use protocol::journal::Event;
 use pty_process::Size;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::Scene;
 
@@ -173,5 +177,36 @@ async fn a_name_that_is_no_board_of_theirs_is_answered_in_words() -> Result<()> 
     let said = client.says(&["rpi4@lab", "reboot"]).await?;
     assert_eq!(said.code, Some(2), "{said:?}");
     assert!(said.err.contains("a console takes no command"), "{said:?}");
+    Ok(())
+}
+
+/// The board is behind a terminal server that is played here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_break_arrives_at_the_board() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let console = format!(
+        "{{ cls = tcpconsole, host = \"127.0.0.1\", port = {}, protocol = telnet }}",
+        listener.local_addr()?.port()
+    );
+    let config = boards(&["rpi4"]).replace("@console(rpi4)", &console);
+    let server = async {
+        let (mut server, _) = soon(listener.accept()).await??;
+        // It speaks binary, and no more.
+        server.write_all(&[255, 251, 0, 255, 253, 0]).await?;
+        anyhow::Ok(server)
+    };
+    let (scene, mut server) = tokio::try_join!(Scene::open(Plan::new(config)), server)?;
+    scene.lab.user("ada").await?.reserve(board("rpi4")).await?;
+    let client = scene.client("ada").await?;
+    let mut terminal = client.at_terminal(&["-t", "lab@lab", "console", "rpi4"], USUAL())?;
+    terminal.screen.until("Ctrl-T q leaves").await?;
+    terminal.screen.type_in("\x14b").await?;
+    let (telnet_break, mut heard) = ([255, 243], Vec::new());
+    while !heard.ends_with(&telnet_break) {
+        heard.push(soon(server.read_u8()).await??);
+    }
+    terminal.screen.type_in("\x14q").await?;
+    assert_eq!(terminal.ended().await?, Some(0));
+    scene.timeline().await?.event(|event| matches!(event, Event::Break)).await?;
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! Those who knock and do not come in.
 
 use std::net::Ipv4Addr;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use lab_tests::lab::{Plan, boards, name};
 use lab_tests::patience::soon;
+use lab_tests::programs::path as program;
+use labd::doorstep::Doorstep;
+use labd::doorstep::guests::{Guests, Room};
 use labd::tls;
 use protocol::Error;
 use protocol::address::Address;
@@ -133,5 +137,24 @@ async fn whoever_talks_nonsense_is_not_listened_to_after_a_while() -> Result<()>
         }
     };
     soon(barred).await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_has_so_many_connections_and_no_more() -> Result<()> {
+    let guests = Guests::new(Room { all: 10, one: 1 });
+    let programs = program("labctl")?.parent().context("it is in a folder")?.to_owned();
+    let doorstep = Doorstep::before(guests.clone());
+    let scene = Scene::with(Plan::new(boards(&["rpi4"])), programs, doorstep).await?;
+    let (ada, bob) = (scene.client("ada").await?, scene.client("bob").await?);
+    let looking = ada.ssh(&["rpi4@lab"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    soon(guests.count().wait_for(|count| *count == 1)).await??;
+    let refused = ada.says(&["lab@lab", "boards"]).await?;
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.err.contains("you have as many connections to this lab"), "{refused:?}");
+    assert_eq!(bob.says(&["lab@lab", "boards"]).await?.code, Some(0));
+    drop(looking);
+    soon(guests.count().wait_for(|count| *count == 0)).await??;
+    assert_eq!(ada.says(&["lab@lab", "boards"]).await?.code, Some(0));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Accounts: whom the lab knows by itself.
 
+use std::sync::Arc;
+
 use protocol::account::{Account, AccountAsk};
 use protocol::journal::Event;
 use protocol::user::{Role, UserName, Verb, Who};
@@ -20,12 +22,12 @@ impl Lab {
     }
 
     /// Makes, changes or removes an account. Who loses a role or a group loses what came of it within a
-    /// second.
+    /// second: also the boards of the group that they hold or wait for.
     ///
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::Bad`], [`Error::CannotRecord`].
     pub async fn change_account(
-        &self,
+        self: &Arc<Self>,
         who: &Who,
         name: &UserName,
         ask: &AccountAsk,
@@ -42,6 +44,7 @@ impl Lab {
             _ => people.change(name, ask, is_backed, now),
         });
         changed.await.map_err(|error| self.with_nearest_account(error))?;
+        self.withdraw_hidden(Some(name)).await?;
         let mut account = self.book.lock().people.account(name).cloned();
         account.iter_mut().for_each(|account| lasting(account, now));
         Ok(account)

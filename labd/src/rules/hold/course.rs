@@ -8,7 +8,7 @@ use protocol::user::UserName;
 use protocol::{Error, Time};
 
 use super::slot::warns_at;
-use super::waiting::Ties;
+use super::waiting::{ALONE, HOPELESS, Ties};
 use super::{Book, Done, Stage, Waiting, no_place};
 
 impl Book {
@@ -50,7 +50,8 @@ impl Book {
     pub fn tick(&mut self, now: Time) -> Vec<Done> {
         let gone = |waiting: &mut Waiting| waiting.ties.given_up(waiting.grace(), now);
         // First, so that no board goes to somebody whose place is given up.
-        let mut done: Vec<_> = self.queue.extract_if(.., gone).map(Waiting::given_up).collect();
+        let gone = self.queue.extract_if(.., gone);
+        let mut done: Vec<_> = gone.map(|waiting| waiting.given_up(ALONE)).collect();
         let warning = self.warning;
         for board in self.boards_that(|slot| slot.due(warning).is_some_and(|due| due <= now)) {
             done.extend(self.tick_board(&board, now));
@@ -70,7 +71,7 @@ impl Book {
             .into_iter()
             .partition::<Vec<_>, _>(|waiting| self.boards_for(&waiting.ask.want).next().is_none());
         self.queue = queue;
-        hopeless.into_iter().map(Waiting::given_up).collect()
+        hopeless.into_iter().map(|waiting| waiting.given_up(HOPELESS)).collect()
     }
 
     /// When [`Book::tick`] has something to do next.

@@ -21,7 +21,7 @@ pub enum Done {
         /// The hold.
         hold: Hold,
     },
-    /// Somebody waits.
+    /// Somebody waits, or waits for less than before.
     Queued {
         /// The place's number.
         place: u64,
@@ -38,6 +38,8 @@ pub enum Done {
         who: UserName,
         /// For what.
         want: Want,
+        /// Why, if they did not give it up themselves.
+        why: Option<&'static str>,
     },
     /// A hold lasts longer.
     Extended {

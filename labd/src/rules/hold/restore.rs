@@ -64,6 +64,7 @@ impl Book {
     /// clients are there, and which boards are faulty.
     pub fn take_over(&mut self, before: &Book) {
         self.raise_numbers(before.next);
+        self.hopeless.clone_from(&before.hopeless);
         for (board, slot) in &before.boards {
             if let Some(own) = self.boards.get_mut(board) {
                 own.faulty = slot.faulty;

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Done;
 
+/// The client that kept a place has gone.
+pub(super) const ALONE: Option<&str> = Some("the client that kept the place went away");
+/// Nothing is left to wait for.
+pub(super) const HOPELESS: Option<&str> = Some("no board that would do is left for them");
+
 /// Somebody who waits; also what is written down of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -35,8 +40,8 @@ pub(super) struct Ties {
 
 impl Waiting {
     /// That it is given up.
-    pub(super) fn given_up(self) -> Done {
-        Done::Unqueued { place: self.number, who: self.who, want: self.ask.want }
+    pub(super) fn given_up(self, why: Option<&'static str>) -> Done {
+        Done::Unqueued { place: self.number, who: self.who, want: self.ask.want, why }
     }
 
     /// How long the client that keeps the place may be away, if it is tied to one.

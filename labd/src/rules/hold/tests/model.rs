@@ -310,7 +310,7 @@ impl Promises {
         let wish = self.wishes.iter().find(|wish| theirs(wish)).cloned();
         self.wishes.retain(|wish| !theirs(wish));
         let want = wish.ok_or_else(|| no_place(number))?.ask.want;
-        Ok(vec![Done::Unqueued { place: number, who: who.clone(), want }])
+        Ok(vec![Done::Unqueued { place: number, who: who.clone(), want, why: None }])
     }
 
     pub(super) fn extend(&mut self, board: &BoardName, who: &UserName, span: Span) -> Answer {
@@ -413,6 +413,7 @@ impl Promises {
                     place: wish.number,
                     who: wish.who,
                     want: wish.ask.want,
+                    why: Some("the client that kept the place went away"),
                 });
             }
         }
@@ -437,6 +438,7 @@ impl Promises {
                     place: wish.number,
                     who: wish.who,
                     want: wish.ask.want,
+                    why: Some("no board that would do is left for them"),
                 });
             }
         }

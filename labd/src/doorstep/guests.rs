@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 use protocol::Error;
+use protocol::user::UserName;
 use tokio::sync::watch;
 
 /// The most connections that one user has at a time.
@@ -39,16 +40,27 @@ impl Room {
 }
 
 /// Everybody who is connected.
+#[derive(Debug)]
 pub struct Guests {
     room: Room,
     count: watch::Sender<usize>,
-    of: Mutex<HashMap<u32, usize>>,
+    of: Mutex<HashMap<User, usize>>,
+}
+
+/// Whose a connection is, as far as its door says before it is served.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum User {
+    /// Beside the rack, a user of the system.
+    Here(u32),
+    /// From elsewhere, somebody of that name.
+    Elsewhere(UserName),
 }
 
 /// Somebody who is connected; no more when this is dropped, however that comes about.
+#[derive(Debug)]
 pub struct Guest {
     guests: Arc<Guests>,
-    uid: u32,
+    user: User,
 }
 
 impl Guests {
@@ -66,9 +78,9 @@ impl Guests {
     ///
     /// # Errors
     /// [`Error::Bad`] if there is no room.
-    pub fn admit(self: &Arc<Self>, uid: u32) -> Result<Guest, Error> {
+    pub fn admit(self: &Arc<Self>, user: User) -> Result<Guest, Error> {
         let mut of = self.of.lock();
-        let theirs = of.entry(uid).or_default();
+        let theirs = of.entry(user.clone()).or_default();
         let why = if *theirs >= self.room.one {
             format!("you have {theirs} connections to this lab, the most for one user; close some")
         } else if *self.count.borrow() >= self.room.all {
@@ -76,7 +88,7 @@ impl Guests {
         } else {
             *theirs += 1;
             self.count.send_modify(|count| *count += 1);
-            return Ok(Guest { guests: self.clone(), uid });
+            return Ok(Guest { guests: self.clone(), user });
         };
         Err(Error::Bad { why })
     }
@@ -85,10 +97,10 @@ impl Guests {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut of = self.guests.of.lock();
-        if let Some(theirs) = of.get_mut(&self.uid) {
+        if let Some(theirs) = of.get_mut(&self.user) {
             *theirs -= 1;
             if *theirs == 0 {
-                of.remove(&self.uid);
+                of.remove(&self.user);
             }
         }
         self.guests.count.send_modify(|count| *count -= 1);
@@ -102,16 +114,16 @@ mod tests {
     #[test]
     fn there_is_room_for_each_and_for_all_and_who_leaves_makes_some() {
         let guests = Guests::new(Room { all: 3, one: 2 });
-        let first = guests.admit(1).expect("room");
-        let _second = guests.admit(1).expect("room");
-        let why = guests.admit(1).err().expect("too many of one").to_string();
+        let first = guests.admit(User::Here(1)).expect("room");
+        let _second = guests.admit(User::Here(1)).expect("room");
+        let why = guests.admit(User::Here(1)).err().expect("too many of one").to_string();
         assert!(why.starts_with("you have 2 connections"), "{why}");
-        let _third = guests.admit(2).expect("room");
-        let why = guests.admit(3).err().expect("too many").to_string();
+        let _third = guests.admit(User::Here(2)).expect("room");
+        let why = guests.admit(User::Here(3)).err().expect("too many").to_string();
         assert!(why.starts_with("this lab has 3 connections"), "{why}");
         drop(first);
         assert_eq!(*guests.count().borrow(), 2);
-        guests.admit(3).expect("room again");
+        guests.admit(User::Here(3)).expect("room again");
     }
 
     #[test]
