@@ -177,9 +177,9 @@ impl Provider {
         word: &Word,
         now: Time,
     ) -> Result<Person, Failure> {
-        self.check_issuer(word.issuer.as_deref())?;
         in_time(async {
             let endpoints = self.endpoints().await?;
+            self.check_issuer(word.issuer.as_deref(), endpoints.says_issuer)?;
             let token = self.client.exchange(&endpoints, back, challenge, &word.code).await?;
             self.owner(&endpoints, &token, Some(challenge.nonce()), now).await
         })
@@ -207,7 +207,11 @@ impl Provider {
     }
 
     /// A browser that was at one provider's is not to be taken for one that was at another's.
-    fn check_issuer(&self, said: Option<&str>) -> Result<(), Failure> {
+    fn check_issuer(&self, said: Option<&str>, must: bool) -> Result<(), Failure> {
+        if must && said.is_none() {
+            let why = "the answer does not say by whom it is, as it should (RFC 9207)";
+            return Err(Failure::Unbelievable(why.to_owned()));
+        }
         match said.filter(|said| *said != self.issuer()) {
             None => Ok(()),
             Some(said) => {

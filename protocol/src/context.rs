@@ -90,9 +90,11 @@ impl Context {
         Context::all().ok()?.into_iter().find(|context| context.name == name)
     }
 
-    /// The lab at that address.
+    /// What is known of the lab at that address: who is meant when nobody says, if they are there.
     pub fn at(address: &Address) -> Option<Context> {
-        Context::all().ok()?.into_iter().find(|context| context.address.is_at(address))
+        let is_there = |context: &Context| context.address.is_at(address);
+        let current = Context::current().filter(is_there);
+        current.or_else(|| Context::all().ok()?.into_iter().find(is_there))
     }
 
     /// The lab that is meant when nobody says.

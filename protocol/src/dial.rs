@@ -47,17 +47,26 @@ pub(crate) struct Credentials {
 pub async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
     match address {
         Address::Unix(_) => greet(address, open_unix(address).await?, None, purpose).await,
-        _ => dial_known(address, Context::at(address), purpose).await,
+        _ => dial_with(address, Context::at(address), token()?, purpose).await,
     }
 }
 
-/// The same, with what `known` says of that lab.
+/// The same, with what `known` says of that lab, and nothing else.
 ///
 /// # Errors
 /// [`Error::Unreachable`], [`Error::Impostor`], [`Error::NotKnown`]; what the lab said.
 pub async fn dial_known(
     address: &Address,
     known: Option<Context>,
+    purpose: &Purpose,
+) -> Result<(Flow, Welcome), Error> {
+    dial_with(address, known, None, purpose).await
+}
+
+async fn dial_with(
+    address: &Address,
+    known: Option<Context>,
+    token: Option<Secret>,
     purpose: &Purpose,
 ) -> Result<(Flow, Welcome), Error> {
     let Some((_, _, pin)) = address.elsewhere() else {
@@ -68,10 +77,11 @@ pub async fn dial_known(
     let known = known.filter(|known| pin.is_none() || believed(known) == pin);
     let pin = pin.or_else(|| known.as_ref().and_then(believed));
     let trust = pin.map_or(Trust::System, Trust::Pinned);
-    let Credentials { identity, token } = match purpose {
+    let Credentials { identity, token } = match (purpose, token) {
         // It asks by itself who one is.
-        Purpose::Ssh => Credentials::default(),
-        _ => credentials(known)?,
+        (Purpose::Ssh, _) => Credentials::default(),
+        (_, Some(secret)) => Credentials { identity: None, token: Some(secret) },
+        (_, None) => credentials(known)?,
     };
     let stream = open(address, &trust, identity).await?;
     greet(address, stream, token, purpose).await
@@ -105,14 +115,14 @@ pub async fn who_answers(address: &Address) -> Result<Pin, Error> {
     seen.get().copied().ok_or_else(|| unreachable(address)("it does not show who it is"))
 }
 
+/// What the environment says to come in with.
+fn token() -> Result<Option<Secret>, Error> {
+    let text = std::env::var("LAB_TOKEN").unwrap_or_default();
+    let bad = |bad: crate::account::BadSecret| Error::Bad { why: format!("LAB_TOKEN: {bad}") };
+    (!text.is_empty()).then(|| text.trim().parse().map_err(bad)).transpose()
+}
+
 fn credentials(known: Option<Context>) -> Result<Credentials, Error> {
-    if let Ok(text) = std::env::var("LAB_TOKEN")
-        && !text.is_empty()
-    {
-        let bad = |bad: crate::account::BadSecret| Error::Bad { why: format!("LAB_TOKEN: {bad}") };
-        let token = Some(text.trim().parse().map_err(bad)?);
-        return Ok(Credentials { identity: None, token });
-    }
     Ok(match known.map(|known| known.proof) {
         None => Credentials::default(),
         Some(Proof::Token { secret }) => Credentials { identity: None, token: Some(secret) },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use lab_tests::lab::{Plan, TestLab, board, boards, name};
+use lab_tests::lab::{Plan, TestLab, boards, name};
 use lab_tests::patience::soon;
 use lab_tests::programs::path as program;
 use lab_tests::proxy::Proxy;
@@ -22,7 +22,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// A lab that is open by HTTPS only, and the home of somebody elsewhere.
 struct Scene {
@@ -32,10 +32,11 @@ struct Scene {
 }
 
 impl Scene {
-    /// A lab with a board `rpi4` whose sshd listens there.
-    async fn open(sshd: u16) -> Result<Scene> {
-        let there =
-            format!("tags = [arm64]; ip = \"127.0.0.1\"; ssh_port = {sshd}; ports = [{sshd}]");
+    /// A lab with a board `rpi4` whose sshd listens there, and which has another port, too.
+    async fn open(sshd: u16, other: u16) -> Result<Scene> {
+        let there = format!(
+            "tags = [arm64]; ip = \"127.0.0.1\"; ssh_port = {sshd}; ports = [{sshd}, {other}]"
+        );
         let boards = boards(&["rpi4"]).replace("tags = [arm64]", &there);
         let text = format!("tls {{ listen = \"127.0.0.1:1\"; name = localhost }}\n{boards}");
         let lab = Plan::new(&*text).open().await?;
@@ -118,7 +119,7 @@ async fn done(command: &mut Command) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_curl_one_reserves_switches_and_releases() -> Result<()> {
-    let scene = Scene::open(22).await?;
+    let scene = Scene::open(22, 80).await?;
     let header = format!("Authorization: Bearer {}", scene.token("ada").await?);
     let ada = ["-H", &header];
     let ask = |words: &[&'static str]| [&ada[..], words].concat();
@@ -187,7 +188,7 @@ async fn through_a_proxy_and_https_alone_somebody_works_as_beside_the_rack() -> 
     );
     let line = std::fs::read_to_string(format!("{key}.pub"))?;
     let sshd = Sshd::start(home.path(), &line).await?;
-    let (scene, proxy) = (Scene::open(sshd.port).await?, Proxy::new().await?);
+    let (scene, proxy) = (Scene::open(sshd.port, 80).await?, Proxy::new().await?);
     let labctl = async |words: &[&str]| done(&mut scene.labctl(words, &proxy)?).await;
 
     let invitation = scene.invite("ada").await?.to_string();
@@ -241,7 +242,9 @@ async fn through_a_proxy_and_https_alone_somebody_works_as_beside_the_rack() -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_of_a_board_is_here_as_long_as_the_hold_lasts() -> Result<()> {
     let port = stand_in().await?;
-    let (scene, proxy) = (Scene::open(port).await?, Proxy::new().await?);
+    let once = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let only = once.local_addr()?.port();
+    let (scene, proxy) = (Scene::open(port, only).await?, Proxy::new().await?);
     let invitation = scene.invite("ada").await?.to_string();
     done(&mut scene.labctl(&["login", &invitation], &proxy)?).await?;
     let forward = |there: &str| scene.labctl(&["forward", "rpi4", &format!("0:{there}")], &proxy);
@@ -257,12 +260,21 @@ async fn a_port_of_a_board_is_here_as_long_as_the_hold_lasts() -> Result<()> {
         "{refused:?}"
     );
 
-    let mut labctl = forward(&port.to_string())?.spawn()?;
+    // Some servers take one connection and no other: whoever comes first has it.
+    tokio::spawn(async move {
+        let (mut stream, _) = once.accept().await?;
+        drop(once);
+        stream.write_all(b"the only one\n").await?;
+        stream.shutdown().await
+    });
+    let (mut labctl, here) = forwarding(forward(&only.to_string())?).await?;
     let mut said = String::new();
-    let mut lines = BufReader::new(labctl.stdout.take().context("piped")?);
-    soon(lines.read_line(&mut said)).await??;
-    let here = said.split(' ').next().context("an address")?;
-    let mut stream = BufReader::new(TcpStream::connect(here).await?);
+    soon(TcpStream::connect(here).await?.read_to_string(&mut said)).await??;
+    assert_eq!(said, "the only one\n");
+    labctl.kill().await?;
+
+    let (labctl, here) = forwarding(forward(&port.to_string())?).await?;
+    let mut stream = BufReader::new(TcpStream::connect(&here).await?);
     stream.write_all(b"over there\n").await?;
     for wanted in ["SSH-2.0-board\r\n", "over there\n"] {
         let mut line = String::new();
@@ -275,12 +287,23 @@ async fn a_port_of_a_board_is_here_as_long_as_the_hold_lasts() -> Result<()> {
     let mut rest = String::new();
     soon(stream.read_to_string(&mut rest)).await??;
     assert_eq!(rest, "and out\n");
-    let mut stream = TcpStream::connect(here).await?;
+    let mut stream = TcpStream::connect(&here).await?;
     let ada = scene.lab.user("ada").await?;
     ada.release(name("rpi4"), Release::default()).await?;
     let mut rest = String::new();
     soon(stream.read_to_string(&mut rest)).await??;
-    labctl.kill().await?;
-    ada.reserve(board("rpi4")).await?;
+    // Whoever comes now ends it: there is nothing more to bring here.
+    drop(TcpStream::connect(&here).await?);
+    let ended = soon(labctl.wait_with_output()).await??;
+    assert_eq!(ended.status.code(), Some(11), "{ended:?}");
     Ok(())
+}
+
+/// labctl when it listens, and where.
+async fn forwarding(mut labctl: Command) -> Result<(Child, String)> {
+    let mut labctl = labctl.spawn()?;
+    let mut said = String::new();
+    let mut lines = BufReader::new(labctl.stdout.as_mut().context("piped")?);
+    soon(lines.read_line(&mut said)).await??;
+    Ok((labctl, said.split(' ').next().context("an address")?.to_owned()))
 }

@@ -263,6 +263,7 @@ async fn a_provider_that_lies_lets_nobody_in() -> Result<()> {
     for (lie, why) in [
         (Lie::State, "nobody here is logging in with this"),
         (Lie::Back, "the answer is by 'https://id.example.org'"),
+        (Lie::Silent, "the answer does not say by whom it is"),
         (Lie::Name, "it calls itself 'https://id.example.org'"),
         (Lie::Place, "it is asked at 'http://192.0.2.1/token'"),
         (Lie::Nonce, "is another login's"),

@@ -74,11 +74,21 @@ async fn every_schema_that_the_document_refers_to_is_there() -> Result<()> {
 async fn a_request_that_is_asked_again_under_its_key_is_not_done_again() -> Result<()> {
     let (lab, door) = open().await?;
     let token = token(&lab).await?;
-    for key in ["one", "one", "two", "one"] {
-        let body = json!({ "text": key }).to_string();
+    let other = lab.admin().await?.make_token(TokenAsk::default()).await?.secret;
+    // The key alone makes no request the same: not with other words, and not of another token.
+    for (token, key, text) in [
+        (&token, "one", "1"),
+        (&token, "one", "1"),
+        (&token, "two", "2"),
+        (&token, "one", "1"),
+        (&token, "one", "3"),
+        (&other, "one", "1"),
+    ] {
+        let body = json!({ "text": text }).to_string();
         let request = format!(
             "POST /api/v1/boards/rpi4/notes HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\
-             Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: application/json\r\nAuthorization: Bearer {}\r\n\
+             Idempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
             token.as_str(),
             body.len(),
         );
@@ -90,7 +100,7 @@ async fn a_request_that_is_asked_again_under_its_key_is_not_done_again() -> Resu
         Follow::Journal { board: Some(name("rpi4")), from: Some(1), tail: 0, stop_at_end: true };
     let all = lab.admin().await?.follow(all).await?.rest().await?;
     let noted = all.lines().filter(|line| line.contains(r#""kind":"noted""#)).count();
-    assert_eq!(noted, 2, "{all}");
+    assert_eq!(noted, 4, "{all}");
     Ok(())
 }
 

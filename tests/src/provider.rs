@@ -36,6 +36,8 @@ pub enum Lie {
     State,
     /// The browser comes back as another provider's.
     Back,
+    /// The browser comes back without a word of whose it is, though it always says so.
+    Silent,
     /// It calls itself by another name.
     Name,
     /// The token is requested at another machine's address, without TLS.
@@ -326,6 +328,7 @@ async fn metadata(State(it): State<TestProvider>) -> Response {
         "device_authorization_endpoint": format!("{url}/device"),
         "userinfo_endpoint": format!("{url}/userinfo"),
         "jwks_uri": format!("{url}/keys"),
+        "authorization_response_iss_parameter_supported": true,
     });
     match lie {
         Lie::Name => metadata["issuer"] = "https://id.example.org".into(),
@@ -372,11 +375,12 @@ async fn authorize(
     // GitHub is at the same place, and calls itself otherwise.
     let own = format!("{}{}", it.url(), uri.path().trim_end_matches("/authorize"));
     let issuer = if lie == Lie::Back { "https://id.example.org".to_owned() } else { own };
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("code", &code)
-        .append_pair("state", &state)
-        .append_pair("iss", &issuer)
-        .finish();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("code", &code).append_pair("state", &state);
+    if lie != Lie::Silent {
+        query.append_pair("iss", &issuer);
+    }
+    let query = query.finish();
     format!("{}?{query}", said("redirect_uri")).into_response()
 }
 

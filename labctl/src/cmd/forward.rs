@@ -4,12 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use protocol::Error;
 use protocol::address::Address;
 use protocol::board::BoardName;
+use protocol::dial::Flow;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;
+use tokio::task::JoinSet;
 
 use super::{proxy, want};
 use crate::At;
@@ -37,35 +40,52 @@ impl Forward {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let Forward { board, ports } = self;
         let at = Arc::new(at.address());
-        // What is refused is refused here and now, and not to whoever connects later.
-        drop(proxy::open(&at, &board, ports.there).await?);
+        // What is refused is refused here and now. What is not is for the first who comes: some servers
+        // take one connection, and no other.
+        let mut first = Some(proxy::open(&at, &board, ports.there).await?);
         let listener = TcpListener::bind(ports.here).await?;
         let here = listener.local_addr()?;
         let there = format!("{board}:{}", ports.there);
         let open = json!({ "here": here.to_string(), "board": board, "port": ports.there });
         out.tell("forward", &open, format_args!("{here} is {there}; Ctrl-C ends it"))?;
+        let mut carried = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
                     let (stream, _) = accepted?;
-                    let (at, board) = (at.clone(), board.clone());
-                    tokio::spawn(carry(at, board, ports.there, stream));
+                    let (at, board, first) = (at.clone(), board.clone(), first.take());
+                    carried.spawn(carry(at, board, ports.there, first, stream));
                 }
+                Some(Ok(Err(why))) = carried.join_next() => match why {
+                    Error::NotHeld { .. } | Error::HeldBy { .. } | Error::HoldOver { .. } => return Err(why.into()),
+                    why => out.say(format_args!("{why}")),
+                },
                 _ = ctrl_c() => return Ok(()),
             }
         }
     }
 }
 
-/// Carries one connection; what goes wrong with it does not end the others.
-async fn carry(at: Arc<Address>, board: BoardName, port: u16, mut stream: TcpStream) {
+/// Carries one connection.
+///
+/// # Errors
+/// Why there is no way to the board.
+async fn carry(
+    at: Arc<Address>,
+    board: BoardName,
+    port: u16,
+    first: Option<Flow>,
+    mut stream: TcpStream,
+) -> Result<(), Error> {
     // If it cannot be had, small pieces wait for each other.
     let _ = stream.set_nodelay(true);
-    match proxy::open(&at, &board, port).await {
-        // Each end sees for itself that the other has gone.
-        Ok(mut flow) => drop(copy_bidirectional(&mut stream, &mut flow).await),
-        Err(why) => eprintln!("labctl: {why}"),
-    }
+    let mut flow = match first {
+        Some(flow) => flow,
+        None => proxy::open(&at, &board, port).await?,
+    };
+    // Each end sees for itself that the other has gone.
+    let _ = copy_bidirectional(&mut stream, &mut flow).await;
+    Ok(())
 }
 
 impl FromStr for Ports {

@@ -13,11 +13,16 @@ use protocol::context::{Context, Proof};
 use protocol::dial::{dial_new, who_answers};
 use protocol::login::{self, Invitation};
 use protocol::wire::Purpose;
+use tokio::signal::ctrl_c;
+use tokio::task::spawn_blocking;
 
 use crate::exit::Failure;
 use crate::print::Output;
 use crate::style::Style;
 use crate::table::{Cell, Table};
+
+/// What a shell says of whatever Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
 
 /// Log in to a lab from elsewhere, with an invitation, by way of GitHub or the like, or with a token.
 #[derive(Debug, clap::Args)]
@@ -76,7 +81,7 @@ impl Login {
         let secret = match (given, with) {
             (Some(secret), _) => secret,
             (None, Some(with)) => provider::token(&address, with, self.device, out).await?,
-            (None, None) => ask_secret(out)?,
+            (None, None) => ask_secret(out).await?,
         };
         let context = enter(name, &address, secret).await?;
         context.save()?;
@@ -134,7 +139,7 @@ fn believe(out: &Output, address: &Address, pin: &str, accept_new: bool) -> anyh
 }
 
 /// A token, typed or pasted unseen, or from standard input.
-fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
+async fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
     let input = std::io::stdin();
     let usual = input.is_terminal().then(|| tcgetattr(input.as_fd())).transpose()?;
     if let Some(usual) = &usual {
@@ -144,13 +149,21 @@ fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
         unseen.local_flags.remove(LocalFlags::ECHO);
         tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, &unseen)?;
     }
-    let mut line = String::new();
-    let read = input.lock().read_line(&mut line);
+    let read = spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let line = tokio::select! {
+        line = read => Some(line),
+        _ = ctrl_c() => None,
+    };
     if let Some(usual) = &usual {
         tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, usual)?;
         out.say("");
     }
-    read?;
+    // Somebody may still be read from: nothing waits for that.
+    let Some(line) = line else { std::process::exit(INTERRUPTED) };
+    let line = line??;
     let wrong = |error: protocol::account::BadSecret| {
         Failure::usage(error.to_string(), "make one there with 'labctl token new'")
     };
@@ -171,6 +184,9 @@ impl Logout {
         context.forget()?;
         let name = &context.name;
         let sentence = match revoked {
+            Ok(()) if matches!(context.proof, Proof::Token { .. }) => format!(
+                "{name} is forgotten here; your token is good until it ends, or until 'labctl token revoke'"
+            ),
             Ok(()) => format!("you are logged out of {name}"),
             Err(error) => {
                 format!(
@@ -184,7 +200,7 @@ impl Logout {
 }
 
 async fn revoke(context: &Context) -> Result<(), protocol::Error> {
-    let lab = Client::connect(&context.address).await?;
+    let lab = Client::connect_as(&context.address, context.clone()).await?;
     let who = lab.whoami().await?;
     let via = who.via.unwrap_or_default();
     let theirs =

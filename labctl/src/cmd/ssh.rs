@@ -11,9 +11,12 @@ use super::want;
 use crate::At;
 
 const ABOUT: &str = "\
-What stands behind the board is ssh's: a command to run there, after '--' its options. Who answers is the \
+What stands behind the board is ssh's: its options, and a command to run there. Who answers is the \
 lab's word: boards are flashed, and their host keys are made anew each time, so they are not compared; \
 '-o StrictHostKeyChecking=yes -o UserKnownHostsFile=FILE' compares them.";
+
+/// ssh's options that take something, see ssh(1).
+const TAKE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
 /// Come to a shell of a board you hold, by ssh.
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,9 @@ impl Ssh {
             "StrictHostKeyChecking=no".to_owned(),
             "UserKnownHostsFile=/dev/null".to_owned(),
             "LogLevel=ERROR".to_owned(),
+            // A board may be anybody's work.
+            "ForwardAgent=no".to_owned(),
+            "ForwardX11=no".to_owned(),
         ] {
             ssh.arg("-o").arg(option);
         }
@@ -57,14 +63,23 @@ impl Ssh {
     }
 }
 
-/// ssh's options, and the command that stands behind them or behind `--`.
+/// ssh's options, and the command that stands behind them.
 fn divided(mut rest: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
-    if !rest.first().is_some_and(|word| word.to_string_lossy().starts_with('-')) {
-        return (Vec::new(), rest);
+    let mut at = 0;
+    while let Some(word) = rest.get(at).map(|word| word.to_string_lossy().into_owned()) {
+        let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            break;
+        };
+        at += 1;
+        if letters == "-" {
+            break;
+        }
+        // Where the letter that takes something is the last, that is the next word.
+        let taking = letters.find(|letter| TAKE.contains(letter));
+        at += usize::from(taking == Some(letters.len() - 1));
     }
-    let Some(at) = rest.iter().position(|word| word == "--") else { return (rest, Vec::new()) };
-    let command = rest.split_off(at + 1);
-    rest.truncate(at);
+    let command = rest.split_off(at.min(rest.len()));
+    rest.retain(|word| word != "--");
     (rest, command)
 }
 
@@ -84,8 +99,12 @@ mod tests {
             ("", "", ""),
             ("uname -a", "", "uname -a"),
             ("-v -L 1:x:2", "-v -L 1:x:2", ""),
+            ("-v uname -a", "-v", "uname -a"),
             ("-v -- uname -a", "-v", "uname -a"),
             ("-- uname -a", "", "uname -a"),
+            ("-i id -p22 -vL 1:x:2 uname", "-i id -p22 -vL 1:x:2", "uname"),
+            ("-oUser=x -o User=y -t top", "-oUser=x -o User=y -t", "top"),
+            ("-i", "-i", ""),
             ("uname -- -a", "", "uname -- -a"),
         ] {
             assert_eq!(divided(words(rest)), (words(options), words(command)), "{rest}");

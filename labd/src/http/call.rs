@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, RawPathParams, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use protocol::Error;
@@ -23,6 +23,7 @@ use tarpc::server::Serve;
 use super::problem::Problem;
 use super::routes::{self, Rest, Route};
 use crate::lab::Lab;
+use crate::lab::people::Peer;
 use crate::rpc::calls::Caller;
 use crate::rpc::once::Once;
 
@@ -74,12 +75,13 @@ impl Asked {
         path: RawPathParams,
         request: Request,
     ) -> Result<Vec<u8>, Error> {
-        let context = context(request.headers())?;
+        let key = key(request.headers())?;
         let mut takes = self.rest(&caller, request).await?;
         for (name, value) in &path {
             takes.insert(name.to_owned(), self.value(name, value)?);
         }
         let named = Json::Object(Map::from_iter([(format!("{:?}", self.call), takes.into())]));
+        let context = context(&caller.peer, key, &named);
         let request: LabRequest = serde_json::from_value(named).map_err(bad)?;
         let answer = Once(caller).serve(context, request).await;
         let answer = answer.map_err(|error| bad(error.detail))?;
@@ -142,21 +144,33 @@ async fn body(caller: &Caller, body: Body) -> Result<Json, Error> {
     }
 }
 
-/// With the id of the request, if the client says one: asked again, it is not done again. The field is that
-/// of draft-ietf-httpapi-idempotency-key-header.
-fn context(headers: &HeaderMap) -> Result<Context, Error> {
-    let mut context = context::current();
-    if let Some(key) = headers.get("idempotency-key") {
-        if key.len() > LONGEST_KEY {
-            return Err(bad(format!("an Idempotency-Key has at most {LONGEST_KEY} bytes")));
+/// What the client calls the request, if it does: the field is that of
+/// draft-ietf-httpapi-idempotency-key-header.
+fn key(headers: &HeaderMap) -> Result<Option<HeaderValue>, Error> {
+    match headers.get("idempotency-key") {
+        Some(key) if key.len() > LONGEST_KEY => {
+            Err(bad(format!("an Idempotency-Key has at most {LONGEST_KEY} bytes")))
         }
-        let hash = blake3::hash(key.as_bytes());
-        let bits = hash.as_bytes().first_chunk().map(|bits| u128::from_ne_bytes(*bits));
-        if let Some(id) = bits.and_then(RequestId::from_bits) {
-            id.put(&mut context, None);
-        }
+        key => Ok(key.cloned()),
     }
-    Ok(context)
+}
+
+/// With an id of the request, if the client calls it something: asked again, it is not done again. Under
+/// the same name, something else is another request, and so is what somebody else asks, or the same person
+/// with another token.
+fn context(peer: &Peer, key: Option<HeaderValue>, asked: &Json) -> Context {
+    let mut context = context::current();
+    let Some(key) = key else { return context };
+    let mut hasher = blake3::Hasher::new();
+    for part in [key.as_bytes(), peer.proof.mark().as_bytes(), asked.to_string().as_bytes()] {
+        hasher.update(&part.len().to_le_bytes()).update(part);
+    }
+    let hash = hasher.finalize();
+    let bits = hash.as_bytes().first_chunk().map(|bits| u128::from_ne_bytes(*bits));
+    if let Some(id) = bits.and_then(RequestId::from_bits) {
+        id.put(&mut context, None);
+    }
+    context
 }
 
 fn bad(why: impl ToString) -> Error {

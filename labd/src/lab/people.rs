@@ -75,6 +75,17 @@ pub enum Proof {
     Login(String),
 }
 
+impl Proof {
+    /// What tells it from others of the same person.
+    pub fn mark(&self) -> &str {
+        match self {
+            Proof::System => "",
+            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) => hash,
+            Proof::Spent(token) => &token.id,
+        }
+    }
+}
+
 impl Lab {
     /// Who somebody is at this moment: what they came in with must still be good, and their roles are
     /// looked up anew.

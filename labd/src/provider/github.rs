@@ -61,6 +61,7 @@ impl GitHub {
             userinfo: None,
             keys: None,
             takes_basic: false,
+            says_issuer: false,
         })
     }
 

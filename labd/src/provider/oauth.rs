@@ -40,6 +40,8 @@ pub(super) struct Endpoints {
     pub(super) keys: Option<Url>,
     /// Whether the secret is sent as a password of HTTP, or with all else.
     pub(super) takes_basic: bool,
+    /// Whether each answer says by whom it is (RFC 9207).
+    pub(super) says_issuer: bool,
 }
 
 /// What nobody can guess, and each is good for one login.
@@ -324,6 +326,7 @@ mod tests {
             device: None,
             userinfo: None,
             keys: None,
+            says_issuer: false,
             takes_basic: true,
         };
         let client = Client { id: "the lab".to_owned(), secret: None };

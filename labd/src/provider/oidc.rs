@@ -37,6 +37,8 @@ struct Metadata {
     device_authorization_endpoint: Option<String>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 /// What is said of somebody to whoever has their token.
@@ -87,6 +89,7 @@ impl Oidc {
             userinfo: self.place_of(said.userinfo_endpoint.as_deref())?,
             keys: Some(self.place(&said.jwks_uri)?),
             takes_basic: takes("client_secret_basic") || !takes("client_secret_post"),
+            says_issuer: said.authorization_response_iss_parameter_supported,
         })
     }
 
