@@ -109,11 +109,12 @@ pub enum Command {
     /// Look after the lab's memory
     #[command(subcommand)]
     Admin(admin::Admin),
-    /// Log in to a lab from elsewhere, with an invitation or a token
+    /// Log in to a lab from elsewhere, with an invitation, by way of GitHub or the like, or with a token
     Login(login::Login),
     /// Log out of a lab, and forget it
     Logout(login::Logout),
     /// List the labs that you have logged in to, or choose the one that is meant
+    #[command(visible_aliases = ["context", "contexts"])]
     Labs(login::Labs),
     /// Start a lab made of nothing, or find the one that runs
     Demo(demo::Demo),

@@ -1,6 +1,6 @@
 //! What labctl does not do for a visitor: somebody at another machine, for whom labd runs it here.
 //!
-//! Files, programs and sockets would be labd's, so no argument may name one. What an argument is its type
+//! Files, programs and sockets would be labd's, and what is fetched, by its machine; so no argument may name one. What an argument is its type
 //! says, so that no new one is forgotten. labd for its part lets only some commands through.
 
 use std::any::TypeId;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use protocol::address::{Address, VISITOR};
+use protocol::web::Url;
 
 use crate::exit::Failure;
 
@@ -45,9 +46,13 @@ pub fn check(command: &Command, asked: &ArgMatches) -> Result<(), Failure> {
 /// Whether an argument names something on the machine on which labctl runs.
 pub fn is_local(arg: &Arg) -> bool {
     let is = arg.get_value_parser().type_id();
-    [TypeId::of::<PathBuf>(), TypeId::of::<OsString>(), TypeId::of::<Address>()]
-        .into_iter()
-        .any(|local| is == local)
+    let local = [
+        TypeId::of::<PathBuf>(),
+        TypeId::of::<OsString>(),
+        TypeId::of::<Address>(),
+        TypeId::of::<Url>(),
+    ];
+    local.into_iter().any(|local| is == local)
 }
 
 #[cfg(test)]
@@ -73,6 +78,8 @@ mod tests {
             &["reserve", "rpi4", "--key=/etc/shadow"],
             &["admin", "export", "/tmp/x"],
             &["admin", "import", "/etc/shadow"],
+            &["key", "import", "--from", "https://127.0.0.1/x"],
+            &["key", "import", "--github", "ada"],
             &["man", "/tmp"],
             &["run", "rpi4", "--", "id"],
             &["demo"],

@@ -32,6 +32,7 @@ use self::reader::Table;
 use self::ucl::Value;
 use crate::console::Device;
 use crate::power::Outlet;
+use crate::provider::Provider;
 
 /// A lab as its administrator describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +43,12 @@ pub struct Config {
     pub access: Option<Access>,
     /// The door for those from elsewhere, if there is one.
     pub tls: Option<Tls>,
+    /// Who vouches for people that have neither a key nor a token.
+    pub login: Vec<Provider>,
     /// Where people come in by ssh; none if they do not.
     pub ssh: Option<Ssh>,
+    /// Where the lab is seen in numbers; none if it is not.
+    pub metrics: Vec<SocketAddr>,
     /// How long before a hold's end its holder is warned.
     pub warning: Span,
     /// How power is switched.
@@ -108,7 +113,9 @@ impl Config {
             setup: Setup::read(&mut top),
             access: Access::read(&mut top, faults),
             tls: Tls::read(&mut top, faults),
+            login: Provider::read_all(&mut top, faults),
             ssh: Ssh::read(&mut top, faults),
+            metrics: settings::metrics(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),
             history: History::read(&mut top, faults),
@@ -116,6 +123,13 @@ impl Config {
             boards,
             warnings: Vec::new(),
         };
+        if !config.login.is_empty() && config.tls.is_none() {
+            let help = "write tls { listen = …; name = … } beside it";
+            top.fault(
+                "login",
+                format!("login: people come back by the door for those from elsewhere; {help}"),
+            );
+        }
         top.finish();
         config
     }

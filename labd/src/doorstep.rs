@@ -8,6 +8,7 @@ pub mod guests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Steady;
 
 use parking_lot::Mutex;
@@ -25,6 +26,8 @@ pub struct Doorstep {
     guests: Arc<Guests>,
     /// Steady time begins here.
     since: Steady,
+    refused: AtomicU64,
+    offences: AtomicU64,
 }
 
 /// Somebody's place there; it is free again when this is dropped.
@@ -42,7 +45,19 @@ impl Doorstep {
 
     /// With nobody there; whoever comes in is one of these guests.
     pub fn before(guests: Arc<Guests>) -> Arc<Doorstep> {
-        Arc::new(Doorstep { guard: Mutex::default(), guests, since: Steady::now() })
+        let (guard, since, (refused, offences)) =
+            (Mutex::default(), Steady::now(), Default::default());
+        Arc::new(Doorstep { guard, guests, since, refused, offences })
+    }
+
+    /// How many are there.
+    pub fn strangers(&self) -> usize {
+        self.guard.lock().doorstep()
+    }
+
+    /// How many were turned away, and how many had a place and did not come in, since the daemon started.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.refused.load(Ordering::Relaxed), self.offences.load(Ordering::Relaxed))
     }
 
     /// A place for somebody who comes from there, if they are not turned away.
@@ -51,6 +66,7 @@ impl Doorstep {
         match self.guard.lock().come(source, self.since.elapsed()) {
             Ok(()) => Some(Place { doorstep: self.clone(), source }),
             Err(refusal) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, ?refusal, "somebody is turned away");
                 None
             }
@@ -76,6 +92,7 @@ impl Place {
     pub fn offend(&self, offence: Offence) {
         let Place { doorstep, source } = self;
         tracing::debug!(?source, ?offence, "somebody was not let in");
+        doorstep.offences.fetch_add(1, Ordering::Relaxed);
         doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
     }
 }

@@ -7,14 +7,20 @@
 //! - [`routes`]: where each call is found
 //! - [`call`]: a request becomes a call, and its answer a response
 //! - [`flow`]: what is followed
+//! - [`login`]: for those who come with nothing
 //! - [`problem`]: what went wrong, as RFC 9457 has it
 //! - [`document`]: all of it as OpenAPI 3.1
 //! - [`socket`]: the lab's own protocol within a WebSocket
+//! - [`health`]: whether the lab can do what it is asked
+//! - [`metrics`]: the lab in numbers, on a listener of their own
 
 mod call;
 mod document;
 mod flow;
 mod guest;
+mod health;
+mod login;
+pub mod metrics;
 pub mod problem;
 mod routes;
 mod socket;
@@ -59,14 +65,17 @@ impl Site {
         let document = Json(document::document());
         let calls = Call::ALL.iter().fold(Router::new(), |router, call| call::route(router, *call));
         let routes = flow::routes(calls)
+            .merge(login::calls())
             .route("/lab", get(socket::lab))
             .route("/openapi.json", get(async move || document.clone()))
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method);
         let routes = Router::new()
             .nest(VERSION, routes)
+            .merge(login::pages())
             .fallback(problem::no_such_path)
-            .with_state(lab.clone());
+            .with_state(lab.clone())
+            .merge(health::routes(lab.clone()));
         Site { lab, routes }
     }
 
@@ -83,13 +92,7 @@ impl Site {
             request.extensions_mut().insert(guest.clone());
             self.lab.answer(self.routes.clone().oneshot(request.map(Body::new)))
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_buf_size(LARGEST_HEAD)
-            .max_headers(MOST_LINES)
-            .serve_connection(TokioIo::new(stream), answer)
-            .with_upgrades();
+        let connection = server().serve_connection(TokioIo::new(stream), answer).with_upgrades();
         let mut ending = self.lab.ending();
         tokio::select! {
             outcome = connection => if let Err(error) = outcome {
@@ -100,4 +103,15 @@ impl Site {
             _ = ending.changed() => {}
         }
     }
+}
+
+/// What bears with a connection, and for how long.
+fn server() -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_LINES);
+    server
 }

@@ -16,6 +16,7 @@
 
 pub mod admin;
 pub mod console;
+pub mod counts;
 pub mod decide;
 pub mod look;
 mod once;
@@ -81,6 +82,9 @@ pub struct Lab {
     authority: OnceLock<Arc<Authority>>,
     /// The way to the ssh door, see [`tunnel`].
     to_ssh: OnceLock<mpsc::Sender<tunnel::SshVisitor>>,
+    counts: counts::Counts,
+    /// Logins that are under way; gone with the daemon.
+    attempts: Mutex<people::Attempts>,
     controllers: Controllers,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,

@@ -16,6 +16,7 @@
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
 //! | programs | [`program`]; [`service_manager`], the one that runs labd | nothing |
+//! | those who vouch | [`provider`] | `protocol`, their own settings |
 //! | identity | [`authority`] | `protocol` |
 //! | memory | [`memory`], [`journal`], [`store`], [`ledger`], [`clock`] | `protocol` |
 //! | rules | [`rules`] | `protocol`; no tokio, no files, no `now()` |
@@ -54,6 +55,8 @@
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is
 //!   told, what never arrived is done.
+//! - **Without a key**: `labctl login --with github` → [`http`] → [`lab::people`] → [`provider`] → a token that
+//!   is good once, which becomes a certificate as an invitation's does.
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
@@ -74,6 +77,7 @@ pub mod ledger;
 pub mod memory;
 pub mod power;
 pub mod program;
+pub mod provider;
 pub mod qemu;
 pub mod rpc;
 pub mod rules;

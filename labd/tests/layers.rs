@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 15] = [
+const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("program", &["program"]),
+    ("provider", &["provider", "config", "setting_words"]),
     ("service_manager", &["service_manager"]),
     ("rules", &["rules"]),
     ("doorstep", &["doorstep", "rules::guard"]),

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
+use crate::provider::Identity;
 use crate::time::{Span, Time};
 use crate::user::{Role, Scope, UserName, Verb};
 
@@ -25,6 +26,9 @@ pub struct Account {
     /// Their groups.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Who else vouches for them, and as whom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<Identity>,
     /// Since when.
     pub since: Time,
 }
@@ -82,6 +86,16 @@ pub enum AccountAsk {
         /// Which.
         group: String,
     },
+    /// They are who this is, too: `PROVIDER:SUBJECT`, or as an [`Identity`] is written.
+    Identify {
+        /// Who.
+        identity: String,
+    },
+    /// They are no longer who this is; what came of it is over.
+    Disown {
+        /// Who.
+        identity: String,
+    },
     /// There is to be none, and nothing that it came in with.
     Remove,
 }
@@ -112,6 +126,9 @@ pub struct Token {
     /// When it was last used, to ten minutes.
     #[serde(default)]
     pub used: Option<Time>,
+    /// Who vouched for its owner, if that is how it came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
 }
 
 /// A wish for a token.
@@ -263,6 +280,9 @@ pub struct Login {
     pub who: UserName,
     /// Where they were when it was made.
     pub from: String,
+    /// Who vouched for them, if that is how it came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Since when.
     pub since: Time,
     /// Until when.

@@ -105,6 +105,13 @@ macro_rules! calls {
                 }
             }
 
+            /// Whether an answer says that it was done.
+            pub fn is_done(answer: &LabResponse) -> bool {
+                match answer {
+                    $(LabResponse::$call(answer) => answer.is_ok(),)*
+                }
+            }
+
             /// An answer as JSON.
             ///
             /// # Errors

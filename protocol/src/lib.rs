@@ -13,7 +13,8 @@
 //! | [`websocket`] | the same within HTTPS |
 //! | [`address`] | where a lab is found |
 //! | [`dial`], [`proxy`], [`tls`] | how one gets there, and who is believed to be it |
-//! | [`login`], [`context`] | becoming known to a lab; the labs that somebody is known to |
+//! | [`web`] | one request to a web server |
+//! | [`login`], [`provider`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
 //! | [`version`] | what each version of the words added |
@@ -36,6 +37,7 @@ pub mod limits;
 mod link;
 pub mod login;
 pub mod power;
+pub mod provider;
 pub mod proxy;
 pub mod request;
 pub mod service;
@@ -45,6 +47,7 @@ pub mod time;
 pub mod tls;
 pub mod user;
 pub mod version;
+pub mod web;
 pub mod websocket;
 pub mod wire;
 

@@ -5,13 +5,23 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::body::Body;
+use axum::response::Redirect;
+use axum::routing::get;
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::Plan;
+use lab_tests::patience::soon;
+use lab_tests::provider::{SECRET, TestProvider};
 use protocol::account::Secret;
+use protocol::address::Address;
 use protocol::login::Invitation;
+use protocol::tls::Trust;
+use protocol::web::{self, Ask, Url};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{ChildStderr, Command};
 
 use super::{Said, labctl, said};
 
@@ -23,11 +33,16 @@ struct Story {
 
 impl Story {
     async fn begin() -> Result<Story> {
+        Story::with("").await
+    }
+
+    /// The same, with more in its configuration.
+    async fn with(more: &str) -> Result<Story> {
         // Nobody else takes it in this moment, or the test says so.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let text = format!(
             "access {{ admin = root }}\ntls {{ listen = \"127.0.0.1:{port}\"; name = \"127.0.0.1\" }}\n\
-             classes {{ sim {{ }} }}\nboards [ {{ name = one; class = sim; options = [ {{ cls = sim; seed = 1 }} ] }} ]"
+             classes {{ sim {{ }} }}\nboards [ {{ name = one; class = sim; options = [ {{ cls = sim; seed = 1 }} ] }} ]\n{more}"
         );
         Ok(Story { labd: Daemon::start(Plan::new(text)).await?, home: TempDir::new()? })
     }
@@ -132,4 +147,137 @@ fn is_in(folder: &Path, text: &str) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// What somebody does who is told an address and a code.
+async fn told(stderr: &mut BufReader<ChildStderr>) -> Result<(String, String)> {
+    let (mut url, mut said) = (None, String::new());
+    loop {
+        let mut line = String::new();
+        ensure!(soon(stderr.read_line(&mut line)).await?? > 0, "labctl said only: {said}");
+        said += &line;
+        let line = line.trim();
+        match line.strip_prefix("code: ") {
+            Some(code) => return Ok((url.context("an address first")?, code.to_owned())),
+            None if line.starts_with("http") => url = Some(line.to_owned()),
+            None => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_without_a_key_logs_in_with_a_browser() -> Result<()> {
+    let provider = TestProvider::start().await?;
+    let story = Story::with(&format!(
+        "login {{ github {{ url = \"{}\"; client_id = \"the lab\"; client_secret_file = \"@dir/secret\" }} }}",
+        provider.url()
+    ))
+    .await?;
+    fs::write(story.labd.path("secret"), SECRET)?;
+    fs::set_permissions(story.labd.path("secret"), fs::Permissions::from_mode(0o600))?;
+    story.beside(&["user", "add", "ada", "--identity", "github:583231"]).await?;
+    let invitation: Invitation = story.beside(&["admin", "invite", "ada"]).await?.parse()?;
+    let (place, Trust::Pinned(pin)) = (invitation.address.to_string(), trust(&invitation)?) else {
+        anyhow::bail!("no pin")
+    };
+    for device in [false, true] {
+        let mut words = vec!["login", place.as_str(), "--with", "github"];
+        words.extend(device.then_some("--device"));
+        let mut labctl = story.labctl(&words)?.spawn()?;
+        let mut stderr = BufReader::new(labctl.stderr.take().context("piped")?);
+        let (url, code) = told(&mut stderr).await?;
+        if device {
+            assert!(provider.type_code(&code, Ok(())));
+        } else {
+            let back: Url = provider.browse(&url).await?.parse()?;
+            let page = web::ask(&back, &Trust::Pinned(pin), Ask::get()).await?;
+            let page = String::from_utf8(page.body)?;
+            let ticket = page.split("name=\"ticket\" value=\"").nth(1).context("no ticket")?;
+            let ticket = ticket.split('"').next().context("no end of it")?;
+            let confirm: Url = back.as_str().split("/callback").next().context("it")?.parse()?;
+            let form = format!("ticket={ticket}&code={code}");
+            let ask = Ask::post("application/x-www-form-urlencoded", form);
+            let done = web::ask(&confirm.at("/confirm")?, &Trust::Pinned(pin), ask).await?;
+            assert!(done.status.is_success(), "{done:?}");
+        }
+        let mut rest = String::new();
+        soon(stderr.read_to_string(&mut rest)).await??;
+        let ended = soon(labctl.wait_with_output()).await??;
+        assert!(ended.status.success(), "{rest}");
+        let told = story.says(&["whoami"]).await?;
+        assert!(told.out.contains("ada") && told.out.contains("certificate"), "{}", told.out);
+    }
+    // Somebody whom the lab does not know is told what helps.
+    provider.knows("7", "eve");
+    let mut labctl = story.labctl(&["login", &place, "--with", "github", "--device"])?.spawn()?;
+    let mut stderr = BufReader::new(labctl.stderr.take().context("piped")?);
+    let (_, code) = told(&mut stderr).await?;
+    assert!(provider.type_code(&code, Ok(())));
+    let mut rest = String::new();
+    soon(stderr.read_to_string(&mut rest)).await??;
+    assert_eq!(soon(labctl.wait()).await??.code(), Some(5), "{rest}");
+    assert!(rest.contains("labctl user identity NAME github:7"), "{rest}");
+    Ok(())
+}
+
+fn trust(invitation: &Invitation) -> Result<Trust> {
+    match invitation.address {
+        Address::Tls { pin: Some(pin), .. } => Ok(Trust::Pinned(pin)),
+        _ => anyhow::bail!("no pin"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_imported_from_a_page_or_not_at_all() -> Result<()> {
+    let story = Story::begin().await?;
+    story.beside(&["user", "add", "ada"]).await?;
+    let key = |name: &str| -> Result<String> {
+        let file = story.home.path().join(name);
+        let mut keygen = std::process::Command::new("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&file);
+        ensure!(keygen.status()?.success(), "no key");
+        Ok(fs::read_to_string(file.with_extension("pub"))?)
+    };
+    let page = format!("{}ssh-dss AAAAB3NzaC1kc3MAAACBAP\n{}", key("one")?, key("two")?);
+    let place = pages(page).await?;
+    let import = async |place: &str| {
+        let mut command = story.labctl(&["key", "import", "--from", place, "--user", "ada"])?;
+        command.env("LAB", story.labd.address().to_string());
+        said(command).await
+    };
+    let told = import(&format!("{place}/ada.keys")).await?;
+    assert_eq!(told.code, Some(2), "{told:?}");
+    assert!(told.out.contains("2 of 3 keys added for ada"), "{told:?}");
+    assert!(told.err.contains("/ada.keys:2: "), "{told:?}");
+    let told = import(&format!("{place}/ada.keys")).await?;
+    assert!(told.out.contains("0 of 3 keys added for ada; 2 there before"), "{told:?}");
+    for (path, why) in [
+        ("/elsewhere", "answers 307"),
+        ("/none", "answers 404"),
+        ("/endless", "more than 262144 bytes"),
+    ] {
+        let told = import(&format!("{place}{path}")).await?;
+        assert!(told.code == Some(1) && told.err.contains(why), "{told:?}");
+    }
+    let told = import("http://keys.example.org/ada.keys").await?;
+    assert!(told.code == Some(2) && told.err.contains("write https://"), "{told:?}");
+    let keys = story.beside(&["key", "list"]).await?;
+    assert_eq!(keys.lines().count(), 3, "{keys}");
+    Ok(())
+}
+
+/// A web server with a page of keys, and what is none.
+async fn pages(keys: String) -> Result<String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let place = format!("http://{}", listener.local_addr()?);
+    let endless = async || {
+        let more = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'#'; 65_536]));
+        Body::from_stream(more)
+    };
+    let routes = Router::new()
+        .route("/ada.keys", get(async move || keys.clone()))
+        .route("/elsewhere", get(async || Redirect::temporary("/ada.keys")))
+        .route("/endless", get(endless));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    Ok(place)
 }

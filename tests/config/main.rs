@@ -141,8 +141,14 @@ fn summary(config: &Config) -> String {
             who.iter().for_each(|who| line(&mut out, what, format!("{who:?}")));
         }
     }
+    for provider in &config.login {
+        line(&mut out, "login", format!("{} by {}", provider.name, provider.issuer()));
+    }
     if let Some(ssh) = &config.ssh {
         line(&mut out, "ssh", format!("{:?}, host key {:?}", ssh.listen, ssh.host_key));
+    }
+    if !config.metrics.is_empty() {
+        line(&mut out, "metrics", format!("{:?}", config.metrics));
     }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);

@@ -5,14 +5,16 @@
 //! - [`consoles`]: labctl's console and labtui, on terminals
 //! - [`lists`]: tables, timelines, errors, JSON
 //! - [`log`]: labd's own log
+//! - [`metrics`]: what Prometheus is shown
 //!
-//! Whatever else comes to show what boards say, as metrics will, gets a module here.
+//! Whatever else comes to show what boards say gets a module here.
 
 #![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
 
 mod consoles;
 mod lists;
 mod log;
+mod metrics;
 mod sanitiser;
 mod terminal;
 

@@ -9,6 +9,7 @@
 //! - [`board`], [`outlet`], [`mib`], [`switch`]: the hardware
 //! - [`sshd`]: what a board has for those who come by ssh; [`proxy`]: what may lie between
 //! - [`hostile`]: what boards print to do something to whoever looks, and a terminal to see it by
+//! - [`provider`]: somebody who vouches for people, or lies
 //! - [`programs`]: the programs that a story runs; [`patience`]: how long it waits for anything;
 //!   [`root`]: what takes root
 //! - [`settings`]: drivers from settings, without a lab
@@ -29,6 +30,7 @@ pub mod outlet;
 pub mod patience;
 pub mod person;
 pub mod programs;
+pub mod provider;
 pub mod proxy;
 pub mod rest;
 pub mod root;

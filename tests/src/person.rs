@@ -29,7 +29,7 @@ pub struct Person {
 /// How somebody comes to the lab.
 enum Way {
     /// As a door found them to be.
-    Peer(Weak<Lab>, Peer),
+    Peer(Weak<Lab>, Box<Peer>),
     /// By REST, with a token.
     Rest(Arc<Rest>, Secret),
 }
@@ -58,7 +58,7 @@ impl Person {
     pub async fn from(lab: &Arc<Lab>, peer: Peer) -> Result<Person> {
         let (stream, _) = dial(lab, &peer, &Purpose::Call).await?;
         let client = Client::over(stream, Address::Unix(peer.name.as_str().into()));
-        Ok(Person { way: Way::Peer(Arc::downgrade(lab), peer), client })
+        Ok(Person { way: Way::Peer(Arc::downgrade(lab), Box::new(peer)), client })
     }
 
     /// Comes to the lab by REST, with a token.

@@ -1,5 +1,7 @@
 //! `labctl login`, `logout` and `context`: labs from elsewhere.
 
+mod provider;
+
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -17,12 +19,22 @@ use crate::print::Output;
 use crate::style::Style;
 use crate::table::{Cell, Table};
 
-/// Log in to a lab from elsewhere, with an invitation or a token.
+/// Log in to a lab from elsewhere, with an invitation, by way of GitHub or the like, or with a token.
 #[derive(Debug, clap::Args)]
 pub struct Login {
-    /// The invitation, as 'labctl admin invite' prints it; or tls://HOST:PORT, and a token is asked for
+    /// The invitation, as 'labctl admin invite' prints it; or tls://HOST:PORT, and you log in by way of
+    /// whom the lab trusts for that, or a token is asked for
     #[arg(value_name = "INVITATION")]
     place: String,
+    /// Log in by way of this provider: github, or what the lab calls it
+    #[arg(long, value_name = "PROVIDER")]
+    with: Option<String>,
+    /// With a browser of another machine: it is told a code
+    #[arg(long, requires = "with")]
+    device: bool,
+    /// With a token, which is asked for, or read from standard input
+    #[arg(long, conflicts_with = "with")]
+    token: bool,
     /// What the lab is to be called here; its host if not said
     #[arg(long)]
     name: Option<String>,
@@ -45,17 +57,26 @@ impl Login {
         let name = self.name.unwrap_or_else(|| host.to_owned());
         check_name(&name)?;
         let pin = match pin {
-            Some(pin) => pin,
+            Some(pin) => Some(pin),
+            None if provider::is_vouched_for(&address).await => None,
             None => {
                 let pin = who_answers(&address).await?;
                 believe(out, &address, &pin.to_string(), self.accept_new)?;
-                pin
+                Some(pin)
             }
         };
-        let address = address.believing(Some(pin));
-        let secret = match given {
-            Some(secret) => secret,
-            None => ask_secret(out)?,
+        let address = address.believing(pin);
+        let with = match (&given, self.with) {
+            (Some(_), _) => None,
+            (None, Some(with)) => Some(with),
+            // Who pipes something in pipes a token.
+            (None, None) if self.token || !std::io::stdin().is_terminal() => None,
+            (None, None) => provider::usual(&address, out).await,
+        };
+        let secret = match (given, with) {
+            (Some(secret), _) => secret,
+            (None, Some(with)) => provider::token(&address, with, self.device, out).await?,
+            (None, None) => ask_secret(out)?,
         };
         let context = enter(name, &address, secret).await?;
         context.save()?;

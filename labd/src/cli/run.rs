@@ -23,6 +23,7 @@ use crate::config::{Access, Config, Ssh};
 use crate::console;
 use crate::doorstep::Doorstep;
 use crate::doorstep::guests::{Guests, Room};
+use crate::http::metrics;
 use crate::lab::Lab;
 use crate::rpc::listen;
 use crate::service_manager;
@@ -70,6 +71,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         open_tls(&lab, &doorstep).await?;
         open_ssh(&lab, &places.state(), &doorstep).await?;
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
+        open_metrics(&lab, &doorstep).await?;
         service_manager::tell(&format!("READY=1\n{}", status(&lab)));
         tokio::spawn(service_manager::feed_watchdog(lab.pulse()));
         orders.until_told(&lab).await?;
@@ -129,6 +131,15 @@ fn status(lab: &Lab) -> String {
         1 => "STATUS=1 board".to_owned(),
         boards => format!("STATUS={boards} boards"),
     }
+}
+
+/// Shows the lab in numbers, where the configuration says so.
+async fn open_metrics(lab: &Arc<Lab>, doorstep: &Arc<Doorstep>) -> anyhow::Result<()> {
+    for (address, listener) in listen_tcp("metrics", &lab.config().metrics).await? {
+        tracing::info!(%address, "metrics are open");
+        tokio::spawn(metrics::serve(lab.clone(), doorstep.clone(), listener));
+    }
+    Ok(())
 }
 
 /// Opens the ssh door, if the configuration says so.

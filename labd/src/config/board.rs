@@ -69,7 +69,10 @@ impl Lab<'_> {
         let ip = table.optional("ip").map(|ip: IpAddr| ("ip", ip.to_string().into()));
         let ssh_port = table.optional("ssh_port").map(|port: u16| ("ssh_port", port.into()));
         let mut options = Options::read(&mut table, self.controllers, self.faults);
-        let reached = ip.into_iter().chain(ssh_port);
+        let ports: Option<Vec<Port>> = table.optional("ports");
+        let ports = ports.map(|ports| ports.into_iter().map(|Port(port)| port).collect());
+        let ports = ports.map(|ports| ("ports", Json::Array(ports)));
+        let reached = ip.into_iter().chain(ssh_port).chain(ports);
         options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
         let usual = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
         let places = Places {
@@ -146,6 +149,21 @@ impl Setting for IpAddr {
 
 /// The address of one network card: lower case, with colons.
 struct Mac(String);
+
+/// A port of a board that is open to its holder.
+struct Port(Json);
+
+impl Setting for Port {
+    const WANTED: &'static str = "a port from 1 to 65535, or any";
+
+    fn read(value: &Value) -> Result<Port, Option<String>> {
+        match (u16::read(value), String::read(value)) {
+            (Ok(port), _) if port > 0 => Ok(Port(port.into())),
+            (_, Ok(text)) if text == "any" => Ok(Port(text.into())),
+            _ => Err(None),
+        }
+    }
+}
 
 impl Setting for Mac {
     const WANTED: &'static str = "the address of a network card, such as dc:a6:32:01:02:03";

@@ -38,6 +38,7 @@ impl Config {
         let settings = [
             ("the setup script", self.setup != new.setup),
             ("access", self.access != new.access),
+            ("who vouches for people", self.login != new.login),
             ("the ssh door, from the next start on,", self.ssh != new.ssh),
             ("the tls door, from the next start on,", listen(self) != listen(new)),
             ("what the tls door shows of the lab", is_as_open && shown(self) != shown(new)),

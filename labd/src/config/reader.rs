@@ -94,6 +94,14 @@ impl<'a> Table<'a> {
         self.find(key)
     }
 
+    /// Reads a section within; what `read` leaves over is a fault.
+    pub fn within<T>(&self, value: &Value, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+        let mut section = Table::new(value, self.faults);
+        let settings = read(&mut section);
+        section.finish();
+        settings
+    }
+
     /// The named sections under a key: `classes { rpi4 { … } rpi5 { … } }`.
     pub fn sections(&mut self, key: &'static str) -> Vec<(&'a Key, &'a Value)> {
         match self.value(key) {

@@ -172,6 +172,22 @@ impl Ssh {
     }
 }
 
+/// `metrics { listen = "127.0.0.1:9464" }`
+pub(super) fn metrics(top: &mut Table<'_>, faults: &Faults) -> Vec<SocketAddr> {
+    if top.value("metrics").is_none() {
+        return Vec::new();
+    }
+    section(top, "metrics", faults, |table| {
+        let listen: Option<Vec<Listen>> = table.required("listen");
+        let listen: Vec<_> = listen.into_iter().flatten().map(|Listen(address)| address).collect();
+        if listen.iter().any(|address| !address.ip().is_loopback()) {
+            let what = "whoever reaches it reads which boards there are, and how they stand";
+            table.warn("listen", format!("{what}; listen at 127.0.0.1, or let nobody else near"));
+        }
+        listen
+    })
+}
+
 impl PowerSettings {
     pub(super) fn read(top: &mut Table<'_>, faults: &Faults) -> PowerSettings {
         section(top, "power", faults, |table| {

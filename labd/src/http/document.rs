@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::VERSION;
 use super::call::resolved;
 use super::flow::{FLOWS, Flow};
+use super::login::{ASKED, Asked};
 use super::routes::{Rest, Route, route};
 
 /// The document.
@@ -25,6 +26,9 @@ pub(super) fn document() -> Json {
     }
     for flow in &FLOWS {
         add(&mut paths, flow.path, "get", followed(flow));
+    }
+    for asked in &ASKED {
+        add(&mut paths, asked.path, asked.method, asked_by_anybody(asked, &mut schemas));
     }
     let problem = problem(&mut schemas);
     json!({
@@ -135,6 +139,20 @@ fn followed(flow: &Flow) -> Json {
         "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
         "responses": responses(flow.content, json!({ "type": "string" })),
     })
+}
+
+fn asked_by_anybody(asked: &Asked, schemas: &mut SchemaGenerator) -> Json {
+    let mut operation = json!({
+        "operationId": asked.name,
+        "summary": asked.about,
+        "security": [],
+        "responses": responses("application/json", (asked.answers)(schemas).into()),
+    });
+    if let Some(takes) = asked.takes {
+        let content = json!({ "application/json": { "schema": takes(schemas) } });
+        operation["requestBody"] = json!({ "content": content, "required": true });
+    }
+    operation
 }
 
 fn responses(content: &str, schema: Json) -> Json {

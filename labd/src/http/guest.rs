@@ -81,9 +81,7 @@ impl Guest {
                 Ok(Caller { lab: self.lab.clone(), peer })
             }
             Err(why) => {
-                if let (Some(offence), Some(stranger)) = (offence(&why), &*self.stranger.lock()) {
-                    stranger.place.offend(offence);
-                }
+                self.refused(&why);
                 Err(why)
             }
         }
@@ -101,6 +99,18 @@ impl Guest {
         Ok(())
     }
 
+    /// Where they are.
+    pub(super) fn place(&self) -> IpAddr {
+        self.from
+    }
+
+    /// They were not let in, and this is why.
+    pub(super) fn refused(&self, why: &Error) {
+        if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {
+            stranger.place.offend(offence);
+        }
+    }
+
     /// They are somebody else's from now on: what they speak is no longer HTTP.
     pub(super) fn leave(&self) -> Option<(Stranger, Option<String>)> {
         Some((self.stranger.lock().take()?, self.login.clone()))
@@ -116,7 +126,8 @@ impl Guest {
         match stranger {
             // Who is known and has too many connections has done no wrong.
             Some(_) if self.known.try_lock().is_ok_and(|known| known.is_some()) => {}
-            Some(stranger) => stranger.place.offend(Offence::TooSlow),
+            // Browsers open connections that they then do not need.
+            Some(stranger) => stranger.place.offend(Offence::Silent),
             None => std::future::pending().await,
         }
     }

@@ -1,16 +1,21 @@
 //! What people see: rows, details, classes, holds, the queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::Error;
 use protocol::board::{self, BoardDetail, BoardName, Class, Filter};
-use protocol::console::ConsoleState;
+use protocol::console::{ConsoleDetail, ConsoleState};
 use protocol::hold::{Hold, Place, Want};
 use protocol::power::PowerState;
 use protocol::user::Who;
+use tokio::time::timeout;
 
 use super::{Board, Lab, sees};
 use crate::rules::hold::Book;
+
+/// A disk that works has written by then.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 impl Lab {
     /// The board table.
@@ -43,6 +48,24 @@ impl Lab {
     pub(super) fn faults(&self) -> Vec<(BoardName, bool)> {
         let boards = self.boards_now();
         boards.iter().map(|(name, board)| (name.clone(), fault(board).is_some())).collect()
+    }
+
+    /// The consoles, for those who count.
+    pub fn consoles(&self) -> Vec<(BoardName, ConsoleDetail)> {
+        let boards = self.boards_now();
+        let detail = |board: &Arc<Board>| board.line.as_ref().map(|line| line.detail());
+        boards.iter().filter_map(|(name, board)| Some((name.clone(), detail(board)?))).collect()
+    }
+
+    /// The number of the newest entry that is on disk.
+    pub fn newest(&self) -> u64 {
+        *self.ledger().committed().borrow()
+    }
+
+    /// Whether decisions can be made, and come to the disk within a second.
+    pub async fn is_ready(&self) -> bool {
+        let is_ending = *self.ending().borrow();
+        !is_ending && matches!(timeout(AT_ONCE, self.told(|| Ok(()))).await, Ok(Ok(())))
     }
 
     /// Everything about one board.

@@ -16,6 +16,7 @@ use protocol::{Error, Span, Time};
 use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 
+use super::counts::Counts;
 use super::decide::{board_key, place_key};
 use super::people::absent::follow_roles;
 use super::{Board, Lab, Remembered};
@@ -101,6 +102,8 @@ impl Lab {
             access_changes: watch::Sender::new(0),
             authority: OnceLock::new(),
             to_ssh: OnceLock::new(),
+            counts: Counts::default(),
+            attempts: Mutex::default(),
             controllers: Controllers::default(),
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),

@@ -4,13 +4,20 @@
 //! - [`tokens`], [`keys`], [`logins`]: what they come in with
 //! - [`system`]: whom the system knows
 //! - [`absent`]: for whom which board is there while they are away, and what they lose
+//! - [`identities`]: who they are to those who vouch for them
+//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
+//!   an account
 
 pub(super) mod absent;
 mod accounts;
+mod admit;
+mod attempts;
+mod identities;
 mod keys;
 mod logins;
 pub(crate) mod system;
 mod tokens;
+mod vouched;
 
 use std::sync::Arc;
 
@@ -21,6 +28,8 @@ use protocol::journal::{By, Entry, Event};
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::{Error, Time};
 
+pub(super) use self::attempts::Attempts;
+pub use self::vouched::{Back, CALLBACK, Greeting};
 use super::{Board, Lab, Remembered, request, sees};
 use crate::config::{Access, BoardConfig, Config, Principal};
 use crate::ledger::{Draft, Write};
@@ -59,7 +68,7 @@ pub enum Proof {
     /// A token, by its hash.
     Token(String),
     /// A token that was good for once.
-    Spent(Token),
+    Spent(Box<Token>),
     /// An ssh key, by its fingerprint.
     Key(String),
     /// A certificate of the lab's own authority, by its hash.
@@ -343,6 +352,7 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             None => "this token was revoked".to_owned(),
         },
         Proof::Spent(token) if token.until > now => {
+            people.check_identity(&token.who, token.identity.as_ref())?;
             return Ok((token.scope.clone(), Some(token.until)));
         }
         Proof::Spent(_) => "this token is over".to_owned(),

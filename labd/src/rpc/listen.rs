@@ -263,7 +263,8 @@ async fn lead(
 ) -> io::Result<()> {
     match (peer, purpose) {
         (_, Purpose::Ssh) => to_ssh(&lab, from, stream).await,
-        (Some(peer), purpose) => attend(lab, peer, purpose, stream).await,
+        // Of its own on the heap: what is done there is deep.
+        (Some(peer), purpose) => Box::pin(attend(lab, peer, purpose, stream)).await,
         (None, _) => wire::refuse(&mut stream, &stranger()).await,
     }
 }

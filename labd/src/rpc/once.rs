@@ -3,6 +3,7 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use futures::FutureExt;
 use protocol::client::Call;
@@ -29,6 +30,16 @@ impl Serve for Once {
         context: Context,
         request: LabRequest,
     ) -> Result<LabResponse, ServerError> {
+        let (lab, call, begun) = (self.0.lab.clone(), Call::from(&request), Instant::now());
+        let answer = self.ask(context, request).await;
+        let is_done = answer.as_ref().is_ok_and(Call::is_done);
+        lab.called(call, is_done, begun.elapsed());
+        answer
+    }
+}
+
+impl Once {
+    async fn ask(self, context: Context, request: LabRequest) -> Result<LabResponse, ServerError> {
         let Once(caller) = self;
         let asked = RequestId::of(&context).filter(|_| Call::from(&request).changes());
         // An older client has no ids, and does not ask again.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use protocol::account::{Account, AccountAsk, Grant, Key, Login, Token};
+use protocol::provider::Identity;
 use protocol::user::{Role, UserName, is_group};
 use protocol::{Error, Span, Time};
 
@@ -109,6 +110,7 @@ impl People {
                 name: name.clone(),
                 roles: vec![grant(*role, *span, now)?],
                 groups: Vec::new(),
+                identities: Vec::new(),
                 since: now,
             }),
             (_, None) => return Err(no("account", name.as_str())),
@@ -144,6 +146,65 @@ impl People {
         Err(bad(format!("{name} is the last administrator; give somebody else the role first")))
     }
 
+    /// Whose account somebody is, who is vouched for.
+    pub fn identified(&self, identity: &Identity) -> Option<&UserName> {
+        let is_it = |account: &&Account| account.identities.contains(identity);
+        self.accounts.values().find(is_it).map(|account| &account.name)
+    }
+
+    /// Whether somebody still is who they were vouched for as, if they were.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`].
+    pub fn check_identity(
+        &self,
+        name: &UserName,
+        identity: Option<&Identity>,
+    ) -> Result<(), Error> {
+        match identity {
+            Some(identity) if self.identified(identity) != Some(name) => {
+                Err(Error::NotKnown { why: format!("{name} is no longer {identity}") })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `name` is who `identity` is, from now on.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::Bad`] if somebody is already, or they are too many.
+    pub fn identify(&mut self, name: &UserName, identity: Identity) -> Result<Vec<Changed>, Error> {
+        if let Some(known) = self.identified(&identity) {
+            return Err(bad(format!("{identity} is {known} already")));
+        }
+        let account = self.accounts.get_mut(name).ok_or_else(|| no("account", name.as_str()))?;
+        if account.identities.len() >= MOST {
+            return Err(bad(format!("{name} is {MOST} others already")));
+        }
+        account.identities.push(identity);
+        Ok(vec![Changed::Account(name.clone())])
+    }
+
+    /// `name` is no longer who `identity` is; what came of it goes.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Bad`].
+    pub fn disown(&mut self, name: &UserName, identity: &Identity) -> Result<Vec<Changed>, Error> {
+        let account = self.accounts.get_mut(name).ok_or_else(|| no("account", name.as_str()))?;
+        let before = account.identities.len();
+        account.identities.retain(|known| known != identity);
+        if account.identities.len() == before {
+            return Err(bad(format!("{name} is not {identity}")));
+        }
+        let came_of = |of: &Option<Identity>| of.as_ref() == Some(identity);
+        let mut changed = vec![Changed::Account(name.clone())];
+        let tokens = self.tokens.extract_if(.., |_, token| came_of(&token.identity));
+        changed.extend(tokens.map(|(hash, _)| Changed::Token(hash)));
+        let logins = self.logins.extract_if(.., |_, login| came_of(&login.identity));
+        changed.extend(logins.map(|(hash, _)| Changed::Login(hash)));
+        Ok(changed)
+    }
+
     fn remove(&mut self, name: &UserName) -> Vec<Changed> {
         self.accounts.remove(name);
         let mut changed = vec![Changed::Account(name.clone())];
@@ -159,7 +220,8 @@ impl People {
     /// Adds a token. Those of the same person that are over go.
     ///
     /// # Errors
-    /// [`Error::Bad`] if they have too many.
+    /// [`Error::Bad`] if they have too many; [`Error::NotKnown`] if they are no longer who they were
+    /// vouched for as.
     pub fn add_token(
         &mut self,
         hash: String,
@@ -167,6 +229,7 @@ impl People {
         now: Time,
     ) -> Result<Vec<Changed>, Error> {
         let who = token.who.clone();
+        self.check_identity(&who, token.identity.as_ref())?;
         if self.tokens.values().filter(|other| other.who == who && other.until > now).count()
             >= MOST
         {
@@ -267,7 +330,8 @@ impl People {
     /// Adds a certificate. Those of the same person that are over go.
     ///
     /// # Errors
-    /// [`Error::Bad`] if they have too many.
+    /// [`Error::Bad`] if they have too many; [`Error::NotKnown`] if they are no longer who they were
+    /// vouched for as.
     pub fn add_login(
         &mut self,
         hash: String,
@@ -275,6 +339,7 @@ impl People {
         now: Time,
     ) -> Result<Vec<Changed>, Error> {
         let who = login.who.clone();
+        self.check_identity(&who, login.identity.as_ref())?;
         let over = self.logins.extract_if(.., |_, old| old.who == who && old.until <= now);
         let mut changed: Vec<_> = over.map(|(hash, _)| Changed::Login(hash)).collect();
         if self.logins.values().filter(|other| other.who == who).count() >= MOST {
@@ -336,6 +401,8 @@ fn edited(mut account: Account, ask: &AccountAsk, now: Time) -> Result<Account, 
                 return Err(bad(format!("{name} is not in the group {}", group.escape_debug())));
             }
         }
+        // Who somebody is elsewhere is [`People::identify`]'s.
+        AccountAsk::Identify { .. } | AccountAsk::Disown { .. } => {}
         AccountAsk::Add { .. } | AccountAsk::Remove => {}
     }
     Ok(account)

@@ -11,6 +11,7 @@ use protocol::error::Error;
 use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
+use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
 use protocol::service::LabRequest;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
@@ -235,12 +236,21 @@ fn consoles_and_pens() {
 fn accounts_and_what_is_asked_of_them() {
     let grant = Grant { role: Role::Moderator, until: Some(Time(9)) };
     assert_wire(
-        &Account { name: ada(), roles: vec![grant], groups: vec!["lab".into()], since: Time(1) },
+        &Account {
+            name: ada(),
+            roles: vec![grant],
+            groups: vec!["lab".into()],
+            identities: Vec::new(),
+            since: Time(1),
+        },
         r#"{"name":"ada","roles":[{"role":"moderator","until":9}],"groups":["lab"],"since":1}"#,
     );
-    assert_read(
-        &Account { name: ada(), roles: Vec::new(), groups: Vec::new(), since: Time(1) },
-        r#"{"name":"ada","since":1}"#,
+    let (roles, groups, identities) = (Vec::new(), Vec::new(), Vec::new());
+    let bare = Account { name: ada(), roles, groups, identities, since: Time(1) };
+    assert_read(&bare, r#"{"name":"ada","since":1}"#);
+    assert_wire(
+        &Account { identities: vec![identity()], ..bare },
+        r#"{"name":"ada","roles":[],"groups":[],"identities":["https://github.com#583231"],"since":1}"#,
     );
     let (role, span, group) = (Role::Machine, Some(Span(5)), "lab".to_owned());
     for (ask, bytes) in [
@@ -252,6 +262,14 @@ fn accounts_and_what_is_asked_of_them() {
         (AccountAsk::Withdraw { role }, r#"{"kind":"withdraw","role":"machine"}"#),
         (AccountAsk::Join { group: group.clone() }, r#"{"kind":"join","group":"lab"}"#),
         (AccountAsk::Leave { group }, r#"{"kind":"leave","group":"lab"}"#),
+        (
+            AccountAsk::Identify { identity: "github:583231".into() },
+            r#"{"kind":"identify","identity":"github:583231"}"#,
+        ),
+        (
+            AccountAsk::Disown { identity: "github:583231".into() },
+            r#"{"kind":"disown","identity":"github:583231"}"#,
+        ),
         (AccountAsk::Remove, r#"{"kind":"remove"}"#),
     ] {
         assert_wire(&ask, bytes);
@@ -261,6 +279,33 @@ fn accounts_and_what_is_asked_of_them() {
     assert_read(&MayAsk { board: None, ..ask }, r#"{"verb":"tunnel"}"#);
     let may = May { allowed: false, because: vec!["no".into()] };
     assert_wire(&may, r#"{"allowed":false,"because":["no"]}"#);
+}
+
+fn identity() -> Identity {
+    "https://github.com#583231".parse().expect("an identity")
+}
+
+#[test]
+fn logging_in_by_way_of_a_provider() {
+    assert_wire(&Offer { name: "github".into() }, r#"{"name":"github"}"#);
+    let begin = Begin { provider: "github".into(), device: true };
+    assert_wire(&begin, r#"{"provider":"github","device":true}"#);
+    assert_read(&Begin { device: false, ..begin }, r#"{"provider":"github"}"#);
+    let (handle, url, code) = ("h".into(), "https://x".into(), "BCDF-GHJK".into());
+    assert_wire(
+        &Begun { handle, url, code, until: Time(9), interval: Span(5) },
+        r#"{"handle":"h","url":"https://x","code":"BCDF-GHJK","until":9,"interval":5}"#,
+    );
+    assert_wire(&Progress { handle: "h".into() }, r#"{"handle":"h"}"#);
+    let waiting = Standing::Waiting { interval: Span(5) };
+    assert_wire(&waiting, r#"{"kind":"waiting","interval":5}"#);
+    let secret = "lab_00000000000000000000000000000000000000000002CZclj";
+    assert_wire(
+        &Standing::Known { token: Secret::new([0; 32]) },
+        &format!(r#"{{"kind":"known","token":"{secret}"}}"#),
+    );
+    assert_wire(&Standing::Refused { why: "no".into() }, r#"{"kind":"refused","why":"no"}"#);
+    assert_read(&Standing::Unknown, r#"{"kind":"of tomorrow"}"#);
 }
 
 #[test]
@@ -278,6 +323,7 @@ fn tokens_and_keys() {
         once: true,
         joins: true,
         used: Some(Time(5)),
+        identity: None,
     };
     let bytes = format!(
         r#"{{"id":"t4k9","who":"ada","note":null,"scope":{SCOPE},"since":1,"until":9,"once":true,"joins":true,"used":5}}"#
@@ -313,6 +359,7 @@ fn tokens_and_keys() {
         id: "3fa94c01".into(),
         who: ada(),
         from: "tls 192.0.2.7".into(),
+        identity: None,
         since: Time(1),
         until: Time(9),
     };

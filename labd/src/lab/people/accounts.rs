@@ -37,7 +37,12 @@ impl Lab {
             self.config().access.as_ref().is_some_and(|access| !access.admin.is_empty());
         let event = Event::Account { name: name.clone(), what: sentence(ask) };
         let now = self.clock.now();
-        let changed = self.change(who, event, |people| people.change(name, ask, is_backed, now));
+        let identity = self.identity_in(ask)?;
+        let changed = self.change(who, event, |people| match (ask, identity) {
+            (AccountAsk::Identify { .. }, Some(identity)) => people.identify(name, identity),
+            (AccountAsk::Disown { .. }, Some(identity)) => people.disown(name, &identity),
+            _ => people.change(name, ask, is_backed, now),
+        });
         changed.await.map_err(|error| self.with_nearest_account(error))?;
         self.withdraw_hidden(Some(name)).await?;
         let mut account = self.book.lock().people.account(name).cloned();
@@ -75,6 +80,8 @@ fn sentence(ask: &AccountAsk) -> String {
         AccountAsk::Withdraw { role } => format!("role {role} withdrawn"),
         AccountAsk::Join { group } => format!("in group {group}"),
         AccountAsk::Leave { group } => format!("no longer in group {group}"),
+        AccountAsk::Identify { identity } => format!("is {identity}"),
+        AccountAsk::Disown { identity } => format!("is no longer {identity}"),
         AccountAsk::Remove => "removed".to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use protocol::Error;
 use protocol::account::{CERTIFICATE, Enrolled, Login};
 use protocol::address::Address;
 use protocol::journal::Event;
+use protocol::provider::Identity;
 use protocol::user::{Verb, Who};
 
 use super::super::{Lab, internal};
@@ -48,10 +49,10 @@ impl Lab {
     /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
     pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
         let who = self.who(peer)?;
-        let may_join = match &peer.proof {
-            Proof::Login(_) => true,
-            Proof::Spent(token) => token.joins,
-            Proof::System | Proof::Token(_) | Proof::Key(_) => false,
+        let (may_join, identity) = match &peer.proof {
+            Proof::Login(hash) => (true, self.identity_of(hash)),
+            Proof::Spent(token) => (token.joins, token.identity.clone()),
+            Proof::System | Proof::Token(_) | Proof::Key(_) => (false, None),
         };
         let bad = |why: String| Error::Bad { why };
         if !may_join {
@@ -65,10 +66,15 @@ impl Lab {
         })?;
         let (id, until) = (hash[..8].to_owned(), since + CERTIFICATE);
         let from = who.via.clone().unwrap_or_default();
-        let login = Login { id: id.clone(), who: who.name.clone(), from, since, until };
+        let login = Login { id: id.clone(), who: who.name.clone(), from, identity, since, until };
         let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
         self.change(&who, event, |people| people.add_login(hash, login, since)).await?;
         Ok(Enrolled { who: who.name, certificate, since, until })
+    }
+
+    /// As whom somebody was vouched for, who has a certificate.
+    fn identity_of(&self, hash: &str) -> Option<Identity> {
+        self.book.lock().people.login(hash).and_then(|login| login.identity.clone())
     }
 
     /// Who came with a certificate, by its hash.

@@ -13,7 +13,7 @@ use crate::rules::access;
 /// How long a token lasts if nothing is said, and at most.
 const TOKEN: (Span, Span) = (Span::hours(8), Span::hours(90 * 24));
 /// How long a token lasts that lets somebody join.
-const JOIN: Span = Span::minutes(10);
+pub(super) const JOIN: Span = Span::minutes(10);
 /// The longest note on a token.
 const LONGEST_NOTE: usize = 200;
 
@@ -72,6 +72,7 @@ impl Lab {
             once: ask.once || ask.joins,
             joins: ask.joins,
             used: None,
+            identity: None,
         };
         let event = Event::Token { id: token.id.clone(), of: owner, what: "made".to_owned() };
         let added = token.clone();
@@ -144,18 +145,18 @@ impl Lab {
         }
         let via = format!("{from} token {}", token.id);
         let name = token.who.clone();
-        let proof = if token.once { Proof::Spent(token) } else { Proof::Token(hash) };
+        let proof = if token.once { Proof::Spent(Box::new(token)) } else { Proof::Token(hash) };
         Ok(Peer { name, role: None, groups: Vec::new(), proof, via })
     }
 }
 
 /// What is kept of a secret: with 256 random bits, a plain hash cannot be turned back.
-fn hash(secret: &Secret) -> String {
+pub(super) fn hash(secret: &Secret) -> String {
     blake3::hash(secret.as_str().as_bytes()).to_hex().to_string()
 }
 
 /// Bits that nobody can guess.
-fn random() -> Result<[u8; 32], Error> {
+pub(super) fn random() -> Result<[u8; 32], Error> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits).map_err(internal)?;
     Ok(bits)

@@ -28,6 +28,7 @@ fn token(who: &str, id: u64, until: Time, once: bool) -> Token {
         once,
         joins,
         used,
+        identity: None,
     }
 }
 
