@@ -116,10 +116,10 @@ mod tests {
         let guests = Guests::new(Room { all: 3, one: 2 });
         let first = guests.admit(User::Here(1)).expect("room");
         let _second = guests.admit(User::Here(1)).expect("room");
-        let why = guests.admit(User::Here(1)).err().expect("too many of one").to_string();
+        let why = guests.admit(User::Here(1)).expect_err("too many of one").to_string();
         assert!(why.starts_with("you have 2 connections"), "{why}");
         let _third = guests.admit(User::Here(2)).expect("room");
-        let why = guests.admit(User::Here(3)).err().expect("too many").to_string();
+        let why = guests.admit(User::Here(3)).expect_err("too many").to_string();
         assert!(why.starts_with("this lab has 3 connections"), "{why}");
         drop(first);
         assert_eq!(*guests.count().borrow(), 2);

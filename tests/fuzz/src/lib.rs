@@ -29,6 +29,8 @@ targets! {
     calls,
     /// The first line of a connection, and its answer.
     first_line,
+    /// Requests to the HTTPS door, of somebody who shows nothing.
+    http,
     /// Records of the ledger and of the store, and a backup.
     records,
     /// What is shown of what a board prints.
@@ -45,6 +47,8 @@ targets! {
     tokens,
     /// labd.conf.
     ucl,
+    /// What comes within a WebSocket.
+    websocket,
 }
 
 /// The target of that name.
