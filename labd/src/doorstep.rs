@@ -45,13 +45,8 @@ impl Doorstep {
 
     /// With nobody there; whoever comes in is one of these guests.
     pub fn before(guests: Arc<Guests>) -> Arc<Doorstep> {
-<<<<<<< HEAD
         let (refused, offences) = Default::default();
         let (guard, since) = (Mutex::default(), Steady::now());
-=======
-        let (guard, since, (refused, offences)) =
-            (Mutex::default(), Steady::now(), Default::default());
->>>>>>> rest
         Arc::new(Doorstep { guard, guests, since, refused, offences })
     }
 

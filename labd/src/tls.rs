@@ -122,7 +122,8 @@ impl Door {
         // Without it keystrokes wait for each other; if it cannot be had, they do.
         let _ = stream.set_nodelay(true);
         let _ = tls::notice_silence(&stream);
-        let stream = match timeout_at(stranger.due, self.acceptor.accept(stream)).await {
+        let accepted = self.acceptor.accept(tls::read_ahead(stream));
+        let stream = match timeout_at(stranger.due, accepted).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return stranger.place.offend(offence(&error)),
             Err(_) => return stranger.place.offend(Offence::TooSlow),

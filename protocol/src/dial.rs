@@ -168,7 +168,7 @@ async fn open_tls(
     address: &Address,
     trust: &Trust,
     identity: Option<Identity>,
-) -> Result<TlsStream<TcpStream>, Error> {
+) -> Result<TlsStream<BufReader<TcpStream>>, Error> {
     let (host, port, _) = address.elsewhere().ok_or_else(|| {
         let why = "only labs at tls:// and https:// addresses show who they are".to_owned();
         Error::Bad { why }
@@ -180,7 +180,8 @@ async fn open_tls(
         let stream = proxy::connect(host, port).await.map_err(unreachable(address))?;
         stream.set_nodelay(true).map_err(unreachable(address))?;
         tls::notice_silence(&stream).map_err(unreachable(address))?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(name, tls::read_ahead(stream)).await;
         stream.map_err(|error| refused(address, trust, &error))
     };
     let late = |_| unreachable(address)(format!("no answer within {} s", CONNECT.as_secs()));

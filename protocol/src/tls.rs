@@ -20,6 +20,7 @@ use rustls::{
     SignatureScheme,
 };
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, BufReader};
 
 /// What the two sides say to each other behind TLS: calls and follows, see [`crate::wire`].
 pub const ALPN: &[u8] = b"lab";
@@ -29,6 +30,9 @@ pub const HTTP: &[u8] = b"http/1.1";
 /// Every lab's authority says of the lab that this is its name, beside others.
 pub const NAME: &str = "labd";
 
+/// Two records of TLS and their heads.
+const READ_AHEAD: usize = 33 * 1024;
+
 /// A connection on which the other side's system has been silent for so long, in milliseconds, is over: its
 /// machine, or a router on the way, is gone without a word. Longer than a router takes to find another way;
 /// short enough that whoever waits for an answer still wants it.
@@ -36,6 +40,12 @@ const SILENCE_MS: u32 = 15_000;
 /// After so many seconds of silence the other side's system is asked for a sign of life, and from then on
 /// as often.
 const PROBE_S: u32 = 5;
+
+/// What TLS reads from. rustls asks for 4 KiB at a time, which for each full record would be five calls of
+/// the system.
+pub fn read_ahead<IO: AsyncRead>(stream: IO) -> BufReader<IO> {
+    BufReader::with_capacity(READ_AHEAD, stream)
+}
 
 /// Sees to it that a connection ends when the other side is gone, whether or not it says so.
 ///

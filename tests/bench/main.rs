@@ -22,6 +22,7 @@ mod many;
 mod process;
 mod start;
 mod tls;
+mod tunnel;
 mod viewers;
 
 use std::process::ExitCode;
@@ -35,10 +36,11 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 10] = [
+const GROUPS: [(&str, Group); 11] = [
     ("list", list::run),
     ("calls", calls::run),
     ("tls", tls::run),
+    ("tunnel", tunnel::run),
     ("flood", flood::run),
     ("attach", attach::run),
     ("grants", grants::run),

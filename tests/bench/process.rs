@@ -89,10 +89,21 @@ impl Lab {
 
     /// Starts a lab of a board, with a door for those from elsewhere.
     pub(crate) fn start_with_door() -> Result<Lab> {
+        Lab::start_behind_door(&config(&[simulated()]))
+    }
+
+    /// Starts a lab of a board that has an sshd at a port of this machine, with a door for those from
+    /// elsewhere.
+    pub(crate) fn start_before(sshd: u16) -> Result<Lab> {
+        let there = format!("{{ ip = \"127.0.0.1\"; ssh_port = {sshd} }}");
+        Lab::start_behind_door(&config(&[simulated()]).replacen("{ }", &there, 1))
+    }
+
+    fn start_behind_door(config: &str) -> Result<Lab> {
         let folder = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let door = format!("tls {{ listen = \"127.0.0.1:{port}\"; name = \"127.0.0.1\" }}\n");
-        fs::write(folder.path().join("labd.conf"), door + &config(&[simulated()]))?;
+        fs::write(folder.path().join("labd.conf"), door + config)?;
         Lab::start_in(folder)
     }
 

@@ -1,16 +1,22 @@
 //! `labctl proxy`: the ProxyCommand of an ssh client, to the lab itself or to a board that one holds.
 
+use std::io;
+use std::os::fd::AsFd;
+
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::dial::Flow;
 use protocol::wire::{Follow, Purpose};
 use protocol::{Error, dial};
-use tokio::io::{AsyncWriteExt, copy, split, stdin, stdout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split, stdin, stdout};
+use tokio::net::unix::pipe;
 
 use crate::At;
 
 /// The ssh door of the lab itself; no board is called so.
 const LAB: &str = "lab";
+/// So much is carried at once.
+const CHUNK: usize = 64 * 1024;
 /// Where an sshd listens when ssh is told nothing else.
 const SSH: u16 = 22;
 
@@ -56,17 +62,57 @@ pub(super) async fn open(at: &Address, board: &BoardName, port: u16) -> Result<F
 }
 
 /// Carries standard input there and what comes from there to standard output, until nothing more comes.
-async fn carry(flow: Flow) -> std::io::Result<()> {
+async fn carry(flow: Flow) -> io::Result<()> {
     let (mut from, mut to) = split(flow);
-    let up = async move {
-        copy(&mut stdin(), &mut to).await?;
-        to.shutdown().await
+    let up = async {
+        // Whoever takes nothing more may still have something to say.
+        if copy(&mut input(), &mut to).await.is_ok() {
+            let _ = to.shutdown().await;
+        }
+        std::future::pending().await
     };
-    let up = tokio::spawn(up);
-    let mut out = stdout();
-    copy(&mut from, &mut out).await?;
-    out.flush().await?;
-    // Standard input may stay open for ever.
-    up.abort();
-    Ok(())
+    let mut out = output();
+    tokio::select! {
+        // Standard input may stay open for ever.
+        done = copy(&mut from, &mut out) => done,
+        () = up => Ok(()),
+    }
+}
+
+/// Copies until there is no more. What has come already goes along: what one side wrote ends in a record of
+/// TLS by itself, and for that the other need not be woken.
+async fn copy(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(CHUNK);
+    loop {
+        let mut read = from.read_buf(&mut buffer).await;
+        while matches!(read, Ok(1..)) && buffer.len() < CHUNK {
+            read = tokio::select! {
+                biased;
+                more = from.read_buf(&mut buffer) => more,
+                () = std::future::ready(()) => break,
+            };
+        }
+        to.write_all(&buffer).await?;
+        to.flush().await?;
+        buffer.clear();
+        if read? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Standard input. ssh's is a pipe, which is waited for as a socket is; tokio's own hands every piece from
+/// thread to thread.
+fn input() -> Box<dyn AsyncRead + Send + Unpin> {
+    let pipe = io::stdin().as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
+    pipe.map_or_else(|_| Box::new(stdin()) as _, |pipe| Box::new(pipe) as _)
+}
+
+/// Standard output, likewise.
+fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
+    let pipe = io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd);
+    pipe.map_or_else(|_| Box::new(stdout()) as _, |pipe| Box::new(pipe) as _)
 }

@@ -87,7 +87,6 @@ impl Guest {
         }
     }
 
-<<<<<<< HEAD
     /// Where they are.
     pub(super) fn place(&self) -> IpAddr {
         self.from
@@ -100,8 +99,6 @@ impl Guest {
         }
     }
 
-=======
->>>>>>> rest
     /// It is one of their connections from now on.
     ///
     /// # Errors
@@ -112,21 +109,6 @@ impl Guest {
             *here = Some((who.clone(), self.doorstep.come_in(who)?));
         }
         Ok(())
-<<<<<<< HEAD
-=======
-    }
-
-    /// Where they are.
-    pub(super) fn place(&self) -> IpAddr {
-        self.from
-    }
-
-    /// They were not let in, and this is why.
-    pub(super) fn refused(&self, why: &Error) {
-        if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {
-            stranger.place.offend(offence);
-        }
->>>>>>> rest
     }
 
     /// They are somebody else's from now on: what they speak is no longer HTTP.

@@ -2,19 +2,11 @@
 //!
 //! - [`accounts`]: whom the lab knows by itself
 //! - [`tokens`], [`keys`], [`logins`]: what they come in with
-<<<<<<< HEAD
 //! - [`identities`]: who they are to those who vouch for them
 //! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
 //!   an account
 //! - [`system`]: whom the system knows
 //! - [`absent`]: for whom which board is there while they are away, and what they lose
-=======
-//! - [`system`]: whom the system knows
-//! - [`absent`]: for whom which board is there while they are away, and what they lose
-//! - [`identities`]: who they are to those who vouch for them
-//! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
-//!   an account
->>>>>>> rest
 
 pub(super) mod absent;
 mod accounts;
