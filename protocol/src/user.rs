@@ -208,10 +208,16 @@ impl Scope {
         *self == Scope::default()
     }
 
+    /// Whether every board is within it.
+    pub fn has_all_boards(&self) -> bool {
+        self.boards.is_empty() && self.classes.is_empty()
+    }
+
     /// Whether a board is within it.
     pub fn has_board(&self, board: &BoardName, class: &str) -> bool {
-        let all = self.boards.is_empty() && self.classes.is_empty();
-        all || self.boards.contains(board) || self.classes.iter().any(|name| name == class)
+        self.has_all_boards()
+            || self.boards.contains(board)
+            || self.classes.iter().any(|name| name == class)
     }
 
     /// Whether it is for `verb`. Whoever may do anything may look at it.

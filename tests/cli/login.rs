@@ -1,5 +1,6 @@
 //! Logging in from elsewhere, with the real programs on both sides.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -62,6 +63,12 @@ impl Story {
         let said = said(command).await?;
         ensure!(said.code == Some(0), "{}", said.err);
         Ok(said.out.trim().to_owned())
+    }
+
+    /// What is kept, and what is in it.
+    fn kept(&self) -> Result<BTreeMap<PathBuf, String>> {
+        let read = |file: PathBuf| Ok((file.clone(), fs::read_to_string(file)?));
+        self.files()?.into_iter().map(read).collect()
     }
 
     fn files(&self) -> Result<Vec<PathBuf>> {
@@ -130,6 +137,28 @@ async fn a_token_in_the_environment_is_enough_for_a_program_and_is_kept_nowhere(
     for secret in [token.parse::<Secret>()?, secret] {
         assert!(!is_in(&story.labd.path("state"), secret.as_str())?, "a secret is in the state");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_good_once_logs_nobody_in_and_nothing_is_kept() -> Result<()> {
+    let story = Story::begin().await?;
+    let invitation = story.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(story.says(&["login", &invitation, "--name", "here"]).await?.code, Some(0));
+    let before = story.kept()?;
+    let Invitation { address, .. } = invitation.parse()?;
+    let secret = story.beside(&["token", "new", "--user", "ada", "--once"]).await?.parse()?;
+    let once = Invitation { address: address.clone(), secret }.to_string();
+    let told = story.says(&["login", &once, "--name", "there"]).await?;
+    assert_eq!(told.code, Some(5), "{}", told.err);
+    assert!(told.err.contains("good once") && told.err.contains("LAB_TOKEN"), "{}", told.err);
+    assert_eq!(story.kept()?, before);
+    // Any other is kept, and goes on.
+    let secret = story.beside(&["token", "new", "--user", "ada"]).await?.parse()?;
+    let lasts = Invitation { address, secret }.to_string();
+    let told = story.says(&["login", &lasts, "--name", "there"]).await?;
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert_eq!(story.says(&["boards"]).await?.code, Some(0));
     Ok(())
 }
 

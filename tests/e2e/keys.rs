@@ -47,13 +47,8 @@ async fn who_came_with_a_key_that_is_removed_is_out() -> Result<()> {
     let add = AccountAsk::Add { role: Role::User, span: None };
     root.change_account("zoe".parse()?, add).await?;
     let key = root.add_key(Some("zoe".parse()?), line("A")).await?;
-    let peer = Peer {
-        name: "zoe".parse()?,
-        role: None,
-        groups: Vec::new(),
-        proof: Proof::Key(key.fingerprint.clone()),
-        via: "test".to_owned(),
-    };
+    let proof = Proof::Key(key.fingerprint.clone());
+    let peer = Peer::new("zoe".parse()?, proof, "test".to_owned());
     let zoe = Person::from(lab.lab(), peer.clone()).await?;
     let mut table = zoe.follow(Follow::Boards).await?;
     root.remove_key(key.fingerprint).await?;

@@ -1,16 +1,17 @@
 //! Who gets what from each call and each follow: every role, with what is their own, somebody else's,
-//! nobody's, and what is there for others only.
+//! nobody's, and what is there for others only. Then with a token that is for another board, or for looking.
 //!
 //! A call or a follow that has no rows does not compile here; a row that says something else fails.
 //!
 //! Planted, and caught: `change_account` or `export` asks nobody; a note takes no more than looking;
-//! anybody removes any key.
+//! anybody removes any key; a token with a scope types at any console that its owner has open, keeps what
+//! they hold, or revokes their other tokens; anybody logs anybody out.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use lab_tests::lab::{Plan, TestLab, board, name, queued, waits};
 use lab_tests::person::Person;
 use lab_tests::rest::Rest;
@@ -19,16 +20,17 @@ use protocol::board::{BoardName, Filter};
 use protocol::client::Call;
 use protocol::console::{From, PenAsk};
 use protocol::hold::Release;
+use protocol::login;
 use protocol::power::PowerAsk;
-use protocol::user::{Role, UserName, Verb};
+use protocol::user::{Role, Scope, UserName, Verb};
 use protocol::wire::Follow;
 use protocol::{Error, Span};
 use tokio::net::TcpListener;
 
 /// In each column a sign for one's own, somebody else's, nobody's; for boards, also for one of others'
 /// group; for sessions, for one's own at such boards, and for somebody else's. One sign where it makes no
-/// difference. `+` is done, `-` not allowed, `h` held by somebody, `n` not held, `p` without the pen, `.`
-/// there is none; `x` not with what they came with, `b` the lab has no such door.
+/// difference. `+` is done, `-` not allowed, `h` held by somebody, `n` not held, `.` there is none;
+/// `x` not with what they came with, `o` not what their token is for.
 const CALLS: &str = "
                   viewer  machine user    moderator admin
 whoami            +       +       +       +       +
@@ -47,8 +49,8 @@ give              ----    ----    +hn.    +hnn    +hnn
 power             ---.    +hn.    +hn.    +hnn    ++++
 outlet            +++.    +++.    +++.    ++++    ++++
 pen               ---.    +hn.    +hn.    +hn.    +++.
-type_in           ppp.    +pp.    +pp.    +pp.    +++.
-send_break        ppp.    +pp.    +pp.    +pp.    +++.
+type_in           ---.    +hn.    +hn.    +hn.    +++.
+send_break        ---.    +hn.    +hn.    +hn.    +++.
 note              ---.    +++.    +++.    ++++    ++++
 may               +--     +--     +--     ++.     ++.
 accounts          +       +       +       +       +
@@ -60,9 +62,10 @@ keys              +       +       +       +       +
 add_key           ---     ---     +--     +--     ++.
 remove_key        +..     +..     +..     +..     ++.
 enrol             x       x       x       x       x
+  invited         +       +       +       +       +
 logins            +       +       +       +       +
-log_out           .       .       .       .       .
-found_at          b       b       b       b       b
+log_out           +..     +..     +..     +..     ++.
+found_at          +       +       +       +       +
 reload            -       -       -       -       +
 doctor            +       +       +       +       +
 verify            -       -       -       -       +
@@ -77,9 +80,59 @@ console           +++.    +++.    +++.    ++++    ++++
 journal           +       +       +       +       +
   of a board      +++.    +++.    +++.    ++++    ++++
 boards            +       +       +       +       +
-keep              +..     +..     +..     +..     +..
+keep              ---     +..     +..     +..     +..
 tunnel            ---.    +hn.    +hn.    +hnn    +hnn
 export            -       -       -       -       +
+";
+
+/// What is her own, with a token that is for another board, and with one that is for looking.
+const SCOPED: &str = "
+                  user    admin
+whoami            ++      ++
+boards            ++      ++
+board             o+      o+
+classes           ++      ++
+holds             ++      ++
+queue             ++      ++
+reserve           oo      oo
+placed            o+      o+
+unqueue           oo      oo
+release           oo      oo
+  breaking        o-      oo
+extend            oo      oo
+give              oo      oo
+power             oo      oo
+outlet            o+      o+
+pen               oo      oo
+type_in           oo      oo
+send_break        oo      oo
+note              oo      oo
+may               ++      ++
+accounts          ++      ++
+change_account    --      oo
+tokens            ++      ++
+make_token        oo      oo
+revoke_token      oo      oo
+keys              ++      ++
+add_key           oo      oo
+remove_key        oo      oo
+enrol             xx      xx
+logins            ++      ++
+log_out           oo      oo
+found_at          ++      ++
+reload            --      oo
+doctor            ++      ++
+verify            --      oo
+rebuild           --      oo
+import            --      oo
+console           o+      o+
+  with the pen    oo      oo
+journal           ++      ++
+  of a board      o+      o+
+boards            ++      ++
+keep              oo      oo
+tunnel            oo      oo
+export            --      oo
 ";
 
 /// What is asked: a call, another way to call, a follow.
@@ -87,6 +140,7 @@ export            -       -       -       -       +
 enum Row {
     Call(Call),
     Breaking,
+    Invited,
     Console,
     WithPen,
     Journal,
@@ -102,6 +156,7 @@ impl Row {
         match self {
             Row::Call(call) => call.name(),
             Row::Breaking => "  breaking",
+            Row::Invited => "  invited",
             Row::Console => "console",
             Row::WithPen => "  with the pen",
             Row::Journal => "journal",
@@ -136,6 +191,7 @@ follows! {
 fn calls() -> Vec<Row> {
     let rows = |call: &Call| match call {
         Call::Release => vec![Row::Call(*call), Row::Breaking],
+        Call::Enrol => vec![Row::Call(*call), Row::Invited],
         call => vec![Row::Call(*call)],
     };
     Call::ALL.iter().flat_map(rows).collect()
@@ -161,7 +217,7 @@ impl Row {
         match self {
             Row::Breaking | Row::Console | Row::WithPen | Row::OfBoard | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
-            Row::Journal | Row::Boards | Row::Export => ANY,
+            Row::Invited | Row::Journal | Row::Boards | Row::Export => ANY,
             Row::Call(call) => match call {
                 Call::Board
                 | Call::Reserve
@@ -181,7 +237,8 @@ impl Row {
                 | Call::MakeToken
                 | Call::RevokeToken
                 | Call::AddKey
-                | Call::RemoveKey => THINGS,
+                | Call::RemoveKey
+                | Call::LogOut => THINGS,
                 Call::Whoami
                 | Call::Boards
                 | Call::Classes
@@ -192,7 +249,6 @@ impl Row {
                 | Call::Keys
                 | Call::Enrol
                 | Call::Logins
-                | Call::LogOut
                 | Call::FoundAt
                 | Call::Reload
                 | Call::Doctor
@@ -206,6 +262,7 @@ impl Row {
 
 /// At `{port}` is the sshd of one board.
 const LAB: &str = "
+tls { listen = \"127.0.0.1:1\"; name = localhost }
 access { admin = root; user = [bob, eve] }
 power { dwell = 0s }
 classes { sim { } }
@@ -217,9 +274,11 @@ boards [
 ]
 ";
 
-/// A lab in which ada has a board, a place, an account, a token and a key, and bob as well.
+/// A lab in which ada has a board, a place, an account, a token, a key and a login, and bob as well.
 struct Scene {
     lab: TestLab,
+    /// What ada's token is for, if she comes with one that is not for everything.
+    scope: Scope,
     /// By which ada comes, if she comes by REST.
     door: Option<Arc<Rest>>,
     /// Her board's sshd.
@@ -241,6 +300,7 @@ impl Scene {
             Door::Rest => Some(Rest::new(lab.lab()).await?),
             Door::Calls => None,
         };
+        lab.lab().open_authority()?;
         let (root, bob) = (lab.admin().await?, lab.user("bob").await?);
         for who in ["ada", "bob", "eve"] {
             // The least role: it adds nothing to the one with which they come.
@@ -250,7 +310,7 @@ impl Scene {
         // What is hidden can be given to her.
         let join = AccountAsk::Join { group: "kernel".to_owned() };
         root.change_account("eve".parse()?, join).await?;
-        Ok(Scene { lab, door, _sshd: sshd, root, bob })
+        Ok(Scene { lab, scope: Scope::default(), door, _sshd: sshd, root, bob })
     }
 
     /// Puts back what the question before has changed.
@@ -279,13 +339,32 @@ impl Scene {
 
     /// Ada, with that role.
     async fn me(&self, role: Role) -> Result<Person> {
-        let Some(door) = &self.door else {
+        if self.door.is_none() && self.scope.is_open() {
             return Person::new(self.lab.lab(), "ada", role).await;
-        };
+        }
+        self.with_token(role, TokenAsk { scope: self.scope.clone(), ..TokenAsk::default() }).await
+    }
+
+    /// Ada, with that role and such a token.
+    async fn with_token(&self, role: Role, ask: TokenAsk) -> Result<Person> {
         let grant = AccountAsk::Grant { role, span: None };
         self.root.change_account("ada".parse()?, grant).await?;
-        let ask = TokenAsk { who: Some("ada".parse()?), ..TokenAsk::default() };
-        Ok(Person::by_rest(door, self.root.make_token(ask).await?.secret))
+        let ask = TokenAsk { who: Some("ada".parse()?), ..ask };
+        let secret = self.root.make_token(ask).await?.secret;
+        match &self.door {
+            Some(door) => Ok(Person::by_rest(door, secret)),
+            None => self.lab.with_token(&secret).await,
+        }
+    }
+
+    /// A login of somebody's, who has no other.
+    async fn login_of(&self, who: UserName) -> Result<String> {
+        let invitation = TokenAsk { who: Some(who.clone()), joins: true, ..TokenAsk::default() };
+        let secret = self.root.make_token(invitation).await?.secret;
+        login::join("lab".to_owned(), &*self.lab.with_token(&secret).await?).await?;
+        let logins = self.root.logins().await?;
+        let login = logins.into_iter().find(|login| login.who == who);
+        Ok(login.context("they are logged in")?.id)
     }
 
     /// What the lab answers somebody of that role.
@@ -308,6 +387,11 @@ impl Scene {
             Row::Breaking => {
                 let release = Release { number: None, breaking: Some("because".to_owned()) };
                 return Ok(me.release(name(here), release).await.map(drop));
+            }
+            Row::Invited => {
+                let invitation = TokenAsk { joins: true, ..TokenAsk::default() };
+                let me = self.with_token(role, invitation).await?;
+                return Ok(login::join("lab".to_owned(), &*me).await.map(drop));
             }
             Row::Console => return Ok(me.look_at(here, From::End).await.map(drop)),
             Row::WithPen => return Ok(me.type_at(here).await.map(drop)),
@@ -358,12 +442,17 @@ impl Scene {
             Call::Outlet => me.outlet(name(here)).await.map(drop),
             Call::Pen | Call::TypeIn | Call::SendBreak => {
                 let bobs = self.bob.type_at("theirs").await?;
+                // Whatever she comes with, her consoles are open.
+                let seated = match self.scope.is_open() {
+                    true => &me,
+                    false => &Person::new(self.lab.lab(), "ada", role).await?,
+                };
                 let mine = match whose {
                     Whose::Hidden => None,
-                    _ if call == Call::Pen => Some(me.look_at(here, From::End).await?),
-                    _ => Some(match me.type_at(here).await {
+                    _ if call == Call::Pen => Some(seated.look_at(here, From::End).await?),
+                    _ => Some(match seated.type_at(here).await {
                         Ok(console) => console,
-                        Err(_) => me.look_at(here, From::End).await?,
+                        Err(_) => seated.look_at(here, From::End).await?,
                     }),
                 };
                 let reason = "because".to_owned();
@@ -419,7 +508,17 @@ impl Scene {
             }
             Call::Enrol => me.enrol(String::new()).await.map(drop),
             Call::Logins => me.logins().await.map(drop),
-            Call::LogOut => me.log_out("00000000".to_owned()).await.map(drop),
+            Call::LogOut => {
+                if whose == Whose::Nobodys {
+                    return Ok(me.log_out("00000000".to_owned()).await.map(drop));
+                }
+                let id = self.login_of(account).await?;
+                let logged_out = me.log_out(id.clone()).await;
+                if logged_out.is_err() {
+                    self.root.log_out(id).await?;
+                }
+                logged_out.map(drop)
+            }
             Call::FoundAt => me.found_at().await.map(drop),
             Call::Reload => me.reload().await.map(drop),
             Call::Doctor => me.doctor().await.map(drop),
@@ -457,11 +556,9 @@ fn sign(answer: Result<(), Error>) -> Result<char> {
         Err(Error::NotAllowed { .. }) => '-',
         Err(Error::HeldBy { .. }) => 'h',
         Err(Error::NotHeld { .. }) => 'n',
-        Err(Error::NoPen { .. }) => 'p',
         Err(Error::NoSuch { .. }) => '.',
         Err(Error::NotKnown { .. }) => 'x',
         Err(Error::OutOfScope { .. }) => 'o',
-        Err(Error::Bad { .. }) => 'b',
         Err(other) => bail!("{other:?}"),
     })
 }
@@ -506,6 +603,32 @@ async fn every_call_gives_every_role_what_the_table_says() -> Result<()> {
 async fn every_follow_gives_every_role_what_the_table_says() -> Result<()> {
     let table = table(follows(), Door::Calls).await?;
     assert!(table == FOLLOWS, "{table}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_of_its_owners_own_what_the_table_says() -> Result<()> {
+    let for_another = Scope { boards: vec![name("nobodys")], ..Scope::default() };
+    let for_looking = Scope { verbs: vec![Verb::See], ..Scope::default() };
+    let mut table = String::from("\n                  user    admin\n");
+    for row in calls().into_iter().chain(follows()).filter(|row| *row != Row::Invited) {
+        let mut scene = Scene::new(Door::Calls).await?;
+        let mut line = format!("{:<18}", row.word());
+        for role in [Role::User, Role::Admin] {
+            let mut signs = String::new();
+            for scope in [&for_another, &for_looking] {
+                scene.restore(row).await?;
+                scene.scope = scope.clone();
+                let answer = scene.ask(row, role, Whose::Mine).await?;
+                let told = format!("{row:?} {role} {scope:?}: {answer:?}");
+                signs.push(sign(answer).map_err(|error| error.context(told))?);
+            }
+            write!(line, "{signs:<8}")?;
+        }
+        table += line.trim_end();
+        table.push('\n');
+    }
+    assert!(table == SCOPED, "{table}");
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Accounts, roles for a while, tokens: whoever loses what they came with is out.
 //!
 //! Planted, and caught: a connection lasts as long as the client likes; it is not looked at when time
-//! has passed, or after a reload; a token good for once stays; the last administrator goes; who came with
+//! has passed, or after a reload; a token good for once lets in twice, or is gone when it has let in; a
+//! login lasts for ever; what the configuration gave is kept over a reload; the last administrator goes; who came with
 //! a token adds a key; who is denied is everybody's to read.
 
 use std::sync::Arc;
@@ -178,13 +179,7 @@ async fn who_has_no_account_any_more_is_out_and_so_are_their_tokens() -> Result<
 async fn a_reload_that_takes_a_role_away_ends_what_was_open_with_it() -> Result<()> {
     let mut lab = TestLab::with_boards(&["rpi4"]).await?;
     let root = lab.admin().await?;
-    let peer = Peer {
-        name: user("ada"),
-        role: None,
-        groups: Vec::new(),
-        proof: Proof::System,
-        via: "test".to_owned(),
-    };
+    let peer = Peer::new(user("ada"), Proof::System, "test".to_owned());
     let ada = Person::from(lab.lab(), peer).await?;
     let hold = held(ada.reserve(board("rpi4")).await?)?;
     let open = follows(&ada, hold.number).await?;
@@ -223,7 +218,58 @@ async fn a_token_good_for_once_is_good_for_one_of_a_hundred_who_come_at_the_same
         let root = Person::from(lab.lab(), came.remove(0)).await?;
         assert_eq!(root.whoami().await?.name, user("root"));
     }
+    let used: Vec<_> = root.tokens().await?.into_iter().map(|token| token.used).collect();
+    assert_eq!(used, [Some(lab.now()); 5], "they are there until their time is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_came_with_a_token_good_for_once_is_out_when_it_is_revoked() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let root = lab.admin().await?;
+    root.change_account(user("zoe"), add(Role::User)).await?;
+    let once = TokenAsk { who: Some(user("zoe")), once: true, ..TokenAsk::default() };
+    let made = root.make_token(once).await?;
+    let zoe = lab.with_token(&made.secret).await?;
+    let hold = held(zoe.reserve(board("rpi4")).await?)?;
+    let open = follows(&zoe, hold.number).await?;
+    let refused = lab.lab().come_in(&made.secret, "test").await.unwrap_err();
+    assert!(refused.to_string().contains("used up"), "{refused}");
+    root.revoke_token(made.token.id).await?;
+    are_out(&zoe, open).await?;
     assert_eq!(root.tokens().await?, []);
+    let refused = lab.lab().come_in(&made.secret, "test").await.unwrap_err();
+    assert!(matches!(refused, Error::NotKnown { .. }), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_with_a_scope_revokes_itself() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let ada = lab.user("ada").await?;
+    let scope = Scope { verbs: vec![Verb::See], ..Scope::default() };
+    let made = ada.make_token(TokenAsk { scope, ..TokenAsk::default() }).await?;
+    let other = ada.make_token(TokenAsk::default()).await?.token;
+    let program = lab.with_token(&made.secret).await?;
+    let refused = program.revoke_token(other.id.clone()).await.unwrap_err();
+    assert!(matches!(refused, Error::OutOfScope { .. }), "{refused}");
+    assert_eq!(program.revoke_token(made.token.id.clone()).await?.id, made.token.id);
+    program.is_shown_out().await?;
+    assert_eq!(ada.tokens().await?, [other]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_has_no_scope() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    let root = lab.admin().await?;
+    root.change_account(user("zoe"), add(Role::User)).await?;
+    let scope = Scope { boards: vec![name("rpi4")], ..Scope::default() };
+    let ask = TokenAsk { who: Some(user("zoe")), joins: true, scope, ..TokenAsk::default() };
+    let refused = root.make_token(ask.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("an invitation has no scope"), "{refused}");
+    assert_eq!(root.tokens().await?, []);
+    root.make_token(TokenAsk { scope: Scope::default(), ..ask }).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The REST door beside the [matrix](super::matrix): its document, and what is no request.
 //!
 //! Planted, and caught: a route is left out of the document; a route asks nobody who they are; a key that
-//! is said twice does it twice.
+//! is said twice does it twice; a connection that stays keeps the role with which it began.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,16 +9,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, boards, name};
 use lab_tests::patience::soon;
+use lab_tests::person::Person;
 use lab_tests::rest::{Answer, Rest};
 use labd::doorstep::Doorstep;
 use labd::doorstep::guests::{Guests, Room};
 use protocol::account::{AccountAsk, Secret, TokenAsk};
 use protocol::client::Call;
 use protocol::journal::Event;
-use protocol::user::Role;
+use protocol::user::{Role, UserName, Who};
 use protocol::wire::Follow;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
 /// What is for those whom the lab does not know yet.
 const LOGIN: [&str; 3] = ["login_begin", "login_offers", "login_progress"];
@@ -170,6 +171,50 @@ async fn what_flows_says_where_it_begins() -> Result<()> {
     let noted = |event: &Event| matches!(event, Event::Noted { text } if text == "here");
     assert_eq!(lab.admin().await?.journal("rpi4").await?.event(noted).await?.seq, start);
     Ok(())
+}
+
+#[tokio::test]
+async fn what_the_configuration_gave_is_gone_after_a_reload_on_connections_that_stay() -> Result<()>
+{
+    let says_who = boards(&["rpi4"]);
+    let says_nothing: Vec<_> = says_who.lines().filter(|it| !it.starts_with("access")).collect();
+    let mut lab = Plan::new(says_nothing.join("\n")).by_hand().open().await?;
+    let (root, door) = (lab.admin().await?, Rest::new(lab.lab()).await?);
+    // To the system somebody, and so a user as long as nothing is said.
+    let nobody: UserName = "nobody".parse()?;
+    let add = AccountAsk::Add { role: Role::Viewer, span: None };
+    root.change_account(nobody.clone(), add).await?;
+    let ask = TokenAsk { who: Some(nobody), ..TokenAsk::default() };
+    let secret = root.make_token(ask).await?.secret;
+    let mut stays = door.connect()?;
+    assert_eq!(role_on(&mut stays, &secret).await?, "user");
+    let mut table = Person::by_rest(&door, secret.clone()).follow(Follow::Boards).await?;
+    lab.ground().configure(&says_who).await?;
+    root.reload().await?;
+    table.rest().await?;
+    assert_eq!(role_on(&mut stays, &secret).await?, "viewer");
+    Ok(())
+}
+
+/// The role of whoever asks on a connection that stays open.
+async fn role_on(stream: &mut BufReader<DuplexStream>, token: &Secret) -> Result<String> {
+    let ask = format!(
+        "GET /api/v1/whoami HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n",
+        token.as_str()
+    );
+    stream.write_all(ask.as_bytes()).await?;
+    let (mut line, mut length) = (String::new(), 0);
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).await?;
+        if let Some(said) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            length = said.trim().parse()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    let who: Who = serde_json::from_slice(&body)?;
+    Ok(who.role.to_string())
 }
 
 #[tokio::test]

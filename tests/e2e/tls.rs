@@ -9,7 +9,7 @@ use lab_tests::patience::soon;
 use labd::doorstep::Doorstep;
 use labd::doorstep::guests::{Guests, Room};
 use labd::tls::Door;
-use protocol::account::{AccountAsk, NewToken, Secret, TokenAsk};
+use protocol::account::{AccountAsk, CERTIFICATE, NewToken, Secret, TokenAsk};
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::context::{Context, Proof};
@@ -178,6 +178,27 @@ async fn whoever_is_logged_out_is_out_and_does_not_come_in_again() -> Result<()>
     assert!(soon(ada.whoami()).await?.is_err());
     let refused = with_login(&at, &context).await.err();
     assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_over_when_its_time_is_unless_it_is_renewed() -> Result<()> {
+    let (lab, at) = open().await?;
+    let context = join(&at, &invite(&lab, "ada").await?).await?;
+    let ada = with_login(&at, &context).await?;
+    let follow = Purpose::Follow(Follow::Boards);
+    let (flow, _) = dial_known(&at, Some(context.clone()), &follow).await?;
+    let longer = TokenAsk { span: Some(Span::hours(48)), ..TokenAsk::default() };
+    let token = ada.make_token(longer).await?.token;
+    assert_eq!(token.until, lab.now() + Span::hours(48), "a token may last longer");
+    lab.advance(Span(CERTIFICATE.0 - 1));
+    let renewed = login::join("lab".to_owned(), &ada).await?;
+    lab.advance(Span::millis(1));
+    ends(flow).await?;
+    assert!(ada.whoami().await.is_err());
+    let refused = with_login(&at, &context).await.err();
+    assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    assert_eq!(with_login(&at, &renewed).await?.whoami().await?.name.as_str(), "ada");
     Ok(())
 }
 

@@ -10,8 +10,9 @@ use protocol::account::Secret;
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::context::{Context, Proof};
-use protocol::dial::{dial_new, who_answers};
+use protocol::dial::{dial_known, dial_new, who_answers};
 use protocol::login::{self, Invitation};
+use protocol::user::Who;
 use protocol::wire::Purpose;
 use tokio::signal::ctrl_c;
 use tokio::task::spawn_blocking;
@@ -84,9 +85,9 @@ impl Login {
             (None, None) => ask_secret(out).await?,
         };
         let context = enter(name, &address, secret).await?;
+        let who = first_visit(&context).await?;
         context.save()?;
         context.make_current()?;
-        let who = Client::connect(&address).await?.whoami().await?;
         let sentence = format!(
             "you are {} at {}, with the role '{}'; labctl and labtui go there from now on",
             who.name, context.name, who.role
@@ -105,6 +106,25 @@ async fn enter(name: String, address: &Address, secret: Secret) -> anyhow::Resul
         Err(protocol::Error::NotKnown { .. }) => {
             Ok(Context { name, address: address.clone(), proof: Proof::Token { secret } })
         }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Comes in with what is about to be kept: what does not let anybody in again is not.
+async fn first_visit(context: &Context) -> anyhow::Result<Who> {
+    let address = &context.address;
+    match dial_known(address, Some(context.clone()), &Purpose::Call).await {
+        Ok((flow, _)) => Ok(Client::over(flow, address.clone()).whoami().await?),
+        Err(protocol::Error::NotKnown { why }) => Err(Failure {
+            what: format!("nobody stays logged in with that: {why}"),
+            code: 5,
+            help: Some(
+                "a token that is good once is for one command, in LAB_TOKEN; to log in, ask the lab's \
+                 administrator for an invitation"
+                    .to_owned(),
+            ),
+        }
+        .into()),
         Err(error) => Err(error.into()),
     }
 }

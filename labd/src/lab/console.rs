@@ -12,7 +12,7 @@ use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
 use super::people::on;
-use super::{Lab, request};
+use super::{Board, Lab, request};
 use crate::console::line::Line;
 use crate::journal::Recording;
 use crate::rules::access;
@@ -83,14 +83,16 @@ impl Lab {
         Ok((Viewer { lab: self.clone(), line, session, start }, ended))
     }
 
-    /// What a session asks about the pen.
+    /// What a session asks about the pen. It may be dropped without the board's hold, which may be over.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::HeldBy`] or [`Error::NotHeld`] if the caller may not type.
+    /// [`Error::NoSuch`], [`Error::NotAllowed`], [`Error::OutOfScope`]; [`Error::HeldBy`] or
+    /// [`Error::NotHeld`] if the caller may not type.
     pub fn pen(&self, who: &Who, session: u64, ask: PenAsk) -> Result<PenState, Error> {
-        let line = self.session(who, session)?;
-        if ask != PenAsk::Drop {
-            let board = self.find(who, line.board())?;
+        let (line, board) = self.session(who, session)?;
+        if ask == PenAsk::Drop {
+            self.allow(who, Verb::Type)?;
+        } else {
             let remembered = self.book.lock();
             let hold = access::may_on(who, Verb::Type, on(&board, &remembered.book))
                 .inspect_err(|why| self.deny(who, Verb::Type, Some(line.board()), why))?;
@@ -102,9 +104,10 @@ impl Lab {
     /// Types for a session that has the pen. Answers when the device has taken all of it.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::NoPen`], [`Error::HoldOver`]; [`Error::Device`] if it is away.
+    /// [`Error::NoSuch`], [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::HeldBy`],
+    /// [`Error::NotHeld`]; [`Error::NoPen`], [`Error::HoldOver`]; [`Error::Device`] if it is away.
     pub async fn type_in(&self, who: &Who, session: u64, bytes: Vec<u8>) -> Result<(), Error> {
-        self.session(who, session)?.type_in(request::by(Some(who)), session, bytes).await
+        self.typist(who, session)?.type_in(request::by(Some(who)), session, bytes).await
     }
 
     /// Sends a BREAK for a session that has the pen: of 250 ms if `span` is nothing, 3 s at most, and no
@@ -114,16 +117,29 @@ impl Lab {
     /// As [`Lab::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, who: &Who, session: u64, span: Span) -> Result<(), Error> {
         let span = if span.0 == 0 { Span::millis(250) } else { span.min(Span::seconds(3)) };
-        self.session(who, session)?.send_break(request::by(Some(who)), session, span).await
+        self.typist(who, session)?.send_break(request::by(Some(who)), session, span).await
     }
 
-    fn session(&self, who: &Who, session: u64) -> Result<Arc<Line>, Error> {
+    /// The line of a session whose board the caller may type at. They need not have come as they did when
+    /// it was opened: with a token, it is what the token opens that counts.
+    fn typist(&self, who: &Who, session: u64) -> Result<Arc<Line>, Error> {
+        let (line, board) = self.session(who, session)?;
+        self.allow_on(who, Verb::Type, &board)?;
+        Ok(line)
+    }
+
+    /// A session of the caller's at a board that they may look at.
+    fn session(&self, who: &Who, session: u64) -> Result<(Arc<Line>, Arc<Board>), Error> {
         let line = self.sessions.lock().get(&session).cloned();
-        line.filter(|line| line.is_of(session, &who.name)).ok_or_else(|| Error::NoSuch {
+        let theirs = line.filter(|line| line.is_of(session, &who.name));
+        let line = theirs.ok_or_else(|| Error::NoSuch {
             what: "session of yours".to_owned(),
             name: session.to_string(),
             near: None,
-        })
+        })?;
+        let board = self.find(who, line.board())?;
+        self.allow_on(who, Verb::See, &board)?;
+        Ok((line, board))
     }
 
     pub(super) async fn offset_of(

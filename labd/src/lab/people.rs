@@ -21,7 +21,7 @@ mod vouched;
 
 use std::sync::Arc;
 
-use protocol::account::{May, MayAsk, Token};
+use protocol::account::{May, MayAsk};
 use protocol::board::BoardName;
 use protocol::hold::{Ended, Want};
 use protocol::journal::{By, Entry, Event};
@@ -44,6 +44,8 @@ pub struct Peer {
     pub name: UserName,
     /// The role that the door vouches for: root's and labd's own user's.
     pub role: Option<Role>,
+    /// Whether the system knows them.
+    pub is_of_system: bool,
     /// Their groups in the system.
     pub groups: Vec<String>,
     /// What they came in with.
@@ -55,8 +57,12 @@ pub struct Peer {
 impl Peer {
     /// Somebody whom the lab's own surroundings vouch for.
     pub fn vouched(name: UserName, role: Role) -> Peer {
-        let (groups, via) = (Vec::new(), "here".to_owned());
-        Peer { name, role: Some(role), groups, proof: Proof::System, via }
+        Peer { role: Some(role), ..Peer::new(name, Proof::System, "here".to_owned()) }
+    }
+
+    /// Somebody of whom no more is known than what they came in with.
+    pub fn new(name: UserName, proof: Proof, via: String) -> Peer {
+        Peer { name, role: None, is_of_system: false, groups: Vec::new(), proof, via }
     }
 }
 
@@ -67,8 +73,6 @@ pub enum Proof {
     System,
     /// A token, by its hash.
     Token(String),
-    /// A token that was good for once.
-    Spent(Box<Token>),
     /// An ssh key, by its fingerprint.
     Key(String),
     /// A certificate of the lab's own authority, by its hash.
@@ -81,8 +85,17 @@ impl Proof {
         match self {
             Proof::System => "",
             Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) => hash,
-            Proof::Spent(token) => &token.id,
         }
+    }
+
+    /// The hash of a token, if it is one.
+    fn token(&self) -> Option<&str> {
+        if let Proof::Token(hash) = self { Some(hash) } else { None }
+    }
+
+    /// The hash of a certificate, if it is one.
+    fn login(&self) -> Option<&str> {
+        if let Proof::Login(hash) = self { Some(hash) } else { None }
     }
 }
 
@@ -107,9 +120,10 @@ impl Lab {
                 return;
             }
             let next = {
-                let now = self.clock.now();
-                let granted = self.book.lock().people.next_end(&peer.name, now);
-                granted.into_iter().chain(who.until).min()
+                let (now, people) = (self.clock.now(), &self.book.lock().people);
+                let granted = people.next_end(&peer.name, now);
+                let login = peer.proof.login().and_then(|hash| people.login(hash));
+                granted.into_iter().chain(who.until).chain(login.map(|login| login.until)).min()
             };
             let due = async {
                 match next {
@@ -158,6 +172,21 @@ impl Lab {
     ) -> Result<Option<u64>, Error> {
         let allowed = access::may_on(who, verb, on(board, &self.book.lock().book));
         allowed.inspect_err(|why| self.deny(who, verb, Some(&board.config.name), why))
+    }
+
+    /// What somebody comes in with is nothing for who came with a token that has a scope; a refusal is
+    /// written down.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::OutOfScope`].
+    fn allow_openly(&self, who: &Who, what: &str) -> Result<(), Error> {
+        self.allow(who, Verb::See)?;
+        if who.scope.is_open() {
+            return Ok(());
+        }
+        let why = Error::OutOfScope { what: what.to_owned() };
+        self.deny(who, Verb::See, None, &why);
+        Err(why)
     }
 
     /// Whether the lab knows somebody of that name by itself.
@@ -326,7 +355,8 @@ pub(super) fn on<'a>(board: &'a Board, book: &'a Book) -> On<'a> {
     }
 }
 
-/// Who somebody is, by what is known of people.
+/// Who somebody is, by what is known of people. In a lab whose configuration says nothing of access,
+/// whomever the system knows is a user.
 ///
 /// # Errors
 /// As [`Lab::who`].
@@ -337,7 +367,8 @@ fn established(people: &People, config: &Config, peer: &Peer, now: Time) -> Resu
     let groups: Vec<String> = peer.groups.iter().chain(in_lab).cloned().collect();
     let configured = role(&peer.name, &groups, config.access.as_ref());
     let given = account.and_then(|account| account.role(now));
-    let role = peer.role.max(configured).max(given);
+    let usual = (config.access.is_none() && peer.is_of_system).then_some(Role::User);
+    let role = peer.role.max(usual).max(configured).max(given);
     let role = role.ok_or_else(|| access::refusal(peer.name.clone(), Verb::See))?;
     let (name, via) = (peer.name.clone(), Some(peer.via.clone()));
     Ok(Who { name, role, groups, scope, until, via })
@@ -352,8 +383,12 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             _ => "this key was removed".to_owned(),
         },
         Proof::Login(hash) => match people.login(hash) {
-            Some(login) if login.who == peer.name => return Ok((Scope::default(), None)),
-            _ => "this login was revoked; log in again".to_owned(),
+            // It is renewed as it is used: no end for what is made by whoever came with it.
+            Some(login) if login.who == peer.name && login.until > now => {
+                return Ok((Scope::default(), None));
+            }
+            Some(_) => "this login is over; log in again".to_owned(),
+            None => "this login was revoked; log in again".to_owned(),
         },
         Proof::Token(hash) => match people.token(hash) {
             Some(token) if token.until > now => {
@@ -362,11 +397,6 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             Some(_) => "this token is over".to_owned(),
             None => "this token was revoked".to_owned(),
         },
-        Proof::Spent(token) if token.until > now => {
-            people.check_identity(&token.who, token.identity.as_ref())?;
-            return Ok((token.scope.clone(), Some(token.until)));
-        }
-        Proof::Spent(_) => "this token is over".to_owned(),
     };
     Err(Error::NotKnown { why })
 }

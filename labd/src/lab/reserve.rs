@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::decide::Chore;
 use super::people::on;
 use super::{Lab, internal};
+use crate::config::BoardConfig;
 use crate::rules::access;
 use crate::rules::hold::Done;
 
@@ -50,8 +51,9 @@ impl Lab {
     /// or after `patience`, five minutes at most.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::HoldOver`] if the hold has come and gone.
+    /// [`Error::NoSuch`], [`Error::OutOfScope`]; [`Error::HoldOver`] if the hold has come and gone.
     pub async fn placed(&self, who: &Who, number: u64, patience: Span) -> Result<Placed, Error> {
+        self.allow_own(who, Verb::See, number)?;
         let mut decisions = self.decisions.subscribe();
         let look = async {
             loop {
@@ -80,9 +82,9 @@ impl Lab {
     /// Gives up a place in the queue.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
+    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn unqueue(self: &Arc<Self>, who: &Who, number: u64) -> Result<(), Error> {
-        self.allow(who, Verb::Hold)?;
+        self.allow_own(who, Verb::Hold, number)?;
         self.decide(Some(who), |book, _| book.unqueue(&who.name, number))?.settled().await?;
         Ok(())
     }
@@ -137,11 +139,13 @@ impl Lab {
         }
     }
 
-    /// The caller's client keeps a hold or a place as long as what is returned lives.
+    /// The caller's client keeps a hold or a place as long as what is returned lives; when it no longer
+    /// does, the board may go to others.
     ///
     /// # Errors
-    /// [`Error::NoSuch`].
+    /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::NoSuch`].
     pub fn keep(self: &Arc<Self>, who: &Who, number: u64) -> Result<Kept, Error> {
+        self.allow_own(who, Verb::Hold, number)?;
         self.book.lock().book.keep(&who.name, number)?;
         Ok(Kept { lab: self.clone(), number })
     }
@@ -169,6 +173,28 @@ impl Lab {
         check(&ask)?;
         let want = self.narrowed(who, ask.want);
         Ok(Ask { want, ..ask })
+    }
+
+    /// Whether the caller may do it with what they hold or wait for under that number: every board that it
+    /// is or may become must be within what they came with.
+    fn allow_own(&self, who: &Who, verb: Verb, number: u64) -> Result<(), Error> {
+        self.allow(who, verb)?;
+        let wanted = self.book.lock().book.wanted(&who.name, number);
+        // What is not theirs is not there for them: the book says so.
+        let Some(want) = wanted else { return Ok(()) };
+        let is_outside = |board: &&BoardConfig| {
+            want.is_met_by(&board.name, &board.class, &board.tags)
+                && !who.scope.has_board(&board.name, &board.class)
+        };
+        let boards = self.boards_now();
+        match boards.values().map(|board| &board.config).find(is_outside) {
+            None => Ok(()),
+            Some(board) => {
+                let why = Error::OutOfScope { what: board.name.to_string() };
+                self.deny(who, verb, Some(&board.name), &why);
+                Err(why)
+            }
+        }
     }
 
     /// How a place stands at this moment. A board that is still prepared is waited for, too.

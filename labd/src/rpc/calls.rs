@@ -185,7 +185,7 @@ impl service::Lab for Caller {
     }
 
     async fn revoke_token(self, _: Context, id: String) -> Result<Token, Error> {
-        self.lab.revoke_token(&self.who()?, &id).await
+        self.lab.revoke_token(&self.peer, &id).await
     }
 
     async fn enrol(self, _: Context, key: String) -> Result<Enrolled, Error> {

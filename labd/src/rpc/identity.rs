@@ -1,26 +1,22 @@
-//! Who is at the other end of a Unix socket: the kernel says which user, the system who that is,
-//! and the configuration what they may do.
-
-use std::sync::Arc;
+//! Who is at the other end of a Unix socket: the kernel says which user, and the system who that is. What
+//! they may do is [`Lab::who`]'s to say.
 
 use nix::unistd::{Uid, User};
 use protocol::Error;
 use protocol::user::{BadName, UserName};
 use tokio::net::unix::UCred;
 
-use crate::config::Config;
 use crate::lab::Lab;
 use crate::lab::people::Peer;
 use crate::lab::people::system::{ask, known, unsaid};
 
 /// Who is at the other end.
 ///
-/// The daemon's own user and root are administrators. In a lab whose configuration says nothing of
-/// access, whoever may open the socket is a user.
+/// The daemon's own user and root are administrators.
 ///
 /// # Errors
 /// [`Error::Bad`] if the system does not say.
-pub async fn of_peer(peer: Option<UCred>, config: Arc<Config>) -> Result<Peer, Error> {
+pub async fn of_peer(peer: Option<UCred>) -> Result<Peer, Error> {
     let peer = peer.ok_or_else(unsaid)?;
     let via = peer.pid().map_or_else(|| "unix".to_owned(), |pid| format!("unix pid {pid}"));
     ask(move || {
@@ -28,7 +24,7 @@ pub async fn of_peer(peer: Option<UCred>, config: Arc<Config>) -> Result<Peer, E
         let user = User::from_uid(uid).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
         let name = name.parse().map_err(|bad: BadName| Error::Bad { why: bad.to_string() })?;
-        Ok(known(name, Some(uid), user, &config, via))
+        Ok(known(name, Some(uid), user, via))
     })
     .await
 }
@@ -48,5 +44,5 @@ pub async fn of_name(name: UserName, lab: &Lab) -> Result<Peer, Error> {
 /// As [`of_name`].
 pub async fn completed(peer: Peer, lab: &Lab) -> Result<Peer, Error> {
     let known = of_name(peer.name.clone(), lab).await?;
-    Ok(Peer { role: known.role, groups: known.groups, ..peer })
+    Ok(Peer { name: peer.name, proof: peer.proof, via: peer.via, ..known })
 }

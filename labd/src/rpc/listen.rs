@@ -113,8 +113,8 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
 async fn greet(lab: Arc<Lab>, stream: UnixStream) {
     let credentials = stream.peer_cred().ok();
     let mut reloads = lab.reloads();
-    let peer = identity::of_peer(credentials, lab.config()).await;
-    let same = async || identity::of_peer(credentials, lab.config()).await == peer;
+    let peer = identity::of_peer(credentials).await;
+    let same = async || identity::of_peer(credentials).await == peer;
     let changed = async { while reloads.changed().await.is_ok() && same().await {} };
     let conversation = async {
         match peer.clone() {

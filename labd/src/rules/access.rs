@@ -132,7 +132,14 @@ fn judge(
     if !who.scope.has_verb(verb) {
         return Err(Error::OutOfScope { what: format!("the verb {verb}") });
     }
-    let Some(on) = on else { return Ok(None) };
+    let Some(on) = on else {
+        // Who names boards does not mean all of them, with everybody's accounts.
+        let is_for_all = matches!(verb, Verb::Moderate | Verb::Administer);
+        return match who.scope.has_all_boards() || !is_for_all {
+            true => Ok(None),
+            false => Err(Error::OutOfScope { what: "the whole lab".to_owned() }),
+        };
+    };
     if !who.scope.has_board(on.board, on.class) {
         return Err(Error::OutOfScope { what: on.board.to_string() });
     }

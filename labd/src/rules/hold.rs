@@ -296,6 +296,16 @@ impl Book {
         Err(self.boards.iter().find_map(over).unwrap_or_else(|| no_place(number)))
     }
 
+    /// What somebody holds or waits for under a number; nothing, if it is not theirs.
+    pub fn wanted(&self, who: &UserName, number: u64) -> Option<Want> {
+        let waiting = self.waiting(number).filter(|waiting| waiting.who == *who);
+        let held = || {
+            let (hold, _) = self.placed(who, number).ok()??;
+            Some(Want::Board { name: hold.board.clone() })
+        };
+        waiting.map(|waiting| waiting.ask.want.clone()).or_else(held)
+    }
+
     /// Refuses an older number than the board's newest.
     ///
     /// # Errors

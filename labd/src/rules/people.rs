@@ -242,29 +242,29 @@ impl People {
         Ok(changed)
     }
 
-    /// Somebody comes in with a token. One that is good for once is gone with that.
+    /// Somebody comes in with a token. One that is good for once lets nobody else in; it stays until its
+    /// time is over, for whoever came with it to be seen, and shown out.
     ///
     /// # Errors
     /// [`Error::NotKnown`].
     pub fn spend(&mut self, hash: &str, now: Time) -> Result<(Token, Vec<Changed>), Error> {
-        let why = "the lab does not know this token: it was revoked, used up, or is another lab's";
+        let why = "the lab does not know this token: it was revoked, or is another lab's";
         let unknown = || Error::NotKnown { why: why.to_owned() };
         let token = self.tokens.get_mut(hash).ok_or_else(unknown)?;
         if token.until <= now {
             let why = "this token is over; make another with 'labctl token new'".to_owned();
             return Err(Error::NotKnown { why });
         }
-        let changed = || vec![Changed::Token(hash.to_owned())];
-        if token.once {
-            let token = token.clone();
-            self.tokens.remove(hash);
-            return Ok((token, changed()));
+        if token.once && token.used.is_some() {
+            let why =
+                "this token was good once and is used up; make another with 'labctl token new'";
+            return Err(Error::NotKnown { why: why.to_owned() });
         }
         if token.used.is_some_and(|used| now.since(used) < USED) {
             return Ok((token.clone(), Vec::new()));
         }
         token.used = Some(now);
-        Ok((token.clone(), changed()))
+        Ok((token.clone(), vec![Changed::Token(hash.to_owned())]))
     }
 
     /// Revokes the token of that id, if it is one of `of`'s; of anybody's if there is no `of`.

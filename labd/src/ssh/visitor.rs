@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Door;
 use crate::lab::people::{Peer, Proof};
-use crate::rpc::identity::of_name;
+use crate::rpc::identity::completed;
 use crate::rpc::listen::converse;
 
 /// So many channels at once: sessions and tunnels.
@@ -154,9 +154,8 @@ impl Visitor {
 
 /// Who has that key: to the system whoever is called so, if there is somebody.
 async fn peer(door: &Door, key: &Key, from: IpAddr) -> Peer {
-    let known = of_name(key.who.clone(), &door.lab).await.ok();
-    let (role, groups) = known.map(|peer| (peer.role, peer.groups)).unwrap_or_default();
     let (name, fingerprint) = (key.who.clone(), key.fingerprint.clone());
     let via = format!("ssh {from} key {fingerprint}");
-    Peer { name, role, groups, proof: Proof::Key(fingerprint), via }
+    let peer = Peer::new(name, Proof::Key(fingerprint), via);
+    completed(peer.clone(), &door.lab).await.unwrap_or(peer)
 }

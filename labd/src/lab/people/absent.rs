@@ -95,8 +95,7 @@ impl Lab {
             && absent.iter().all(|peer| peer.name != *name)
             && system::answers(name.clone()).await
         {
-            let (name, role, groups, via) = (name.clone(), None, Vec::new(), String::new());
-            absent.push(Peer { name, role, groups, proof: Proof::System, via });
+            absent.push(Peer::new(name.clone(), Proof::System, String::new()));
         }
         let sight = {
             let Remembered { people, .. } = &*self.remembered()?;

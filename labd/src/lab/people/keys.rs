@@ -49,10 +49,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn remove_key(&self, who: &Who, fingerprint: &str) -> Result<Key, Error> {
-        self.allow(who, Verb::See)?;
-        if !who.scope.is_open() {
-            return Err(Error::OutOfScope { what: "keys".to_owned() });
-        }
+        self.allow_openly(who, "keys")?;
         let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
         let known = self.book.lock().people.key(fingerprint).map(|key| key.who.clone());
         let owner = known.unwrap_or_else(|| who.name.clone());

@@ -49,16 +49,11 @@ impl Lab {
     /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
     pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
         let who = self.who(peer)?;
-        let (may_join, identity) = match &peer.proof {
-            Proof::Login(hash) => (true, self.identity_of(hash)),
-            Proof::Spent(token) => (token.joins, token.identity.clone()),
-            Proof::System | Proof::Token(_) | Proof::Key(_) => (false, None),
-        };
-        let bad = |why: String| Error::Bad { why };
-        if !may_join {
+        let Some(identity) = self.joins_as(&peer.proof) else {
             let why = "only an invitation becomes a login; an administrator makes one with 'labctl admin invite'";
             return Err(Error::NotKnown { why: why.to_owned() });
-        }
+        };
+        let bad = |why: String| Error::Bad { why };
         let authority = self.open_authority().map_err(|error| bad(error.to_string()))?;
         let since = self.clock.now();
         let (certificate, hash) = authority.certify(&who.name, key, since).map_err(|error| {
@@ -72,9 +67,18 @@ impl Lab {
         Ok(Enrolled { who: who.name, certificate, since, until })
     }
 
-    /// As whom somebody was vouched for, who has a certificate.
-    fn identity_of(&self, hash: &str) -> Option<Identity> {
-        self.book.lock().people.login(hash).and_then(|login| login.identity.clone())
+    /// Whether what somebody came with becomes a certificate; and as whom they were vouched for, if they
+    /// were.
+    fn joins_as(&self, proof: &Proof) -> Option<Option<Identity>> {
+        let people = &self.book.lock().people;
+        match proof {
+            Proof::Login(hash) => Some(people.login(hash)?.identity.clone()),
+            Proof::Token(hash) => {
+                let token = people.token(hash).filter(|token| token.joins)?;
+                Some(token.identity.clone())
+            }
+            Proof::System | Proof::Key(_) => None,
+        }
     }
 
     /// Who came with a certificate, by its hash.
@@ -85,8 +89,8 @@ impl Lab {
         let remembered = self.remembered()?;
         let why = "this login was revoked, or is another lab's; log in again".to_owned();
         let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
-        let (name, via) = (login.who.clone(), format!("{from} certificate {}", login.id));
-        Ok(Peer { name, role: None, groups: Vec::new(), proof: Proof::Login(hash), via })
+        let via = format!("{from} certificate {}", login.id);
+        Ok(Peer::new(login.who.clone(), Proof::Login(hash), via))
     }
 
     /// The certificates: everybody's for an administrator, else one's own.
@@ -100,9 +104,9 @@ impl Lab {
     /// Revokes a certificate; an administrator, anybody's. Whoever is here with it is out within a second.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
+    /// [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn log_out(&self, who: &Who, id: &str) -> Result<Login, Error> {
-        self.allow(who, Verb::See)?;
+        self.allow_openly(who, "logins")?;
         let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
         let owner = self.logins(who).into_iter().find(|login| login.id == id);
         let owner = owner.map_or_else(|| who.name.clone(), |login| login.who);

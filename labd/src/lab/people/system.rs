@@ -8,7 +8,7 @@ use protocol::user::{Role, UserName};
 
 use super::super::Lab;
 use super::{Peer, Proof};
-use crate::config::{Config, Principal};
+use crate::config::Principal;
 
 impl Lab {
     /// Somebody of that name, as if they came by themselves.
@@ -26,7 +26,7 @@ impl Lab {
                 return Err(Error::NoSuch { what, name, near: None });
             }
             let uid = user.as_ref().map(|user| user.uid);
-            Ok(known(name, uid, user, &config, "asked for".to_owned()))
+            Ok(known(name, uid, user, "asked for".to_owned()))
         })
         .await
     }
@@ -55,19 +55,16 @@ pub(crate) fn unsaid() -> Error {
     Error::Bad { why: "the system does not say who you are".to_owned() }
 }
 
-/// Somebody as the system and the configuration know them.
-pub(crate) fn known(
-    name: UserName,
-    uid: Option<Uid>,
-    user: Option<User>,
-    config: &Config,
-    via: String,
-) -> Peer {
+/// Somebody as the system knows them. What the configuration says of them is looked up at each request.
+pub(crate) fn known(name: UserName, uid: Option<Uid>, user: Option<User>, via: String) -> Peer {
     let is_own = uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective());
-    let usual = config.access.is_none() && uid.is_some();
-    let role = is_own.then_some(Role::Admin).or(usual.then_some(Role::User));
     let groups = user.map(|user| groups(&user)).unwrap_or_default();
-    Peer { name, role, groups, proof: Proof::System, via }
+    Peer {
+        role: is_own.then_some(Role::Admin),
+        is_of_system: uid.is_some(),
+        groups,
+        ..Peer::new(name, Proof::System, via)
+    }
 }
 
 fn groups(user: &User) -> Vec<String> {

@@ -45,9 +45,11 @@ impl Lab {
         let is_own = owner == who.name && !ask.joins;
         self.allow(who, if is_own { Verb::Share } else { Verb::Administer })?;
         let bad = |why: String| Error::Bad { why };
-        if !who.scope.is_open() {
-            let what = "tokens for others".to_owned();
-            return Err(Error::OutOfScope { what });
+        self.allow_openly(who, "tokens for others")?;
+        if ask.joins && !ask.scope.is_open() {
+            let why = "whoever joins may do all that their role allows: an invitation has no scope; \
+                       make one without, or a token that does not join";
+            return Err(bad(why.to_owned()));
         }
         if ask.note.as_ref().is_some_and(|note| note.len() > LONGEST_NOTE) {
             return Err(bad(format!("a note has at most {LONGEST_NOTE} bytes")));
@@ -94,18 +96,23 @@ impl Lab {
         }
     }
 
-    /// Revokes a token; an administrator, anybody's. Whoever is here with it is out within a second.
+    /// Revokes a token; an administrator, anybody's. Who came with a token that has a scope revokes that
+    /// one and no other. Whoever is here with it is out within a second.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::CannotRecord`].
-    pub async fn revoke_token(&self, who: &Who, id: &str) -> Result<Token, Error> {
-        self.allow(who, Verb::See)?;
-        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
-        let known = {
+    /// [`Error::OutOfScope`], [`Error::NoSuch`], [`Error::CannotRecord`].
+    pub async fn revoke_token(&self, peer: &Peer, id: &str) -> Result<Token, Error> {
+        let who = &self.who(peer)?;
+        let (known, came) = {
             let remembered = self.book.lock();
             let token = remembered.people.tokens().find(|token| token.id == id);
-            token.map(|token| token.who.clone())
+            let came = peer.proof.token().and_then(|hash| remembered.people.token(hash));
+            (token.map(|token| token.who.clone()), came.map(|token| token.id.clone()))
         };
+        if came.as_deref() != Some(id) {
+            self.allow_openly(who, "other tokens")?;
+        }
+        let of = access::may(who, Verb::Administer).is_err().then_some(&who.name);
         let owner = known.unwrap_or_else(|| who.name.clone());
         let event = Event::Token { id: id.to_owned(), of: owner, what: "revoked".to_owned() };
         let mut revoked = None;
@@ -144,9 +151,7 @@ impl Lab {
             commit.await.map_err(|error| Error::CannotRecord { why: error.to_string() })?;
         }
         let via = format!("{from} token {}", token.id);
-        let name = token.who.clone();
-        let proof = if token.once { Proof::Spent(Box::new(token)) } else { Proof::Token(hash) };
-        Ok(Peer { name, role: None, groups: Vec::new(), proof, via })
+        Ok(Peer::new(token.who, Proof::Token(hash), via))
     }
 }
 

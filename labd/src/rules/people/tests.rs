@@ -150,7 +150,11 @@ proptest! {
                     let known = lists.tokens.get_mut(id as usize);
                     let open = known.filter(|token| token.3 && token.1 > lists.now);
                     prop_assert_eq!(spent.ok(), open.as_ref().map(|token| user(token.0)));
-                    open.into_iter().for_each(|token| token.3 &= !token.2);
+                    if let Some(token) = open {
+                        token.3 &= !token.2;
+                        let is_there = people.token(&id.to_string()).is_some();
+                        prop_assert!(is_there, "whoever came with it can be shown out");
+                    }
                 }
                 Deed::Revoke(id, of) => {
                     let of = of.map(user);
