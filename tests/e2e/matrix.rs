@@ -49,6 +49,7 @@ give              ----    ----    +hn.    +hnn    +hnn
 power             ---.    +hn.    +hn.    +hnn    ++++
 outlet            +++.    +++.    +++.    ++++    ++++
 pen               ---.    +hn.    +hn.    +hn.    +++.
+  dropping        ---.    +++.    +++.    +++.    +++.
 type_in           ---.    +hn.    +hn.    +hn.    +++.
 send_break        ---.    +hn.    +hn.    +hn.    +++.
 note              ---.    +++.    +++.    ++++    ++++
@@ -104,6 +105,7 @@ give              oo      oo
 power             oo      oo
 outlet            o+      o+
 pen               oo      oo
+  dropping        oo      oo
 type_in           oo      oo
 send_break        oo      oo
 note              oo      oo
@@ -140,6 +142,7 @@ export            --      oo
 enum Row {
     Call(Call),
     Breaking,
+    Dropping,
     Invited,
     Console,
     WithPen,
@@ -156,6 +159,7 @@ impl Row {
         match self {
             Row::Call(call) => call.name(),
             Row::Breaking => "  breaking",
+            Row::Dropping => "  dropping",
             Row::Invited => "  invited",
             Row::Console => "console",
             Row::WithPen => "  with the pen",
@@ -191,6 +195,7 @@ follows! {
 fn calls() -> Vec<Row> {
     let rows = |call: &Call| match call {
         Call::Release => vec![Row::Call(*call), Row::Breaking],
+        Call::Pen => vec![Row::Call(*call), Row::Dropping],
         Call::Enrol => vec![Row::Call(*call), Row::Invited],
         call => vec![Row::Call(*call)],
     };
@@ -215,7 +220,12 @@ impl Row {
     /// Between what it makes a difference.
     fn columns(self) -> &'static [Whose] {
         match self {
-            Row::Breaking | Row::Console | Row::WithPen | Row::OfBoard | Row::Tunnel => BOARDS,
+            Row::Breaking
+            | Row::Dropping
+            | Row::Console
+            | Row::WithPen
+            | Row::OfBoard
+            | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Invited | Row::Journal | Row::Boards | Row::Export => ANY,
             Row::Call(call) => match call {
@@ -384,6 +394,7 @@ impl Scene {
         let account = other.clone().unwrap_or("ada".parse()?);
         let call = match row {
             Row::Call(call) => call,
+            Row::Dropping => Call::Pen,
             Row::Breaking => {
                 let release = Release { number: None, breaking: Some("because".to_owned()) };
                 return Ok(me.release(name(here), release).await.map(drop));
@@ -391,7 +402,7 @@ impl Scene {
             Row::Invited => {
                 let invitation = TokenAsk { joins: true, ..TokenAsk::default() };
                 let me = self.with_token(role, invitation).await?;
-                return Ok(login::join("lab".to_owned(), &*me).await.map(drop));
+                return Ok(login::join("lab".to_owned(), &me).await.map(drop));
             }
             Row::Console => return Ok(me.look_at(here, From::End).await.map(drop)),
             Row::WithPen => return Ok(me.type_at(here).await.map(drop)),
@@ -449,7 +460,9 @@ impl Scene {
                 };
                 let mine = match whose {
                     Whose::Hidden => None,
-                    _ if call == Call::Pen => Some(seated.look_at(here, From::End).await?),
+                    _ if row == Row::Call(Call::Pen) => {
+                        Some(seated.look_at(here, From::End).await?)
+                    }
                     _ => Some(match seated.type_at(here).await {
                         Ok(console) => console,
                         Err(_) => seated.look_at(here, From::End).await?,
@@ -461,6 +474,9 @@ impl Scene {
                     me.pen(session, PenAsk::Force { reason }).await?;
                 }
                 match call {
+                    Call::Pen if row == Row::Dropping => {
+                        me.pen(session, PenAsk::Drop).await.map(drop)
+                    }
                     Call::Pen => me.pen(session, PenAsk::Take).await.map(drop),
                     Call::TypeIn => me.type_in(session, b"\r".to_vec()).await,
                     _ => me.send_break(session, Span::millis(1)).await,
