@@ -84,7 +84,11 @@ impl Lab {
     pub fn logged_in(&self, hash: String, from: &str) -> Result<Peer, Error> {
         let remembered = self.remembered()?;
         let why = "this login was revoked, or is another lab's; log in again".to_owned();
-        let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
+        let Some(login) = remembered.people.login(&hash) else {
+            drop(remembered);
+            self.turned_away(format!("{from} certificate {}", &hash[..8]), why.clone());
+            return Err(Error::NotKnown { why });
+        };
         let (name, via) = (login.who.clone(), format!("{from} certificate {}", login.id));
         Ok(Peer { name, role: None, groups: Vec::new(), proof: Proof::Login(hash), via })
     }
