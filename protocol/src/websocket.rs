@@ -207,7 +207,7 @@ mod tests {
         let (mut there, here) = duplex(1_024);
         let _bytes = server(here).await;
         let mut header = b"\x82\xff".to_vec();
-        header.extend((LARGEST as u64 + 1).to_be_bytes());
+        header.extend((64 * 1_024 + 1_u64).to_be_bytes());
         header.extend([0; 4]);
         there.write_all(&header).await.expect("it is open");
         let began = Instant::now();
