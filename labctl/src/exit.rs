@@ -94,7 +94,12 @@ pub fn code(error: &anyhow::Error) -> u8 {
         ) => TAKEN,
         Some(Error::TimedOut { .. }) => NOT_IN_TIME,
         Some(Error::Unreachable { .. } | Error::Impostor { .. }) => 8,
-        Some(Error::Device { .. } | Error::Setup { .. } | Error::CannotRecord { .. }) => 9,
+        Some(
+            Error::Device { .. }
+            | Error::Setup { .. }
+            | Error::CannotRecord { .. }
+            | Error::Busy { .. },
+        ) => 9,
         Some(Error::Unsure { .. }) => 10,
         Some(Error::NotHeld { .. } | Error::HoldOver { .. }) => 11,
         Some(Error::TooOld { .. }) => 12,
@@ -179,6 +184,7 @@ pub fn help(error: &anyhow::Error) -> Option<String> {
         Error::CannotRecord { .. } => {
             "make room on the disk of the daemon's state folder".to_owned()
         }
+        Error::Busy { .. } => "ask again in a little while".to_owned(),
         Error::Unsure { .. } => {
             "see what was done with 'labctl journal' before you ask again".to_owned()
         }

@@ -7,6 +7,7 @@
 //! - [`routes`]: where each call is found
 //! - [`call`]: a request becomes a call, and its answer a response
 //! - [`flow`]: what is followed
+//! - [`origin`]: what another site's page has a browser ask
 //! - [`login`]: for those who come with nothing
 //! - [`problem`]: what went wrong, as RFC 9457 has it
 //! - [`document`]: all of it as OpenAPI 3.1
@@ -21,15 +22,19 @@ mod guest;
 mod health;
 mod login;
 pub mod metrics;
+mod origin;
 pub mod problem;
 mod routes;
 mod socket;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
+use axum::middleware::from_fn;
 use axum::routing::get;
 use axum::{Json, Router};
 use hyper::body::Incoming;
@@ -69,7 +74,8 @@ impl Site {
             .route("/lab", get(socket::lab))
             .route("/openapi.json", get(async move || document.clone()))
             .fallback(problem::no_such_path)
-            .method_not_allowed_fallback(problem::no_such_method);
+            .method_not_allowed_fallback(problem::no_such_method)
+            .layer(from_fn(origin::own));
         let routes = Router::new()
             .nest(VERSION, routes)
             .merge(login::pages())
@@ -90,7 +96,15 @@ impl Site {
         let guest = Guest::new(self.lab.clone(), stranger, login);
         let answer = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(guest.clone());
-            self.lab.answer(self.routes.clone().oneshot(request.map(Body::new)))
+            let answer = self.lab.answer(self.routes.clone().oneshot(request.map(Body::new)));
+            let guest = guest.clone();
+            async move {
+                let mut response = answer.await?;
+                if guest.is_over() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = server().serve_connection(TokioIo::new(stream), answer).with_upgrades();
         let mut ending = self.lab.ending();

@@ -222,7 +222,7 @@ fn sees(who: &Who, Board { config, .. }: &Board) -> bool {
 }
 
 /// A fault of labd's own: the caller gets an id, the request's if there is one, under which the log says more.
-fn internal(what: impl std::fmt::Display) -> Error {
+pub(crate) fn internal(what: impl std::fmt::Display) -> Error {
     use std::hash::BuildHasher;
     let random = || std::collections::hash_map::RandomState::new().hash_one(0) as u32;
     let id = match request::present() {

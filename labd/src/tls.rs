@@ -131,7 +131,7 @@ impl Door {
         let session = stream.get_ref().1;
         let login = session.peer_certificates().and_then(<[_]>::first).map(authority::hash);
         match session.alpn_protocol() == Some(tls::ALPN) {
-            true => listen::receive(self.lab.clone(), stranger, login, stream).await,
+            true => listen::receive(self.lab.clone(), "tls", stranger, login, stream).await,
             false => self.site.serve(stranger, login, stream).await,
         }
     }

@@ -69,6 +69,7 @@ pub fn advice(why: &Error) -> &'static str {
         Error::Device { .. } => "Look at the device, then try again",
         Error::Setup { .. } => "The timeline has the script's output; tell an administrator",
         Error::Bad { .. } => "Correct it and try again",
+        Error::Busy { .. } => "Try again in a little while",
         Error::Config { .. } => "Correct the configuration, then reload",
         Error::TimedOut { .. } => "Watch the timeline for its end before trying again",
         Error::Unsure { .. } => "The timeline tells whether it was done",

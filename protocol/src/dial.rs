@@ -155,8 +155,8 @@ async fn open(
 ) -> Result<Box<dyn Stream>, Error> {
     let stream = open_tls(address, trust, identity).await?;
     match address {
-        Address::Https { host, .. } => {
-            let within = timeout(CONNECT, websocket::client(host, stream)).await;
+        Address::Https { host, port, .. } => {
+            let within = timeout(CONNECT, websocket::client(host, *port, stream)).await;
             let late = |_| unreachable(address)("no answer to the request for a WebSocket");
             Ok(Box::new(within.map_err(late)?.map_err(unreachable(address))?))
         }

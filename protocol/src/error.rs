@@ -143,6 +143,12 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// Too many ask for the same just now; nothing was done.
+    #[error("{why}")]
+    Busy {
+        /// Of what there are too many.
+        why: String,
+    },
     /// The configuration has faults; nothing was changed.
     #[error("the configuration has {} {}; nothing was changed", .faults.len(), if .faults.len() == 1 { "fault" } else { "faults" })]
     Config {

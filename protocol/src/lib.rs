@@ -34,7 +34,7 @@ pub mod error;
 pub mod hold;
 pub mod journal;
 pub mod limits;
-mod link;
+pub mod link;
 pub mod login;
 pub mod power;
 pub mod provider;

@@ -1,9 +1,11 @@
 //! The connection that calls are made on. It is made again when it breaks, and what was not answered is
 //! asked again.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use tarpc::ServerError;
 use tarpc::client::{Config, NewClient, RpcError};
 use tarpc::context::{self, Context};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -226,17 +228,7 @@ impl Link {
             }
             Err(RpcError::Shutdown) => self.closed(),
             Err(RpcError::DeadlineExceeded) => Error::TimedOut { seconds: PATIENCE.0 / 1_000 },
-            Err(RpcError::Server(why)) if why.kind == FORGOTTEN => {
-                Error::Unsure { why: why.detail }
-            }
-            // A call that is larger than this caller's may be.
-            Err(RpcError::Server(why)) if why.kind == std::io::ErrorKind::InvalidInput => {
-                Error::Bad { why: why.detail }
-            }
-            // Said without asking the lab: too many calls at once, or too large an answer.
-            Err(RpcError::Server(why)) => {
-                Error::Device { device: "labd".to_owned(), why: why.detail }
-            }
+            Err(RpcError::Server(why)) => of_server(why),
             Err(other) => self.unreachable(other.to_string()),
         };
         Some(Err(error))
@@ -263,4 +255,17 @@ async fn dialled(address: &Address, way: &Way) -> Result<Connection, Error> {
 /// call knows how long ago it was asked.
 fn steady() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// What a daemon says of a call without asking the lab.
+#[must_use]
+pub fn of_server(why: ServerError) -> Error {
+    match why.kind {
+        FORGOTTEN => Error::Unsure { why: why.detail },
+        // A call that is larger than this caller's may be.
+        ErrorKind::InvalidInput => Error::Bad { why: why.detail },
+        ErrorKind::WouldBlock => Error::Busy { why: why.detail },
+        // Too large an answer, or a fault.
+        _ => Error::Device { device: "labd".to_owned(), why: why.detail },
+    }
 }

@@ -50,8 +50,8 @@ fn named(host: &str, variable: impl Fn(&str) -> Option<String>) -> io::Result<Op
     let url = said(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
     let Some(url) = url.filter(|_| !is_here && !is_excepted) else { return Ok(None) };
     parse(&url).map(Some).ok_or_else(|| {
-        let why =
-            format!("'{}' is no proxy; https_proxy is to be http://HOST:PORT", url.escape_debug());
+        // Of what it says nothing is told: a password may be in it, and not where one looks for it.
+        let why = "https_proxy or all_proxy names no proxy: it is to be http://HOST:PORT";
         io::Error::new(io::ErrorKind::InvalidInput, why)
     })
 }
@@ -149,6 +149,15 @@ mod tests {
         }
         for wrong in ["socks5://proxy:1", "http://", "http://proxy:x", "http://%ff@proxy:1"] {
             assert!(named("lab", |_| Some(wrong.to_owned())).is_err(), "{wrong}");
+        }
+    }
+
+    /// Planted, and caught: the whole of what is no proxy in the error.
+    #[test]
+    fn a_password_is_not_told_with_what_is_wrong() {
+        for wrong in ["socks5://u:secret@proxy", "http://u:secret@proxy:x", "u:secret/@proxy:x"] {
+            let why = named("lab", |_| Some(wrong.to_owned())).expect_err(wrong);
+            assert!(!why.to_string().contains("secret"), "{why}");
         }
     }
 }

@@ -30,6 +30,12 @@ async fn a_flood_of_strangers_keeps_nobody_from_their_work() -> Result<()> {
     let known = Context { name: "lab".to_owned(), address: address.clone(), proof };
     let ada = soon(Client::connect_as(&address, known.clone())).await??;
     let before = resident(&labd)?;
+    let sockets = Flood::of_sockets(tls).await?;
+    soon(ada.whoami()).await??;
+    let grown = resident(&labd)?.saturating_sub(before);
+    ensure!(grown < MOST_KB, "{grown} kB more for {} sockets", sockets.held());
+    ensure!(sockets.held() > 16, "only {} came", sockets.held());
+    drop(sockets);
     for round in 0..3 {
         let flood = Flood::over(&[tls, ssh], 1_000, 250, 50).await?;
         ensure!(flood.held() > 2_000, "only {} came", flood.held());

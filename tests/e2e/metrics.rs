@@ -94,3 +94,21 @@ async fn a_lab_that_lives_says_so_and_one_that_ends_is_not_ready() -> Result<()>
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     Ok(())
 }
+
+/// Planted, and caught: an idle connection has its place for a minute; a connection stays after its answer.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_numbers_asks_soon_and_once() -> Result<()> {
+    let lab = Plan::new(boards(&["rpi4"])).by_hand().open().await?;
+    let at = open(&lab).await?;
+    let asked = "GET /healthz HTTP/1.1\r\nHost: lab\r\n\r\n";
+    for (said, wanted, most_s) in [("", "", 10), (asked, "connection: close", 1)] {
+        let mut stream = TcpStream::connect(at).await?;
+        let began = tokio::time::Instant::now();
+        stream.write_all(said.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        assert!(answer.contains(wanted), "{answer}");
+        assert!(began.elapsed().as_secs() <= most_s, "{:?}", began.elapsed());
+    }
+    Ok(())
+}

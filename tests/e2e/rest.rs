@@ -88,8 +88,8 @@ async fn a_request_that_is_asked_again_under_its_key_is_not_done_again() -> Resu
         let body = json!({ "text": text }).to_string();
         let request = format!(
             "POST /api/v1/boards/rpi4/notes HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nAuthorization: Bearer {}\r\n\
-             Idempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
+             Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             token.as_str(),
             body.len(),
         );
@@ -240,5 +240,119 @@ async fn a_connection_counts_for_whoever_asks_on_it() -> Result<()> {
     drop(first);
     soon(guests.count().wait_for(|count| *count == 0)).await??;
     assert_eq!(answer().await?.status, 200);
+    Ok(())
+}
+
+/// Asks something on a connection that goes on; its status and headers.
+async fn say(
+    stream: &mut tokio::io::BufReader<tokio::io::DuplexStream>,
+    request: &str,
+) -> Result<Answer> {
+    let (other, _) = tokio::io::duplex(1);
+    stream.write_all(request.as_bytes()).await?;
+    let taken = std::mem::replace(stream, tokio::io::BufReader::new(other));
+    soon(Answer::read(taken)).await?
+}
+
+/// Planted, and caught: each request without a proof counts as a wrong one.
+#[tokio::test]
+async fn whoever_shows_nothing_bars_nobody_and_whoever_guesses_is_barred() -> Result<()> {
+    let (_lab, door) = open().await?;
+    for _ in 0..6 {
+        assert_eq!(door.ask("GET", "/boards", None, None).await?.status, 401);
+        let mut stream = door.connect()?;
+        let page = "GET /login/callback?state=x HTTP/1.1\r\nHost: lab\r\n\r\n";
+        assert_eq!(say(&mut stream, page).await?.status, 403);
+    }
+    let wrong = Secret::new([7; 32]);
+    let mut tries = 0;
+    while let Ok(answer) = door.ask("GET", "/boards", Some(&wrong), None).await {
+        assert_eq!(answer.status, 401);
+        tries += 1;
+        assert!(tries < 10, "whoever guesses is never barred");
+    }
+    Ok(())
+}
+
+/// Planted, and caught: a connection on which somebody was known once bears with any number of guesses.
+#[tokio::test]
+async fn a_connection_ends_with_whoever_is_no_longer_known() -> Result<()> {
+    let (lab, door) = open().await?;
+    let token = token(&lab).await?;
+    let good = format!("Authorization: Bearer {}\r\n", token.as_str());
+    let bad = format!("Authorization: Bearer {}\r\n", Secret::new([7; 32]).as_str());
+    for (said, answers) in [(vec![&good, &good, &bad, &bad], 3), (vec![&bad; 5], 3)] {
+        let mut stream = door.connect()?;
+        for proof in said {
+            let request = format!("GET /api/v1/whoami HTTP/1.1\r\nHost: lab\r\n{proof}\r\n");
+            let _ = stream.write_all(request.as_bytes()).await;
+        }
+        let mut said = String::new();
+        soon(stream.read_to_string(&mut said)).await??;
+        assert_eq!(said.matches("HTTP/1.1 ").count(), answers, "{said}");
+        assert!(said.to_ascii_lowercase().contains("connection: close"), "{said}");
+    }
+    Ok(())
+}
+
+/// Planted, and caught: a form's content is taken for JSON; a page of another site is answered.
+#[tokio::test]
+async fn a_page_of_another_site_asks_in_vain() -> Result<()> {
+    let (lab, door) = open().await?;
+    let proof = format!("Authorization: Bearer {}", token(&lab).await?.as_str());
+    for (said, wanted) in [
+        ("Content-Type: application/json", 200),
+        ("Content-Type: application/json\r\nOrigin: https://lab", 200),
+        ("Content-Type: Application/JSON; charset=utf-8\r\nSec-Fetch-Site: none", 200),
+        ("Content-Type: application/json\r\nOrigin: https://elsewhere", 403),
+        ("Content-Type: application/json\r\nOrigin: https://lab:8443", 403),
+        ("Content-Type: application/json\r\nOrigin: null", 403),
+        ("Content-Type: application/json\r\nSec-Fetch-Site: cross-site", 403),
+        ("Content-Type: application/json\r\nSec-Fetch-Site: same-site", 403),
+        ("Content-Type: text/plain", 415),
+        ("Content-Type: application/x-www-form-urlencoded", 415),
+        ("X: y", 415),
+    ] {
+        let body = r#"{"text":"x"}"#;
+        let request = format!(
+            "POST /api/v1/boards/rpi4/notes HTTP/1.1\r\nHost: lab\r\n{proof}\r\n{said}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = say(&mut door.connect()?, &request).await?;
+        assert_eq!(answer.status, wanted, "{said}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{said}");
+    }
+    for path in ["lab", "table", "whoami"] {
+        let request = format!(
+            "GET /api/v1/{path} HTTP/1.1\r\nHost: lab\r\n{proof}\r\nOrigin: https://elsewhere\r\n\r\n"
+        );
+        assert_eq!(say(&mut door.connect()?, &request).await?.status, 403, "{path}");
+    }
+    Ok(())
+}
+
+/// Planted, and caught: a stream that is cut ends as one that is whole.
+#[tokio::test]
+async fn a_stream_that_is_cut_does_not_look_whole() -> Result<()> {
+    let (lab, door) = open().await?;
+    let made = lab.admin().await?.make_token(TokenAsk::default()).await?;
+    for (path, is_whole) in [("timeline?end=true", true), ("admin/export", true), ("table", false)]
+    {
+        let mut stream = door.connect()?;
+        let request = format!(
+            "GET /api/v1/{path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            made.secret.as_str()
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut said = vec![0; 12];
+        soon(stream.read_exact(&mut said)).await??;
+        assert_eq!(said, b"HTTP/1.1 200", "{path}");
+        if !is_whole {
+            lab.admin().await?.revoke_token(made.token.id.clone()).await?;
+        }
+        soon(stream.read_to_end(&mut said)).await??;
+        assert_eq!(said.ends_with(b"\r\n0\r\n\r\n"), is_whole, "{path}");
+    }
     Ok(())
 }

@@ -335,3 +335,33 @@ async fn shown_to(at: &Address, secret: &Secret) -> Result<Pin> {
     }
     seen.get().copied().context("it shows itself")
 }
+
+/// Planted, and caught: what is not good at TLS, or at HTTPS, is written down nowhere; the secret is.
+#[tokio::test]
+async fn whoever_is_not_let_in_is_written_down_without_their_secret() -> Result<()> {
+    let (lab, at) = open().await?;
+    let wrong = Secret::new([7; 32]);
+    with_token(&at, &wrong).await.err().context("it is no token")?;
+    let door = lab_tests::rest::Rest::new(lab.lab()).await?;
+    assert_eq!(door.ask("GET", "/boards", Some(&wrong), None).await?.status, 401);
+    let ada = join(&at, &invite(&lab, "ada").await?).await?;
+    let root = lab.admin().await?;
+    let login = root.logins().await?.pop().context("she has one")?;
+    root.log_out(login.id.clone()).await?;
+    with_login(&at, &ada).await.err().context("it was revoked")?;
+    root.note(name("rpi4"), "on disk".to_owned()).await?;
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all = root.follow(all).await?.rest().await?;
+    let denied: Vec<&str> =
+        all.lines().filter(|line| line.contains(r#""kind":"denied""#)).collect();
+    assert_eq!(denied.len(), 3, "{all}");
+    for (line, via) in denied.iter().zip(["tls 127.0.0.1 token ", "https 127.0.0.1 token ", ""]) {
+        assert!(line.contains(via) && !line.contains(wrong.as_str()), "{line}");
+    }
+    assert!(
+        denied[2].contains(&format!("tls 127.0.0.1 certificate {}", login.id)),
+        "{}",
+        denied[2]
+    );
+    Ok(())
+}

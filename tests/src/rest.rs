@@ -110,7 +110,8 @@ impl Rest {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let token = token.map(|token| format!("Authorization: Bearer {}\r\n", token.as_str()));
         let head = format!(
-            "{method} {API}{target} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+            "{method} {API}{target} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
             body.len(),
             token.unwrap_or_default(),
         );

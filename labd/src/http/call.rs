@@ -1,5 +1,6 @@
 //! A request becomes a call, and its answer a response.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use protocol::Error;
 use protocol::client::Call;
+use protocol::link::of_server;
 use protocol::request::RequestId;
 use protocol::service::LabRequest;
 use protocol::user::Role;
@@ -22,8 +24,8 @@ use tarpc::server::Serve;
 
 use super::problem::Problem;
 use super::routes::{self, Rest, Route};
-use crate::lab::Lab;
 use crate::lab::people::Peer;
+use crate::lab::{Lab, internal};
 use crate::rpc::calls::Caller;
 use crate::rpc::once::Once;
 
@@ -84,7 +86,10 @@ impl Asked {
         let context = context(&caller.peer, key, &named);
         let request: LabRequest = serde_json::from_value(named).map_err(bad)?;
         let answer = Once(caller).serve(context, request).await;
-        let answer = answer.map_err(|error| bad(error.detail))?;
+        let answer = answer.map_err(|why| match why.kind {
+            ErrorKind::Other => internal(why.detail),
+            _ => of_server(why),
+        })?;
         Call::json(&answer)?.map_err(bad)
     }
 

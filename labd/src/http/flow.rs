@@ -4,6 +4,7 @@
 //! in `Lab-Session`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use axum::body::Body;
 use axum::extract::{Query, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures::StreamExt;
+use futures::stream::once;
 use protocol::Error;
 use protocol::console::{From, Pen};
 use protocol::wire::{self, Follow, Purpose, Welcome};
@@ -143,7 +146,9 @@ async fn follow(
     let what = (flow.what)(&Words(query.into_iter().chain(in_path).collect()))?;
     // As on a connection of its own.
     let (here, there) = duplex(BUFFER);
-    tokio::spawn(lab.answer(listen::attend(lab.clone(), peer, Purpose::Follow(what), there)));
+    let can_end = can_end(&what);
+    let attend = listen::attend(lab.clone(), peer, Purpose::Follow(what), there);
+    let attend = tokio::spawn(lab.answer(attend));
     let mut here = BufReader::new(here);
     let Welcome { start, session, .. } = wire::answer(&mut here).await?;
     let headers = [
@@ -151,7 +156,22 @@ async fn follow(
         ("lab-start", start.to_string()),
         ("lab-session", session.to_string()),
     ];
-    Ok((headers, Body::from_stream(ReaderStream::with_capacity(here, BUFFER))).into_response())
+    let cut = once(async move {
+        let is_whole = can_end && matches!(attend.await, Ok(Ok(())));
+        (!is_whole).then(|| Err(io::ErrorKind::ConnectionAborted.into()))
+    });
+    let flowing = ReaderStream::with_capacity(here, BUFFER);
+    let body = flowing.chain(cut.filter_map(async |cut| cut));
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// Whether something comes to its end by itself. All else is broken off, and never looks whole.
+fn can_end(what: &Follow) -> bool {
+    match what {
+        Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
+        Follow::Export => true,
+        Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
+    }
 }
 
 /// What a path and a query say.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -21,6 +22,9 @@ use crate::rpc::identity;
 use crate::rpc::listen::offence;
 use crate::rules::guard::Offence;
 
+/// So often is somebody nobody on one connection.
+const GUESSES: u32 = 3;
+
 /// Whoever is at the other end of a connection.
 pub(super) struct Guest {
     lab: Arc<Lab>,
@@ -31,6 +35,10 @@ pub(super) struct Guest {
     doorstep: Arc<Doorstep>,
     /// Whose the connection is: of whoever came in last.
     here: Mutex<Option<(UserName, guests::Guest)>>,
+    /// Whether they have said something without saying who they are.
+    is_silent: AtomicBool,
+    /// How often they were nobody.
+    refused: AtomicU32,
     /// Who came in last, and by what token.
     known: tokio::sync::Mutex<Option<(Option<Secret>, Peer)>>,
 }
@@ -41,7 +49,8 @@ impl Guest {
         let from = stranger.from;
         let doorstep = stranger.place.doorstep().clone();
         let (stranger, known) = (Mutex::new(Some(stranger)), tokio::sync::Mutex::default());
-        Arc::new(Guest { lab, from, login, stranger, doorstep, here: Mutex::default(), known })
+        let (here, is_silent, refused) = Default::default();
+        Arc::new(Guest { lab, from, login, stranger, doorstep, here, is_silent, refused, known })
     }
 
     /// Who is asking: whose token it is; else, whose certificate.
@@ -63,25 +72,33 @@ impl Guest {
                 return Err(Error::NotKnown { why: why.to_owned() });
             }
         };
-        let peer = identity::completed(peer, &self.lab).await?;
+        let peer = identity::completed(peer, &self.lab).await.map_err(of_nobody)?;
         *known = Some((token, peer.clone()));
         Ok(peer)
     }
 
     /// Who is asking, and is still welcome; they leave the doorstep.
     async fn caller(&self, token: Result<Option<Secret>, Error>) -> Result<Caller, Error> {
+        let mut has_proof = true;
         let met = async {
-            let peer = self.peer(token?).await?;
+            let token = token?;
+            has_proof = token.is_some() || self.login.is_some();
+            let peer = self.peer(token).await?;
             self.lab.who(&peer).map(|_| peer)
         };
         match met.await {
             Ok(peer) => {
                 self.counts_for(&peer.name)?;
-                self.stranger.lock().take();
+                if self.stranger.lock().take().is_some() {
+                    self.refused.store(0, Ordering::Relaxed);
+                }
                 Ok(Caller { lab: self.lab.clone(), peer })
             }
             Err(why) => {
-                self.refused(&why);
+                match has_proof {
+                    true => self.refused(&why),
+                    false => self.came_with_nothing(),
+                }
                 Err(why)
             }
         }
@@ -93,10 +110,30 @@ impl Guest {
     }
 
     /// They were not let in, and this is why.
-    pub(super) fn refused(&self, why: &Error) {
+    fn refused(&self, why: &Error) {
+        if matches!(why, Error::NotKnown { .. }) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
         if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {
             stranger.place.offend(offence);
         }
+    }
+
+    /// They have shown nothing that could be good, as any page may have a browser do; that counts once.
+    pub(super) fn came_with_nothing(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(stranger) = &*self.stranger.lock()
+            && !self.is_silent.swap(true, Ordering::Relaxed)
+        {
+            stranger.place.offend(Offence::Silent);
+        }
+    }
+
+    /// Whether the connection ends with this answer: of somebody who was known, and is not; of somebody who has
+    /// guessed often enough.
+    pub(super) fn is_over(&self) -> bool {
+        let most = if self.stranger.lock().is_some() { GUESSES } else { 1 };
+        self.refused.load(Ordering::Relaxed) >= most
     }
 
     /// It is one of their connections from now on.
@@ -127,7 +164,10 @@ impl Guest {
             // Who is known and has too many connections has done no wrong.
             Some(_) if self.known.try_lock().is_ok_and(|known| known.is_some()) => {}
             // Browsers open connections that they then do not need.
-            Some(stranger) => stranger.place.offend(Offence::Silent),
+            Some(stranger) if !self.is_silent.load(Ordering::Relaxed) => {
+                stranger.place.offend(Offence::Silent);
+            }
+            Some(_) => {}
             None => std::future::pending().await,
         }
     }
@@ -137,6 +177,17 @@ impl Guest {
         if let Some(stranger) = self.stranger.lock().take() {
             stranger.place.offend(Offence::Nonsense);
         }
+    }
+}
+
+/// Whose proof is good and who is nobody any more is not known, either.
+fn of_nobody(why: Error) -> Error {
+    match why {
+        Error::NoSuch { what, name, .. } if what == "user" => {
+            let name = name.escape_debug();
+            Error::NotKnown { why: format!("this is of {name}, of whom the lab no longer knows") }
+        }
+        other => other,
     }
 }
 

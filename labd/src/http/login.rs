@@ -180,9 +180,14 @@ async fn whole<T: Send + 'static>(
     tokio::spawn(lab.answer(work)).await.unwrap_or(Err(Error::Unknown))
 }
 
-/// Whoever only guesses is not listened to for long.
+/// What is over, or was never begun, is no proof: whoever is sent here by another page shows it, too. What can
+/// be guessed, a code, is tried as often as the login bears.
 fn told<T>(guest: &Guest, outcome: Result<T, Error>) -> Result<T, Error> {
-    outcome.inspect_err(|why| guest.refused(why))
+    outcome.inspect_err(|why| {
+        if matches!(why, Error::NotKnown { .. }) {
+            guest.came_with_nothing();
+        }
+    })
 }
 
 fn not_understood(why: JsonRejection) -> Problem {

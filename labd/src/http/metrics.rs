@@ -34,8 +34,10 @@ use crate::lab::counts::Labels;
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// So many scrape at a time.
 const MOST: usize = 16;
-/// A connection is closed after so long: whoever scrapes comes again.
-const LONGEST: Duration = Duration::from_secs(300);
+/// Whoever comes asks within this time. Each asks once: whoever scrapes comes again.
+const REQUEST: Duration = Duration::from_secs(10);
+/// Whoever does not read what they asked for is let go after so long.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What is looked at.
 #[derive(Clone)]
@@ -56,15 +58,24 @@ pub async fn serve(lab: Arc<Lab>, doorstep: Arc<Doorstep>, listener: TcpListener
             accepted = listener.accept() => accepted,
             _ = ending.changed() => return,
         };
-        let Ok((stream, _)) = accepted else {
-            // Out of descriptors, most likely: some will be closed soon.
-            sleep(Duration::from_millis(100)).await;
+        let (stream, from) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection for metrics could not be accepted");
+                // Out of descriptors, most likely: some will be closed soon.
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(place) = room.clone().try_acquire_owned() else {
+            tracing::debug!(%from, most = MOST, "too many ask for metrics");
             continue;
         };
-        let Ok(place) = room.clone().try_acquire_owned() else { continue };
         let routes = TowerToHyperService::new(routes.clone());
         tokio::spawn(async move {
-            let connection = super::server().serve_connection(TokioIo::new(stream), routes);
+            let mut server = super::server();
+            server.header_read_timeout(REQUEST).keep_alive(false);
+            let connection = server.serve_connection(TokioIo::new(stream), routes);
             // Whoever scrapes sees for themselves what went wrong.
             let _ = timeout(LONGEST, connection).await;
             drop(place);

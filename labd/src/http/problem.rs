@@ -3,11 +3,14 @@
 
 use axum::Json;
 use axum::extract::OriginalUri;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::Error;
 use serde::Serialize;
+
+/// After so many seconds whoever found too many others may ask again.
+const AGAIN: &str = "10";
 
 /// What the lab says instead of an answer.
 #[derive(Debug)]
@@ -28,11 +31,15 @@ impl IntoResponse for Problem {
     }
 }
 
-fn told(status: StatusCode, error: &Error) -> Response {
+/// A problem with a status that its error does not have by itself.
+pub(super) fn told(status: StatusCode, error: &Error) -> Response {
     let body = Body { title: error.to_string(), status: status.as_u16(), error };
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if matches!(error, Error::Busy { .. }) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(AGAIN));
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -47,14 +54,17 @@ fn status(error: &Error) -> StatusCode {
         | Error::NotHeld { .. }
         | Error::NoPen { .. }
         | Error::HoldOver { .. }
-        | Error::OthersWait { .. } => StatusCode::CONFLICT,
+        | Error::OthersWait { .. }
+        | Error::Unsure { .. } => StatusCode::CONFLICT,
         Error::NotAllowed { .. } | Error::OutOfScope { .. } => StatusCode::FORBIDDEN,
         Error::NotKnown { .. } => StatusCode::UNAUTHORIZED,
         Error::Bad { .. } | Error::TooOld { .. } => StatusCode::BAD_REQUEST,
         Error::Config { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Device { .. } | Error::Setup { .. } => StatusCode::BAD_GATEWAY,
-        Error::TimedOut { .. } | Error::Unsure { .. } => StatusCode::GATEWAY_TIMEOUT,
-        Error::Unreachable { .. } | Error::CannotRecord { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Error::Unreachable { .. } | Error::CannotRecord { .. } | Error::Busy { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Impostor { .. } | Error::Internal { .. } | Error::Unknown => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

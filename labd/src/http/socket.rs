@@ -34,7 +34,7 @@ pub(super) async fn lab(State(lab): State<Arc<Lab>>, mut request: Request) -> Re
         match upgrade.await {
             Ok(stream) => {
                 let stream = websocket::server(TokioIo::new(stream)).await;
-                listen::receive(lab, stranger, login, stream).await;
+                listen::receive(lab, "https", stranger, login, stream).await;
             }
             Err(error) => tracing::debug!(%error, "a connection ended"),
         }

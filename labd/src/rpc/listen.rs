@@ -163,14 +163,15 @@ pub async fn converse(
 }
 
 /// Serves one connection of somebody who is still on the doorstep, with the login that they showed if they
-/// did.
+/// did. The `door` is `tls` or `https`.
 pub async fn receive(
     lab: Arc<Lab>,
+    door: &str,
     stranger: Stranger,
     login: Option<String>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
-    let via = format!("tls {}", stranger.from);
+    let via = format!("{door} {}", stranger.from);
     let mut stream = BufReader::new(stream);
     let known = login.map(|login| lab.logged_in(login, &via));
     // Their link may drop, or their program be at fault: they are no stranger.
@@ -272,7 +273,7 @@ async fn lead(
 /// Does what somebody is here for, as long as they are who they were.
 ///
 /// # Errors
-/// The connection's.
+/// The connection's; [`io::ErrorKind::PermissionDenied`] if they are no longer.
 pub async fn attend(
     lab: Arc<Lab>,
     peer: Peer,
@@ -306,7 +307,7 @@ pub async fn attend(
     };
     tokio::select! {
         outcome = served => outcome,
-        () = changed => Ok(()),
+        () = changed => Err(io::ErrorKind::PermissionDenied.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logins that are under way: where each stands, until it comes to something or ten minutes are over.
 //!
-//! There are so many in all and from one source. What opens one is compared by its hash, and good once. All
+//! There are so many in all and from one source: where all places are taken, the oldest gives way that has come
+//! to nothing yet. What opens one is compared by its hash, and good once. All
 //! of them are forgotten when the daemon ends. What they are for is [`super::vouched`]'s.
 
 use protocol::{Span, Time};
@@ -75,7 +76,7 @@ pub(super) enum Typed {
     Nowhere,
 }
 
-/// There are too many.
+/// There are too many from one source.
 #[derive(Debug)]
 pub(super) struct Crowd;
 
@@ -88,8 +89,13 @@ impl Attempts {
     ) -> Result<u64, Crowd> {
         self.all.retain(|it| it.until > now);
         let theirs = self.all.iter().filter(|it| it.source == source).count();
-        if self.all.len() >= MOST.0 || theirs >= MOST.1 {
+        if theirs >= MOST.1 {
             return Err(Crowd);
+        }
+        if self.all.len() >= MOST.0 {
+            let is_open = |it: &Attempt| !matches!(it.stage, Stage::Known(_) | Stage::Refused(_));
+            let oldest = self.all.iter().position(is_open).unwrap_or_default();
+            self.all.remove(oldest);
         }
         self.next += 1;
         self.all.push(Attempt {

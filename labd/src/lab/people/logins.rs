@@ -88,7 +88,11 @@ impl Lab {
     pub fn logged_in(&self, hash: String, from: &str) -> Result<Peer, Error> {
         let remembered = self.remembered()?;
         let why = "this login was revoked, or is another lab's; log in again".to_owned();
-        let login = remembered.people.login(&hash).ok_or(Error::NotKnown { why })?;
+        let Some(login) = remembered.people.login(&hash) else {
+            drop(remembered);
+            self.turned_away(format!("{from} certificate {}", &hash[..8]), why.clone());
+            return Err(Error::NotKnown { why });
+        };
         let via = format!("{from} certificate {}", login.id);
         Ok(Peer::new(login.who.clone(), Proof::Login(hash), via))
     }

@@ -134,7 +134,15 @@ impl Lab {
         let (now, hash) = (self.clock.now(), hash(secret));
         let (token, commit) = {
             let mut remembered = self.remembered()?;
-            let (token, changed) = remembered.people.spend(&hash, now)?;
+            let (token, changed) = match remembered.people.spend(&hash, now) {
+                Ok(spent) => spent,
+                Err(why) => {
+                    drop(remembered);
+                    // As often as the doorstep bears with whoever shows such a thing.
+                    self.turned_away(format!("{from} token {}", &hash[..8]), why.to_string());
+                    return Err(why);
+                }
+            };
             let (id, of) = (token.id.clone(), token.who.clone());
             let event = Event::Token { id, of, what: "used".to_owned() };
             let commit = (!changed.is_empty()).then(|| {

@@ -69,38 +69,44 @@ impl Lab {
     /// Somebody begins to log in.
     ///
     /// # Errors
-    /// [`Error::NoSuch`]; [`Error::Bad`] if too many do; [`Error::Device`] if the provider does not answer.
+    /// [`Error::NoSuch`]; [`Error::Busy`] if too many do; [`Error::Device`] if the provider does not answer.
     pub async fn begin_login(&self, from: IpAddr, ask: &Begin) -> Result<Begun, Error> {
         let provider = self.provider(&ask.provider)?;
         let now = self.clock.steady();
         let begun = self.attempts.lock().begin(&provider.name, Source::from(from), now);
-        let number = begun.map_err(|_| Error::Bad {
-            why: format!("too many are logging in just now; try again in {PATIENCE}"),
+        let number = begun.map_err(|_| Error::Busy {
+            why: format!("too many of yours are logging in; each takes {PATIENCE} at most"),
         })?;
-        let sent = match ask.device {
-            false => self.send_away(&provider, number).await,
-            true => self.send_elsewhere(&provider, number).await,
-        };
-        // It goes on counting: what anybody can have written down as often as they like fills a disk.
-        sent.inspect_err(|why| {
-            self.not_vouched(from, &provider.name, why.to_string());
-        })
+        match ask.device {
+            false => self.send_away(from, &provider, number).await,
+            true => self.send_elsewhere(from, &provider, number).await,
+        }
     }
 
-    async fn send_away(&self, provider: &Provider, number: u64) -> Result<Begun, Error> {
+    async fn send_away(
+        &self,
+        from: IpAddr,
+        provider: &Provider,
+        number: u64,
+    ) -> Result<Begun, Error> {
         let challenge = Challenge::new().map_err(internal)?;
         let url = provider.page(&self.callback(), &challenge).await;
-        let url = url.map_err(|failure| unanswered(provider, &failure))?;
+        let url = url.map_err(|failure| self.unanswered(from, provider, number, &failure))?;
         let (handle, code) = (text(random()?), code(random()?));
         self.attempts.lock().sent(number, &handle, &code, Stage::Away(challenge));
         let until = self.clock.now() + PATIENCE;
         Ok(Begun { handle, url, code, until, interval: INTERVAL })
     }
 
-    async fn send_elsewhere(&self, provider: &Provider, number: u64) -> Result<Begun, Error> {
+    async fn send_elsewhere(
+        &self,
+        from: IpAddr,
+        provider: &Provider,
+        number: u64,
+    ) -> Result<Begun, Error> {
         let device = provider.device().await;
         let provider::Device { secret, code, url, lasts, interval } =
-            device.map_err(|failure| unanswered(provider, &failure))?;
+            device.map_err(|failure| self.unanswered(from, provider, number, &failure))?;
         let handle = text(random()?);
         let next = self.clock.steady() + interval;
         let stage = Stage::Elsewhere { secret, interval, next };
@@ -148,7 +154,7 @@ impl Lab {
         };
         let word = Word { code, issuer: back.iss };
         let person = provider.person(&self.callback(), challenge, &word, self.clock.now()).await;
-        let person = person.map_err(|failure| format!("{}: {failure}", provider.name))?;
+        let person = person.map_err(|failure| refused(&provider.name, &failure))?;
         let who = self.welcome(&provider, &person).await?;
         Ok((person, who.to_string()))
     }
@@ -223,7 +229,7 @@ impl Lab {
                     Err(why) => why,
                 }
             }
-            Err(failure) => format!("{provider}: {failure}"),
+            Err(failure) => refused(provider, &failure),
         };
         self.attempts.lock().forget(number);
         self.not_vouched(from, provider, why.clone());
@@ -267,6 +273,23 @@ impl Lab {
         Ok(Standing::Known { token: secret })
     }
 
+    fn unanswered(
+        &self,
+        from: IpAddr,
+        provider: &Provider,
+        number: u64,
+        failure: &Failure,
+    ) -> Error {
+        let why = refused(&provider.name, failure);
+        match failure {
+            // That is nobody's attempt.
+            Failure::Silent(_) => self.attempts.lock().forget(number),
+            // It goes on counting: what anybody can have written down as often as they like fills a disk.
+            _ => drop(self.not_vouched(from, &provider.name, why.clone())),
+        }
+        Error::Device { device: provider.name.clone(), why }
+    }
+
     /// Writes down that somebody was not let in, and why.
     fn not_vouched(&self, from: IpAddr, provider: &str, why: String) -> Error {
         self.turned_away(format!("https {from} login with {provider}"), why.clone());
@@ -288,9 +311,15 @@ impl Lab {
     }
 }
 
-fn unanswered(provider: &Provider, failure: &Failure) -> Error {
-    let device = provider.name.clone();
-    Error::Device { why: format!("{device}: {failure}"), device }
+/// What strangers are told of a failure. How this machine asks a provider is none of their business.
+fn refused(provider: &str, failure: &Failure) -> String {
+    match failure {
+        Failure::Silent(_) => {
+            tracing::warn!(provider, %failure, "a provider does not answer");
+            format!("{provider} does not answer; try again, or tell the lab's administrator")
+        }
+        _ => format!("{provider}: {failure}"),
+    }
 }
 
 fn text(bits: [u8; 32]) -> String {

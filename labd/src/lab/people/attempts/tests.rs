@@ -100,6 +100,9 @@ fn so_many_are_under_way_in_all_and_from_one_source() {
             attempts.begin("corp", source(last), NOW).expect("there is room");
         }
     }
-    assert!(attempts.begin("corp", source(200), NOW).is_err());
-    assert!(attempts.begin("corp", source(200), NOW + PATIENCE).is_ok());
+    // The oldest of all gives way, and then there is room for one more from where it came.
+    attempts.begin("corp", source(200), NOW).expect("one gives way");
+    assert!(attempts.begin("corp", source(2), NOW).is_err());
+    attempts.begin("corp", source(1), NOW).expect("there is room");
+    assert_eq!(attempts.all.len(), MOST.0);
 }
