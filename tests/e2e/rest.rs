@@ -264,6 +264,12 @@ async fn whoever_shows_nothing_bars_nobody_and_whoever_guesses_is_barred() -> Re
         let page = "GET /login/callback?state=x HTTP/1.1\r\nHost: lab\r\n\r\n";
         assert_eq!(say(&mut stream, page).await?.status, 403);
     }
+    for _ in 0..40 {
+        let mut stream = door.connect()?;
+        let picture =
+            "GET /login/callback?state=x HTTP/1.1\r\nHost: lab\r\nSec-Fetch-Dest: image\r\n\r\n";
+        assert_eq!(say(&mut stream, picture).await?.status, 403);
+    }
     let wrong = Secret::new([7; 32]);
     let mut tries = 0;
     while let Ok(answer) = door.ask("GET", "/boards", Some(&wrong), None).await {

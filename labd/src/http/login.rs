@@ -13,7 +13,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -135,8 +135,13 @@ async fn progress(
 async fn come_back(
     State(lab): State<Arc<Lab>>,
     Extension(guest): Extension<Arc<Guest>>,
+    headers: HeaderMap,
     back: Result<Query<Back>, QueryRejection>,
 ) -> Response {
+    if headers.get("sec-fetch-dest").is_some_and(|destination| destination != "document") {
+        // Some page's picture: nobody has come back, and nothing is held against whoever looks at it.
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let Query(back) = back.unwrap_or_default();
     let from: IpAddr = guest.place();
     let greeting = whole(&lab, {
