@@ -9,15 +9,44 @@ pub mod guests;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant as Steady;
+use std::time::{Duration, Instant as Steady};
 
 use parking_lot::Mutex;
 use protocol::Error;
 use protocol::user::UserName;
-use tokio::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
 use self::guests::{Guest, Guests, Room, User};
 use crate::rules::guard::{Guard, Offence, Source};
+
+/// The next who comes over the network; none when the lab ends. What cannot be accepted is said in the log,
+/// and some time later there are others.
+pub async fn next(
+    listener: &TcpListener,
+    ending: &mut watch::Receiver<bool>,
+) -> Option<(TcpStream, IpAddr)> {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ending.changed() => return None,
+        };
+        match accepted {
+            Ok((stream, from)) => {
+                // Without it, keystrokes wait for each other; if it cannot be had, they do.
+                let _ = stream.set_nodelay(true);
+                return Some((stream, from.ip()));
+            }
+            Err(error) => {
+                let at = listener.local_addr().ok();
+                tracing::warn!(%error, ?at, "a connection could not be accepted");
+                // Out of descriptors, most likely: some will be closed soon.
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
 
 /// The doorstep.
 #[derive(Debug)]

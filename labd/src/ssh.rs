@@ -33,19 +33,20 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nix::sys::socket::{Shutdown, shutdown};
+use protocol::carry;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::{Config, RunningSession, run_stream};
 use russh::{
     Disconnect, Error, MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac,
 };
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::visit::Visit;
 use self::visitor::{Stay, Visitor};
-use crate::doorstep::{Doorstep, Place};
+use crate::doorstep::{self, Doorstep, Place};
 use crate::lab::Lab;
 use crate::lab::tunnel::SshVisitor;
 use crate::rules::guard::Offence;
@@ -54,8 +55,6 @@ use crate::rules::guard::Offence;
 const GRACE: Duration = Duration::from_secs(20);
 /// Each step on the way out may take so long.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-/// So much at once is carried of what comes by another door.
-const CHUNK: usize = 64 * 1024;
 /// A client that is not heard of for three times so long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -102,38 +101,21 @@ impl Door {
     /// Lets in whoever may come, until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.lab.ending();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = ending.changed() => return,
-            };
-            match accepted {
-                Ok((stream, from)) => {
-                    // Without it, keys arrive late; with a stack that refuses, they still arrive.
-                    let _ = stream.set_nodelay(true);
-                    self.meet(stream, from.ip());
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "an ssh connection could not be accepted");
-                    // Out of descriptors, most likely: some will be closed soon.
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
+        while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
+            self.meet(stream, from);
         }
     }
 
     /// Lets in whoever is led here from another door, until the lab ends.
     pub async fn serve_led(self: Arc<Self>, mut led: mpsc::Receiver<SshVisitor>) {
-        while let Some((mut stream, from)) = led.recv().await {
+        while let Some((stream, from)) = led.recv().await {
             // A session ends by its line being shut down, so it has one.
             match UnixStream::pair() {
-                Ok((here, mut there)) => {
+                Ok((here, there)) => {
                     self.meet(here, from);
                     tokio::spawn(async move {
-                        let carry =
-                            copy_bidirectional_with_sizes(&mut stream, &mut there, CHUNK, CHUNK);
                         // Each end sees for itself that the other has gone.
-                        let _ = carry.await;
+                        let _ = carry::both(stream, there).await;
                     });
                 }
                 Err(error) => tracing::warn!(%error, "an ssh connection could not be accepted"),

@@ -27,7 +27,7 @@ use self::shown::Shown;
 use crate::authority::{self, Authority};
 use crate::clock::Clock;
 use crate::config::Tls;
-use crate::doorstep::{Doorstep, Stranger};
+use crate::doorstep::{self, Doorstep, Stranger};
 use crate::http::Site;
 use crate::lab::Lab;
 use crate::rpc::listen;
@@ -67,24 +67,10 @@ impl Door {
     /// Serves whoever comes until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.lab.ending();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = ending.changed() => return,
-            };
-            match accepted {
-                Ok((stream, from)) => {
-                    let Some(place) = self.doorstep.admit(from.ip()) else { continue };
-                    let due = Instant::now() + PATIENCE;
-                    let stranger = Stranger { from: from.ip(), due, place };
-                    tokio::spawn(self.lab.answer(self.clone().receive(stream, stranger)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    // Out of descriptors, most likely: some will be closed soon.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
+        while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
+            let Some(place) = self.doorstep.admit(from) else { continue };
+            let stranger = Stranger { from, due: Instant::now() + PATIENCE, place };
+            tokio::spawn(self.lab.answer(self.clone().receive(stream, stranger)));
         }
     }
 
@@ -119,8 +105,6 @@ impl Door {
 
     /// Hears what somebody speaks, and hands them on to whom they speak it with.
     async fn receive(self: Arc<Self>, stream: TcpStream, stranger: Stranger) {
-        // Without it keystrokes wait for each other; if it cannot be had, they do.
-        let _ = stream.set_nodelay(true);
         let _ = tls::notice_silence(&stream);
         let accepted = self.acceptor.accept(tls::read_ahead(stream));
         let stream = match timeout_at(stranger.due, accepted).await {

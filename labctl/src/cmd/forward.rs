@@ -4,12 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use protocol::Error;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::dial::Flow;
+use protocol::{Error, carry};
 use serde_json::json;
-use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;
 use tokio::task::JoinSet;
@@ -75,16 +74,16 @@ async fn carry(
     board: BoardName,
     port: u16,
     first: Option<Flow>,
-    mut stream: TcpStream,
+    stream: TcpStream,
 ) -> Result<(), Error> {
     // If it cannot be had, small pieces wait for each other.
     let _ = stream.set_nodelay(true);
-    let mut flow = match first {
+    let flow = match first {
         Some(flow) => flow,
         None => proxy::open(&at, &board, port).await?,
     };
     // Each end sees for itself that the other has gone.
-    let _ = copy_bidirectional(&mut stream, &mut flow).await;
+    let _ = carry::both(stream, flow).await;
     Ok(())
 }
 

@@ -5,18 +5,17 @@ use std::os::fd::AsFd;
 
 use protocol::address::Address;
 use protocol::board::BoardName;
+use protocol::carry::one_way;
 use protocol::dial::Flow;
 use protocol::wire::{Follow, Purpose};
 use protocol::{Error, dial};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split, stdin, stdout};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split, stdin, stdout};
 use tokio::net::unix::pipe;
 
 use crate::At;
 
 /// The ssh door of the lab itself; no board is called so.
 const LAB: &str = "lab";
-/// So much is carried at once.
-const CHUNK: usize = 64 * 1024;
 /// Where an sshd listens when ssh is told nothing else.
 const SSH: u16 = 22;
 
@@ -66,7 +65,7 @@ async fn carry(flow: Flow) -> io::Result<()> {
     let (mut from, mut to) = split(flow);
     let up = async {
         // Whoever takes nothing more may still have something to say.
-        if copy(&mut input(), &mut to).await.is_ok() {
+        if one_way(&mut input(), &mut to).await.is_ok() {
             let _ = to.shutdown().await;
         }
         std::future::pending().await
@@ -74,33 +73,8 @@ async fn carry(flow: Flow) -> io::Result<()> {
     let mut out = output();
     tokio::select! {
         // Standard input may stay open for ever.
-        done = copy(&mut from, &mut out) => done,
+        done = one_way(&mut from, &mut out) => done,
         () = up => Ok(()),
-    }
-}
-
-/// Copies until there is no more. What has come already goes along: what one side wrote ends in a record of
-/// TLS by itself, and for that the other need not be woken.
-async fn copy(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-) -> io::Result<()> {
-    let mut buffer = Vec::with_capacity(CHUNK);
-    loop {
-        let mut read = from.read_buf(&mut buffer).await;
-        while matches!(read, Ok(1..)) && buffer.len() < CHUNK {
-            read = tokio::select! {
-                biased;
-                more = from.read_buf(&mut buffer) => more,
-                () = std::future::ready(()) => break,
-            };
-        }
-        to.write_all(&buffer).await?;
-        to.flush().await?;
-        buffer.clear();
-        if read? == 0 {
-            return Ok(());
-        }
     }
 }
 

@@ -23,10 +23,10 @@ use protocol::board::{Board, Filter, State as BoardState};
 use protocol::user::{Role, Who};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::health;
-use crate::doorstep::Doorstep;
+use crate::doorstep::{self, Doorstep};
 use crate::lab::Lab;
 use crate::lab::counts::Labels;
 
@@ -53,20 +53,7 @@ pub async fn serve(lab: Arc<Lab>, doorstep: Arc<Doorstep>, listener: TcpListener
         .with_state(Seen { lab: lab.clone(), doorstep })
         .merge(health::routes(lab.clone()));
     let (room, mut ending) = (Arc::new(Semaphore::new(MOST)), lab.ending());
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = ending.changed() => return,
-        };
-        let (stream, from) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection for metrics could not be accepted");
-                // Out of descriptors, most likely: some will be closed soon.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
         let Ok(place) = room.clone().try_acquire_owned() else {
             tracing::debug!(%from, most = MOST, "too many ask for metrics");
             continue;

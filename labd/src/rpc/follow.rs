@@ -5,17 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::Error;
 use protocol::board::{Board, BoardName, Filter};
 use protocol::console::{From, Pen};
 use protocol::journal::Entry;
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
+use protocol::{Error, carry};
 use serde::Serialize;
-use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf,
-    copy_bidirectional_with_sizes, split,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 
 use crate::journal::{Cursor, Recording};
@@ -97,14 +94,14 @@ async fn tunnel(
         let mut tunnel = lab.tunnel(who, board.as_str(), port.unwrap_or(SSH).into()).await?;
         Ok((tunnel.connect().await?, tunnel))
     };
-    let (mut there, mut tunnel) = match opened.await {
+    let (there, mut tunnel) = match opened.await {
         Ok(opened) => opened,
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
     wire::accept(&mut stream, &Welcome::default()).await?;
     let mut ending = lab.ending();
     tokio::select! {
-        carried = copy_bidirectional_with_sizes(&mut stream, &mut there, BUFFER, BUFFER) => carried.map(drop),
+        carried = carry::both(stream, there) => carried,
         () = tunnel.until_over() => Ok(()),
         _ = ending.changed() => Ok(()),
     }
