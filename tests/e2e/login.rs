@@ -200,6 +200,9 @@ async fn whoever_is_vouched_for_and_has_an_account_logs_in() -> Result<()> {
     let wrong = scene.type_code(&page, "BBBB-BBBB").await?;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
     assert!(matches!(scene.progress(&begun).await?, Standing::Waiting { .. }));
+    let another = scene.begin("corp").await?;
+    let others = scene.type_code(&page, &another.code).await?;
+    assert_eq!(others.status, StatusCode::FORBIDDEN, "the code of another login");
     let typed = begun.code.to_lowercase().replace('-', " ");
     assert_eq!(scene.type_code(&page, &typed).await?.status, StatusCode::OK);
     let context = scene.enters(&begun).await?;
