@@ -191,17 +191,18 @@ async fn open(folder: &Path) -> Result<Arc<Lab>> {
         pdu("off"),
         outlet.display()
     );
-    for _ in 0..1_000 {
+    let mut opened = None;
+    until_told(async || {
         let config = Config::parse(&text, "lab.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         match Lab::open(config, None, folder, Clock::machine()).await {
-            Ok(lab) => return Ok(lab),
-            Err(Failure::Memory(memory::Error::InUse(_))) => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            Err(error) => return Err(error.into()),
+            Err(Failure::Memory(memory::Error::InUse(_))) => return Ok(false),
+            lab => opened = Some(lab?),
         }
-    }
-    bail!("the lab stays in use")
+        Ok(true)
+    })
+    .await
+    .context("the lab stays in use")?;
+    opened.context("it is open")
 }
 
 async fn reserve(lab: &Arc<Lab>, n: usize) -> Result<Hold> {

@@ -1,5 +1,8 @@
 //! People without keys: who gets in by way of GitHub or OpenID Connect, and who does not, whatever a
 //! provider says.
+//!
+//! Planted, and caught: a state, or the code of a terminal, is taken for any login's; the proof (PKCE) is not
+//! sent; a provider is asked too soon, or no less often when it says so.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,9 @@
 //! What is secret is in the files that are meant to hold it, and nowhere else: not in the lab's state, nor
 //! in a backup, nor in the log at its most talkative, nor beside the name of a process, nor in what labctl says or
 //! keeps.
+//!
+//! Planted, and caught: what the lab shows a provider in a line of the log; what a client shows a proxy in an
+//! error.
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
