@@ -336,6 +336,7 @@ async fn at_a_terminal_the_only_provider_is_the_way_in() -> Result<()> {
     Ok(())
 }
 
+/// Caught: a token is asked for before it is unseen; whoever pastes it at once sees it, and it is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_several_providers_are_named_and_a_token_is_typed_unseen() -> Result<()> {
     let provider = TestProvider::start().await?;
