@@ -1,7 +1,7 @@
 //! The one port for those from elsewhere, behind TLS 1.3: the lab's own clients, and whoever speaks HTTPS.
 //!
 //! Whoever comes has a certificate of the lab's own authority, or says a token. Until then they are on the
-//! [doorstep](crate::doorstep). What is spoken is agreed on by ALPN: `lab` is [`crate::rpc`]'s, all else
+//! [`doorstep`]. What is spoken is agreed on by ALPN: `lab` is [`crate::rpc`]'s, all else
 //! [`crate::http`]'s.
 //!
 //! - [`shown`]: what the lab shows of itself; [`renewed`]: that the site's certificate was replaced

@@ -1,7 +1,7 @@
 //! Connecting to somebody elsewhere; through a proxy, where the environment names one: `https_proxy` or
 //! `all_proxy`, except for the hosts in `no_proxy` and for this machine itself.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::net::IpAddr;
 
@@ -15,12 +15,24 @@ use url::Url;
 const LONGEST: usize = 16 * 1024;
 
 /// An HTTP proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Proxy {
     host: String,
     port: u16,
     /// `user:password`, as it is shown to the proxy.
     user: Option<String>,
+}
+
+impl fmt::Debug for Proxy {
+    /// Without what it is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.user.as_ref().map(|_| "…");
+        f.debug_struct("Proxy")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user", &user)
+            .finish()
+    }
 }
 
 /// Connects to a port of a host.
@@ -152,12 +164,14 @@ mod tests {
         }
     }
 
-    /// Planted, and caught: the whole of what is no proxy in the error.
+    /// Planted, and caught: the whole of what is no proxy in the error; the whole of a proxy for whoever debugs.
     #[test]
     fn a_password_is_not_told_with_what_is_wrong() {
         for wrong in ["socks5://u:secret@proxy", "http://u:secret@proxy:x", "u:secret/@proxy:x"] {
             let why = named("lab", |_| Some(wrong.to_owned())).expect_err(wrong);
             assert!(!why.to_string().contains("secret"), "{why}");
         }
+        let right = named("lab", |_| Some("http://u:secret@proxy".to_owned()));
+        assert!(!format!("{right:?}").contains("secret"), "{right:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! A call, beside a bare frame there and back.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,16 +26,10 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         let (mut calls, mut bare) = (Sample::new(), Sample::new());
         for _ in 0..ROUNDS {
             for _ in 0..CALLS {
-                let begun = Instant::now();
-                client.whoami().await?;
-                calls.add_time(begun.elapsed());
+                calls.time(client.whoami()).await?;
             }
             for _ in 0..CALLS {
-                let begun = Instant::now();
-                let mut frame = [0; FRAME];
-                stream.write_all(&frame).await?;
-                stream.read_exact(&mut frame).await?;
-                bare.add_time(begun.elapsed());
+                bare.time(ping(&mut stream)).await?;
             }
         }
         anyhow::Ok((calls, bare))
@@ -46,6 +40,13 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         let beside = format!("{call:.0} us; a bare frame there and back {bare:.0} us");
         report.figure(name, call / bare, "x", &beside, bar)?;
     }
+    Ok(())
+}
+
+async fn ping(stream: &mut UnixStream) -> Result<()> {
+    let mut frame = [0; FRAME];
+    stream.write_all(&frame).await?;
+    stream.read_exact(&mut frame).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A figure is a line: `name value unit (compared with …) bar … ok`.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -86,6 +86,14 @@ impl Sample {
 
     pub(crate) fn add_time(&mut self, time: Duration) {
         self.add(time.as_secs_f64());
+    }
+
+    /// Does something, and adds how long it took.
+    pub(crate) async fn time<T>(&mut self, deed: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let done = deed.await;
+        self.add_time(begun.elapsed());
+        done
     }
 
     /// The value that so many in a hundred stay below.

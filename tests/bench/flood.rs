@@ -1,7 +1,5 @@
 //! Calls of somebody who is known, while strangers flood the door.
 
-use std::time::Instant;
-
 use anyhow::Result;
 use lab_tests::flood::Flood;
 use protocol::address::Address;
@@ -49,9 +47,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
 async fn calls(client: &Client) -> Result<Sample> {
     let mut sample = Sample::new();
     for _ in 0..CALLS {
-        let begun = Instant::now();
-        client.whoami().await?;
-        sample.add_time(begun.elapsed());
+        sample.time(client.whoami()).await?;
     }
     Ok(sample)
 }

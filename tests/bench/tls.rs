@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use labd::authority::Authority;
@@ -41,27 +41,16 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         let mut stream = bare.connect().await?;
         for _ in 0..ROUNDS {
             for _ in 0..CALLS {
-                let begun = Instant::now();
-                client.whoami().await?;
-                calls.add_time(begun.elapsed());
+                calls.time(client.whoami()).await?;
             }
             for _ in 0..CALLS {
-                let begun = Instant::now();
-                ping(&mut stream).await?;
-                bare_calls.add_time(begun.elapsed());
+                bare_calls.time(ping(&mut stream)).await?;
             }
             for _ in 0..COMING_IN {
-                let begun = Instant::now();
-                drop(Client::connect_as(&address, known.clone()).await?);
-                coming_in.add_time(begun.elapsed());
+                coming_in.time(Client::connect_as(&address, known.clone())).await?;
             }
             for _ in 0..COMING_IN {
-                let begun = Instant::now();
-                let mut stream = bare.connect().await?;
-                // Who it is, what for: each is answered.
-                ping(&mut stream).await?;
-                ping(&mut stream).await?;
-                bare_handshakes.add_time(begun.elapsed());
+                bare_handshakes.time(bare.comes_in()).await?;
             }
         }
         anyhow::Ok(())
@@ -100,6 +89,13 @@ impl Bare {
         let authority = Authority::open(&folder.join("authority"))?;
         let trust = Trust::Pinned(Pin::of(authority.certificate()));
         Ok(Bare { port, config: Arc::new(tls::client(&trust, None, tls::ALPN)?) })
+    }
+
+    /// Who it is, what for: each is answered.
+    async fn comes_in(&self) -> Result<()> {
+        let mut stream = self.connect().await?;
+        ping(&mut stream).await?;
+        ping(&mut stream).await
     }
 
     /// As the lab's clients do: nothing is resumed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,9 +22,10 @@ use protocol::login::Invitation;
 use protocol::tls::Trust;
 use protocol::web::{self, Ask, Url};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStderr, Command};
 
+use super::terminal::Terminal;
 use super::{Said, labctl, said};
 
 /// A daemon with a door for those from elsewhere, and the home of somebody there.
@@ -63,6 +65,15 @@ impl Story {
         let said = said(command).await?;
         ensure!(said.code == Some(0), "{}", said.err);
         Ok(said.out.trim().to_owned())
+    }
+
+    /// Ada has an account, and is somebody whom GitHub knows: where the lab is, and by what it is believed.
+    async fn knows_ada(&self) -> Result<(String, Trust)> {
+        fs::write(self.labd.path("secret"), SECRET)?;
+        fs::set_permissions(self.labd.path("secret"), fs::Permissions::from_mode(0o600))?;
+        self.beside(&["user", "add", "ada", "--identity", "github:583231"]).await?;
+        let invitation: Invitation = self.beside(&["admin", "invite", "ada"]).await?.parse()?;
+        Ok((invitation.address.to_string(), trust(&invitation)?))
     }
 
     /// What is kept, and what is in it.
@@ -194,21 +205,34 @@ async fn told(stderr: &mut BufReader<ChildStderr>) -> Result<(String, String)> {
     }
 }
 
+/// How a lab has somebody vouch for people, as GitHub and under these names.
+fn trusting(provider: &TestProvider, names: &[&str]) -> String {
+    let url = provider.url();
+    let client = "client_id = \"the lab\"; client_secret_file = \"@dir/secret\"";
+    let oidc = names.iter().map(|it| format!("oidc {it} {{ issuer = \"{url}\"; {client} }}\n"));
+    format!("login {{ github {{ url = \"{url}\"; {client} }}\n{} }}", oidc.collect::<String>())
+}
+
+/// What somebody does at a browser, by hand.
+async fn browse(provider: &TestProvider, trust: &Trust, url: &str, code: &str) -> Result<()> {
+    let back: Url = provider.browse(url).await?.parse()?;
+    let page = web::ask(&back, trust, Ask::get()).await?;
+    let page = String::from_utf8(page.body)?;
+    let ticket = page.split("name=\"ticket\" value=\"").nth(1).context("no ticket")?;
+    let ticket = ticket.split('"').next().context("no end of it")?;
+    let confirm: Url = back.as_str().split("/callback").next().context("it")?.parse()?;
+    let form = format!("ticket={ticket}&code={code}");
+    let ask = Ask::post("application/x-www-form-urlencoded", form);
+    let done = web::ask(&confirm.at("/confirm")?, trust, ask).await?;
+    ensure!(done.status.is_success(), "{done:?}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_without_a_key_logs_in_with_a_browser() -> Result<()> {
     let provider = TestProvider::start().await?;
-    let story = Story::with(&format!(
-        "login {{ github {{ url = \"{}\"; client_id = \"the lab\"; client_secret_file = \"@dir/secret\" }} }}",
-        provider.url()
-    ))
-    .await?;
-    fs::write(story.labd.path("secret"), SECRET)?;
-    fs::set_permissions(story.labd.path("secret"), fs::Permissions::from_mode(0o600))?;
-    story.beside(&["user", "add", "ada", "--identity", "github:583231"]).await?;
-    let invitation: Invitation = story.beside(&["admin", "invite", "ada"]).await?.parse()?;
-    let (place, Trust::Pinned(pin)) = (invitation.address.to_string(), trust(&invitation)?) else {
-        anyhow::bail!("no pin")
-    };
+    let story = Story::with(&trusting(&provider, &[])).await?;
+    let (place, trust) = story.knows_ada().await?;
     for device in [false, true] {
         let mut words = vec!["login", place.as_str(), "--with", "github"];
         words.extend(device.then_some("--device"));
@@ -218,16 +242,7 @@ async fn somebody_without_a_key_logs_in_with_a_browser() -> Result<()> {
         if device {
             assert!(provider.type_code(&code, Ok(())));
         } else {
-            let back: Url = provider.browse(&url).await?.parse()?;
-            let page = web::ask(&back, &Trust::Pinned(pin), Ask::get()).await?;
-            let page = String::from_utf8(page.body)?;
-            let ticket = page.split("name=\"ticket\" value=\"").nth(1).context("no ticket")?;
-            let ticket = ticket.split('"').next().context("no end of it")?;
-            let confirm: Url = back.as_str().split("/callback").next().context("it")?.parse()?;
-            let form = format!("ticket={ticket}&code={code}");
-            let ask = Ask::post("application/x-www-form-urlencoded", form);
-            let done = web::ask(&confirm.at("/confirm")?, &Trust::Pinned(pin), ask).await?;
-            assert!(done.status.is_success(), "{done:?}");
+            browse(&provider, &trust, &url, &code).await?;
         }
         let mut rest = String::new();
         soon(stderr.read_to_string(&mut rest)).await??;
@@ -246,6 +261,95 @@ async fn somebody_without_a_key_logs_in_with_a_browser() -> Result<()> {
     soon(stderr.read_to_string(&mut rest)).await??;
     assert_eq!(soon(labctl.wait()).await??.code(), Some(5), "{rest}");
     assert!(rest.contains("labctl user identity NAME github:7"), "{rest}");
+    Ok(())
+}
+
+/// A browser: it goes to the provider, to where that sends it, and sends the form back with what is typed.
+const BROWSER: &str = r#"#!/bin/sh
+set -e
+echo "$1" > @dir/opened
+ask="curl -sS --noproxy * --cacert @dir/state/authority/certificate.pem"
+back=$($ask "$1")
+ticket=$($ask "$back" | sed -n 's/.*name="ticket" value="\([^"]*\)".*/\1/p')
+read -r code < @dir/keys
+$ask --data-urlencode "ticket=$ticket" --data-urlencode "code=$code" "${back%%/callback*}/confirm"
+"#;
+
+/// Planted, and caught: no browser is opened; one is opened though another machine's is meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_opens_by_itself_where_there_is_a_screen() -> Result<()> {
+    let provider = TestProvider::start().await?;
+    let mut story = Story::with(&trusting(&provider, &[])).await?;
+    let (place, trust) = story.knows_ada().await?;
+    story.labd.ground().install("xdg-open", BROWSER)?;
+    let (opened, keys) = (story.labd.path("opened"), story.labd.path("keys"));
+    ensure!(std::process::Command::new("mkfifo").arg(&keys).status()?.success(), "no fifo");
+    // Whoever has both ends waits for nobody.
+    let mut keys = fs::OpenOptions::new().read(true).write(true).open(keys)?;
+    let with_browser = format!("{}:/usr/bin:/bin", story.labd.path("").display());
+    for (path, device, opens) in
+        [(&*with_browser, false, true), (&with_browser, true, false), ("/nowhere", false, false)]
+    {
+        let mut words = vec!["login", place.as_str(), "--with", "github"];
+        words.extend(device.then_some("--device"));
+        let mut labctl = story.labctl(&words)?;
+        let mut labctl = labctl.env("DISPLAY", ":0").env("PATH", path).spawn()?;
+        let mut stderr = BufReader::new(labctl.stderr.take().context("piped")?);
+        let (url, code) = told(&mut stderr).await?;
+        match (opens, device) {
+            (true, _) => writeln!(keys, "{code}")?,
+            (false, true) => assert!(provider.type_code(&code, Ok(()))),
+            (false, false) => browse(&provider, &trust, &url, &code).await?,
+        }
+        let mut rest = String::new();
+        soon(stderr.read_to_string(&mut rest)).await??;
+        assert!(soon(labctl.wait()).await??.success(), "{rest}");
+        let sent = fs::read_to_string(&opened).ok();
+        assert_eq!(sent, opens.then(|| format!("{url}\n")), "{path} {device}");
+        let _ = fs::remove_file(&opened);
+    }
+    Ok(())
+}
+
+/// Planted, and caught: a token is asked for though there is a provider; the first of several is chosen.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_the_only_provider_is_the_way_in() -> Result<()> {
+    let provider = TestProvider::start().await?;
+    let story = Story::with(&trusting(&provider, &[])).await?;
+    let (place, trust) = story.knows_ada().await?;
+    let mut terminal = Terminal::run(story.labctl(&["login", &place])?)?;
+    let shown = terminal.screen.until("  code: ").await?;
+    let code = terminal.screen.line().await?;
+    let url = shown.split_whitespace().find(|word| word.starts_with("http")).context("no page")?;
+    browse(&provider, &trust, url, &code).await?;
+    terminal.screen.until("you are ada").await?;
+    assert_eq!(terminal.leave("").await?, Some(0));
+    // Whoever pipes something in pipes a token.
+    let secret = story.beside(&["token", "new", "--user", "ada"]).await?;
+    let mut labctl = story.labctl(&["login", &place])?;
+    let mut labctl = labctl.stdin(std::process::Stdio::piped()).spawn()?;
+    let mut stdin = labctl.stdin.take().context("piped")?;
+    stdin.write_all(format!("{secret}\n").as_bytes()).await?;
+    drop(stdin);
+    let ended = soon(labctl.wait_with_output()).await??;
+    assert!(ended.status.success(), "{ended:?}");
+    Ok(())
+}
+
+/// Caught: a token is asked for before it is unseen; whoever pastes it at once sees it, and it is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_several_providers_are_named_and_a_token_is_typed_unseen() -> Result<()> {
+    let provider = TestProvider::start().await?;
+    let story = Story::with(&trusting(&provider, &["corp"])).await?;
+    let (place, _) = story.knows_ada().await?;
+    let secret = story.beside(&["token", "new", "--user", "ada"]).await?;
+    let mut terminal = Terminal::run(story.labctl(&["login", &place])?)?;
+    terminal.screen.until("--with one of these needs no token: github, corp\r\n").await?;
+    terminal.screen.until("Token: ").await?;
+    terminal.screen.type_in(&format!("{secret}\r")).await?;
+    let shown = terminal.screen.until("you are ada").await?;
+    assert!(!shown.contains(&secret), "{shown}");
+    assert_eq!(terminal.leave("").await?, Some(0));
     Ok(())
 }
 

@@ -18,13 +18,13 @@ use protocol::journal::Event;
 use protocol::wire::Welcome;
 use tokio::io::{AsyncWriteExt, BufReader, join};
 use tokio::net::unix::pipe;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::{Scene, said};
 
 /// A terminal with a labctl in it.
-struct Terminal {
-    screen: Follower,
+pub(super) struct Terminal {
+    pub(super) screen: Follower,
     line: OwnedFd,
     before: Termios,
     labctl: Child,
@@ -32,6 +32,10 @@ struct Terminal {
 
 impl Terminal {
     async fn open(scene: &Scene, arguments: &[&str]) -> Result<Terminal> {
+        Terminal::run(scene.labctl(arguments)?)
+    }
+
+    pub(super) fn run(mut labctl: Command) -> Result<Terminal> {
         let pty = openpty(None, None)?;
         for fd in [&pty.master, &pty.slave] {
             fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -41,8 +45,7 @@ impl Terminal {
         let mouth = pipe::Sender::from_owned_fd_unchecked(pty.master)?;
         let stream = Box::new(join(ear, mouth)) as Box<dyn Stream>;
         let before = tcgetattr(&pty.slave)?;
-        let labctl = scene
-            .labctl(arguments)?
+        let labctl = labctl
             .env("TERM", "xterm")
             .stdin(Stdio::from(pty.slave.try_clone()?))
             .stdout(Stdio::from(pty.slave.try_clone()?))
@@ -57,7 +60,7 @@ impl Terminal {
     }
 
     /// Leaves: how labctl ended. The terminal must be as it was.
-    async fn leave(mut self, keys: &str) -> Result<Option<i32>> {
+    pub(super) async fn leave(mut self, keys: &str) -> Result<Option<i32>> {
         self.screen.type_in(keys).await?;
         let status = soon(self.labctl.wait()).await??;
         let after = tcgetattr(&self.line)?;

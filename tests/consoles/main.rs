@@ -9,14 +9,9 @@ mod ser2net;
 mod serial;
 mod tcp;
 
-use std::time::Duration;
-
+use lab_tests::patience;
 use labd::console::Port;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
-
-/// Longer than anything here takes on a machine that is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What no console may alter.
 fn every_byte() -> Vec<u8> {
@@ -25,17 +20,12 @@ fn every_byte() -> Vec<u8> {
 
 /// What a future gives, which must not take for ever.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.expect("this should not take so long")
+    patience::soon(future).await.unwrap()
 }
 
 /// Waits until something is so.
-async fn until(mut is_so: impl FnMut() -> bool) {
-    soon(async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+async fn until(is_so: impl FnMut() -> bool) {
+    patience::until(is_so).await.unwrap();
 }
 
 async fn type_on(port: &mut Box<dyn Port>, bytes: &[u8]) {

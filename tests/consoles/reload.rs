@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::{soon, until};
+use lab_tests::person::Person;
 use protocol::console::{ConsoleDetail, ConsoleState};
 use protocol::journal::Event;
 use protocol::user::{Role, Who};
@@ -21,6 +22,15 @@ fn described(consoles: &[(&str, &Board)]) -> String {
     })
 }
 
+/// A lab in which ada holds `rpi4`; she, and an administrator.
+async fn open(config: &str) -> Result<(TestLab, Person, Person)> {
+    let lab = Plan::new(config).by_hand().open().await?;
+    lab.settled().await?;
+    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
+    ada.reserve(board("rpi4")).await?;
+    Ok((lab, ada, root))
+}
+
 fn line(lab: &TestLab, board: &str) -> Result<ConsoleDetail> {
     Ok(lab
         .lab()
@@ -33,10 +43,7 @@ fn line(lab: &TestLab, board: &str) -> Result<ConsoleDetail> {
 async fn another_pace_is_taken_while_traffic_flows_and_nothing_is_lost() -> Result<()> {
     let mut port = Board::new();
     let config = described(&[("rpi4", &port)]);
-    let mut lab = Plan::new(&*config).by_hand().open().await?;
-    lab.settled().await?;
-    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
-    ada.reserve(board("rpi4")).await?;
+    let (mut lab, ada, root) = open(&config).await?;
     let mut console = ada.type_at("rpi4").await?;
     let paced = config.replace("class = rpi;", "class = rpi; pace { bytes = 3; every = 1ms }");
     lab.ground().configure(&paced).await?;
@@ -69,10 +76,7 @@ async fn another_pace_is_taken_while_traffic_flows_and_nothing_is_lost() -> Resu
 async fn a_serial_port_is_typed_on_as_fast_as_a_boot_loader_reads() -> Result<()> {
     let mut port = Board::new();
     let config = described(&[("rpi4", &port)]);
-    let mut lab = Plan::new(&*config).by_hand().open().await?;
-    lab.settled().await?;
-    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
-    ada.reserve(board("rpi4")).await?;
+    let (mut lab, ada, root) = open(&config).await?;
     let seat = ada.type_at("rpi4").await?;
     let mut paste = async || {
         let begun = Instant::now();
@@ -94,10 +98,7 @@ async fn two_boards_swap_their_consoles_and_neither_finds_its_own_in_use() -> Re
     let (mut one, mut other) = (Board::new(), Board::new());
     let straight = described(&[("rpi4", &one), ("rpi5", &other)]);
     let crossed = described(&[("rpi4", &other), ("rpi5", &one)]);
-    let mut lab = Plan::new(&*straight).by_hand().open().await?;
-    lab.settled().await?;
-    let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
-    ada.reserve(board("rpi4")).await?;
+    let (mut lab, ada, root) = open(&straight).await?;
     let mut console = ada.type_at("rpi4").await?;
     one.print(b"from one\n").await;
     assert_eq!(console.line().await?, "from one");

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
+use lab_tests::patience::until_told;
 use labd::console::tcp::{Protocol, TcpConsole};
 use labd::console::uart::Uart;
 use labd::console::{Console, Port};
@@ -58,17 +58,17 @@ impl Ser2net {
     /// Opens the console as soon as the server listens.
     async fn open(&self, protocol: Protocol) -> Box<dyn Port> {
         let console = self.console(protocol);
-        soon(async {
-            loop {
-                match console.open().await {
-                    Ok(port) => return port,
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                    Err(error) => panic!("{error}"),
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut opened = None;
+        until_told(async || match console.open().await {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(false),
+            done => {
+                opened = Some(done?);
+                Ok(true)
             }
         })
         .await
+        .unwrap();
+        opened.unwrap()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use lab_tests::patience::until;
 use labd::clock::Clock;
 use labd::config::Config;
 use labd::lab::Lab;
@@ -45,6 +46,11 @@ fn is_held(lab: &Arc<Lab>) -> Result<bool> {
     Ok(!lab.holds(&Who::new("ada".parse()?, Role::User)).is_empty())
 }
 
+/// Waits until nothing is held.
+async fn is_over(lab: &Arc<Lab>) -> Result<()> {
+    until(|| is_held(lab).is_ok_and(|held| !held)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_lasts_as_long_as_promised_though_the_clock_is_set_while_labd_is_stopped()
 -> Result<()> {
@@ -65,11 +71,9 @@ async fn set_by(off: i64) -> Result<()> {
     let begun = Instant::now();
     tokio::task::spawn_blocking(move || lab.close()).await?;
     let lab = reopen(&dir).await?;
-    while is_held(&lab)? {
-        ensure!(begun.elapsed() < SPAN + Duration::from_secs(1), "set by {off} ms: it ends late");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    is_over(&lab).await?;
     let lasted = begun.elapsed();
+    ensure!(lasted < SPAN + Duration::from_secs(1), "set by {off} ms: it ends late");
     // The clock by hand stood still while the first run lasted: that much is not the lab's fault.
     ensure!(lasted + Duration::from_millis(50) >= SPAN, "set by {off} ms: ended after {lasted:?}");
     tokio::task::spawn_blocking(move || lab.close()).await?;
@@ -99,18 +103,11 @@ async fn a_hold_ends_when_its_time_is_up_and_not_before() -> Result<()> {
     let hold = reserve(&lab, Duration::from_secs(3_600)).await?;
     clock.advance(Span(hold.until.since(clock.now()).0 - 1));
     // Longer than the lab takes to look at its clock by itself.
-    let early = tokio::time::timeout(Duration::from_millis(1_200), async {
-        while is_held(&lab)? {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        anyhow::Ok(())
-    });
+    let early = tokio::time::timeout(Duration::from_millis(1_200), is_over(&lab));
     ensure!(early.await.is_err(), "it ended a millisecond early");
     clock.advance(Span(1));
     let begun = Instant::now();
-    while is_held(&lab)? {
-        ensure!(begun.elapsed() < Duration::from_secs(1), "it does not end");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    is_over(&lab).await?;
+    ensure!(begun.elapsed() < Duration::from_secs(1), "it ends late");
     Ok(())
 }

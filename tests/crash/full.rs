@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, boards, name};
-use lab_tests::patience::soon;
+use lab_tests::patience::{until, until_told};
 use lab_tests::root;
 use labd::clock::Clock;
 use labd::config::Config;
@@ -93,11 +93,9 @@ async fn story(disk: &Path) -> Result<()> {
     }
     lab.release(&ada()?, &board(0)?, Release::default()).await?;
     // The cycle ended while nothing could be written; it must not be done again by the next labd.
-    let begun = Instant::now();
-    while lab.export(&root).await?.records.contains_key("job/p") {
-        ensure!(begun.elapsed() < Duration::from_secs(30), "the cycle is still in hand");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_told(async || Ok(!lab.export(&root).await?.records.contains_key("job/p")))
+        .await
+        .context("the cycle is still in hand")?;
     drop(kept);
     ensure!(held(&lab) == [board(2)?, board(3)?], "{:?}", held(&lab));
     let said = lab.verify(&root).await?;
@@ -149,14 +147,9 @@ async fn reload_and_end() -> Result<()> {
     let other = boards(&["rpi4"]).replace("@console(rpi4)", "@console(other)");
     labd.ground().configure(&other).await?;
     kill(Pid::from_raw(labd.pid().try_into()?), Signal::SIGHUP)?;
-    soon(async {
-        while line().await?.device == first {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        anyhow::Ok(())
-    })
-    .await
-    .context("the console is still the old one")??;
+    until_told(async || Ok(line().await?.device != first))
+        .await
+        .context("the console is still the old one")?;
     ensure!(labd.terminate().await?.success());
     Ok(())
 }
@@ -167,12 +160,8 @@ fn outlet(folder: &Path) -> PathBuf {
 }
 
 async fn outlet_is(folder: &Path, state: &str) -> Result<()> {
-    let begun = Instant::now();
-    while std::fs::read_link(outlet(folder)).ok().as_deref() != Some(Path::new(state)) {
-        ensure!(begun.elapsed() < Duration::from_secs(30), "the outlet is not {state}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
+    let is_so = || fs::read_link(outlet(folder)).is_ok_and(|reached| reached == Path::new(state));
+    until(is_so).await.with_context(|| format!("the outlet is not {state}"))
 }
 
 fn ada() -> Result<Who> {
@@ -202,17 +191,18 @@ async fn open(folder: &Path) -> Result<Arc<Lab>> {
         pdu("off"),
         outlet.display()
     );
-    for _ in 0..1_000 {
+    let mut opened = None;
+    until_told(async || {
         let config = Config::parse(&text, "lab.conf").map_err(|faults| anyhow!("{faults:?}"))?;
         match Lab::open(config, None, folder, Clock::machine()).await {
-            Ok(lab) => return Ok(lab),
-            Err(Failure::Memory(memory::Error::InUse(_))) => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            Err(error) => return Err(error.into()),
+            Err(Failure::Memory(memory::Error::InUse(_))) => return Ok(false),
+            lab => opened = Some(lab?),
         }
-    }
-    bail!("the lab stays in use")
+        Ok(true)
+    })
+    .await
+    .context("the lab stays in use")?;
+    opened.context("it is open")
 }
 
 async fn reserve(lab: &Arc<Lab>, n: usize) -> Result<Hold> {

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
 
+mod doorstep;
 mod https;
 mod ssh;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, board, boards, file, held, name};
-use lab_tests::patience::{soon, until};
+use lab_tests::patience::{until, until_told};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Span;
@@ -244,13 +244,7 @@ async fn labd_ends_when_it_is_told_to_though_a_reload_waits_for_an_outlet() -> R
             .replace("boards [", "boards [ { name = new; class = rpi },");
         labd.ground().configure(&after).await?;
         kill(Pid::from_raw(labd.pid().try_into()?), Signal::SIGHUP)?;
-        soon(async {
-            while labd.client().await?.board(name("new")).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-            anyhow::Ok(())
-        })
-        .await??;
+        until_told(async || Ok(labd.client().await?.board(name("new")).await.is_ok())).await?;
         labd.terminate().await
     };
     tokio::select! {

@@ -1,5 +1,8 @@
 //! People without keys: who gets in by way of GitHub or OpenID Connect, and who does not, whatever a
 //! provider says.
+//!
+//! Planted, and caught: a state, or the code of a terminal, is taken for any login's; the proof (PKCE) is not
+//! sent; a provider is asked too soon, or no less often when it says so.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -200,6 +203,9 @@ async fn whoever_is_vouched_for_and_has_an_account_logs_in() -> Result<()> {
     let wrong = scene.type_code(&page, "BBBB-BBBB").await?;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
     assert!(matches!(scene.progress(&begun).await?, Standing::Waiting { .. }));
+    let another = scene.begin("corp").await?;
+    let others = scene.type_code(&page, &another.code).await?;
+    assert_eq!(others.status, StatusCode::FORBIDDEN, "the code of another login");
     let typed = begun.code.to_lowercase().replace('-', " ");
     assert_eq!(scene.type_code(&page, &typed).await?.status, StatusCode::OK);
     let context = scene.enters(&begun).await?;

@@ -2,11 +2,13 @@
 //!
 //! Planted, and caught: power that is not known is said to be off; a disk that hangs leaves the lab ready.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
+use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
-use lab_tests::patience::soon;
+use lab_tests::patience::{soon, until, until_told};
 use labd::doorstep::Doorstep;
 use labd::http::metrics;
 use protocol::power::PowerAsk;
@@ -110,5 +112,37 @@ async fn whoever_asks_for_numbers_asks_soon_and_once() -> Result<()> {
         assert!(answer.contains(wanted), "{answer}");
         assert!(began.elapsed().as_secs() <= most_s, "{:?}", began.elapsed());
     }
+    Ok(())
+}
+
+/// Planted, and caught: who is turned away is not in the log; who speaks no HTTP is not.
+#[tokio::test]
+async fn who_asks_for_numbers_in_vain_is_in_the_log_and_what_they_said_is_not() -> Result<()> {
+    // Nobody else takes it in this moment, or the test says so.
+    let at = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let config = format!("metrics {{ listen = \"{at}\" }}\n{}", boards(&["rpi4"]));
+    let labd = Daemon::start_talkative(Plan::new(config), "debug").await?;
+    let log = labd.path("labd.log");
+    let says = |words: &str| fs::read_to_string(&log).is_ok_and(|said| said.contains(words));
+    until_told(async || Ok(TcpStream::connect(at).await.is_ok())).await?;
+    let mut crowd = Vec::new();
+    until_told(async || {
+        crowd.push(TcpStream::connect(at).await?);
+        Ok(says("too many ask for metrics"))
+    })
+    .await?;
+    assert!(crowd.len() >= 16 && says("from=127.0.0.1 most=16"), "{}", crowd.len());
+    drop(crowd);
+    until_told(async || {
+        let mut stream = TcpStream::connect(at).await?;
+        // There may be no room yet.
+        let _ = stream.write_all(b"\x1b]0;planted\x07\nplanted: 1\r\n\r\n").await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        Ok(answer.starts_with(b"HTTP/1.1 400 "))
+    })
+    .await?;
+    until(|| says("a connection for metrics ended from=127.0.0.1 error=")).await?;
+    assert!(!says("planted"));
     Ok(())
 }

@@ -13,12 +13,13 @@ use lab_tests::person::Person;
 use lab_tests::rest::{Answer, Rest};
 use labd::doorstep::Doorstep;
 use labd::doorstep::guests::{Guests, Room};
+use protocol::Span;
 use protocol::account::{AccountAsk, Secret, TokenAsk};
 use protocol::client::Call;
 use protocol::journal::Event;
 use protocol::user::{Role, UserName, Who};
 use protocol::wire::Follow;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
 /// What is for those whom the lab does not know yet.
@@ -360,5 +361,100 @@ async fn a_stream_that_is_cut_does_not_look_whole() -> Result<()> {
         soon(stream.read_to_end(&mut said)).await??;
         assert_eq!(said.ends_with(b"\r\n0\r\n\r\n"), is_whole, "{path}");
     }
+    Ok(())
+}
+
+/// A problem's status, and what kind it says it is.
+async fn problem(answer: Answer) -> Result<(u16, Json)> {
+    let status = answer.status;
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let said = answer.json().await?;
+    assert_eq!(said["status"], json!(status), "{said}");
+    Ok((status, said))
+}
+
+/// Planted, and caught: a conflict is a bad request.
+#[tokio::test]
+async fn what_somebody_else_has_is_a_conflict_that_says_who() -> Result<()> {
+    let (lab, door) = open().await?;
+    let root = lab.admin().await?;
+    root.change_account("bob".parse()?, AccountAsk::Add { role: Role::User, span: None }).await?;
+    let ask = TokenAsk { who: Some("bob".parse()?), ..TokenAsk::default() };
+    let bobs = root.make_token(ask).await?.secret;
+    let wish = || json!({ "want": { "kind": "board", "name": "rpi4" }, "if_taken": "refuse" });
+    let asked = [
+        ("POST", "/boards/rpi4/power", Some(json!({ "ask": "on" }))),
+        ("DELETE", "/boards/rpi4/hold", None),
+    ];
+    for (method, path, body) in asked.clone() {
+        let answer = door.ask(method, path, Some(&bobs), body).await?;
+        let (status, said) = problem(answer).await?;
+        assert_eq!((status, &said["kind"]), (409, &json!("not-held")), "{method} {path}");
+    }
+    lab.user("ada").await?.reserve(lab_tests::lab::board("rpi4")).await?;
+    for (method, path, body) in asked.into_iter().chain([("POST", "/holds", Some(wish()))]) {
+        let answer = door.ask(method, path, Some(&bobs), body).await?;
+        let (status, said) = problem(answer).await?;
+        assert_eq!((status, &said["kind"]), (409, &json!("held-by")), "{method} {path}");
+        assert_eq!((&said["board"], &said["who"]), (&json!("rpi4"), &json!("ada")), "{said}");
+    }
+    Ok(())
+}
+
+/// Planted, and caught: nobody is told when to ask again.
+#[tokio::test]
+async fn where_too_many_ask_one_is_told_when_to_ask_again() -> Result<()> {
+    let text = "tls { listen = \"127.0.0.1:1\"; name = localhost }\n\
+                login { github { client_id = lab; client_secret_file = \"@dir/secret\" } }\n";
+    let plan = Plan::new(format!("{text}{}", boards(&["rpi4"]))).secret("secret", "x");
+    let lab = plan.by_hand().open().await?;
+    let door = Rest::new(lab.lab()).await?;
+    let begin =
+        async || door.ask("POST", "/login", None, Some(json!({ "provider": "github" }))).await;
+    for _ in 0..8 {
+        assert_eq!(begin().await?.status, 200);
+    }
+    let answer = begin().await?;
+    assert_eq!(answer.headers["retry-after"], "10");
+    let (status, said) = problem(answer).await?;
+    assert_eq!((status, &said["kind"]), (503, &json!("busy")), "{said}");
+    lab.advance(Span::minutes(10));
+    assert_eq!(begin().await?.status, 200);
+    Ok(())
+}
+
+/// Planted, and caught: that a lab is being closed is a fault of whoever asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lab_that_is_being_closed_says_that_it_does_not_serve() -> Result<()> {
+    let (lab, door) = open().await?;
+    let token = token(&lab).await?;
+    let closed = lab.lab().clone();
+    tokio::task::spawn_blocking(move || closed.close()).await?;
+    let note = Some(json!({ "text": "x" }));
+    let answer = door.ask("POST", "/boards/rpi4/notes", Some(&token), note).await?;
+    assert_eq!(answer.headers.get("retry-after"), None, "nobody knows when");
+    let (status, said) = problem(answer).await?;
+    assert_eq!((status, &said["kind"]), (503, &json!("unreachable")), "{said}");
+    assert_eq!(said["why"], json!("it is being closed"));
+    Ok(())
+}
+
+/// Planted, and caught: that somebody is not there is told as of something that is asked for.
+#[tokio::test]
+async fn a_token_whose_owner_is_gone_is_of_nobody() -> Result<()> {
+    let config = boards(&["rpi4"]);
+    let mut lab = Plan::new(&*config).by_hand().open().await?;
+    let (root, door) = (lab.admin().await?, Rest::new(lab.lab()).await?);
+    let ask = TokenAsk { who: Some("eve".parse()?), ..TokenAsk::default() };
+    let eves = root.make_token(ask).await?.secret;
+    assert_eq!(door.ask("GET", "/whoami", Some(&eves), None).await?.status, 200);
+    // Nobody but the configuration has ever heard of her.
+    lab.ground().configure(&config.replace(", eve]", "]")).await?;
+    root.reload().await?;
+    let answer = door.ask("GET", "/whoami", Some(&eves), None).await?;
+    assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    let (status, said) = problem(answer).await?;
+    assert_eq!((status, &said["kind"]), (401, &json!("not-known")), "{said}");
+    assert_eq!(said["title"], json!("this is of eve, of whom the lab no longer knows"));
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! What is secret is in the files that are meant to hold it, and nowhere else: not in the lab's state, nor
-//! in a backup, nor in the log at its most talkative, nor beside the name of a process.
+//! in a backup, nor in the log at its most talkative, nor beside the name of a process, nor in what labctl says or
+//! keeps.
+//!
+//! Planted, and caught: what the lab shows a provider in a line of the log; what a client shows a proxy in an
+//! error.
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -10,14 +14,17 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::{Plan, board, name};
-use lab_tests::patience::{soon, until};
+use lab_tests::patience::{soon, until, until_told};
 use lab_tests::programs;
+use lab_tests::provider::{SECRET, TestProvider};
+use lab_tests::proxy::Proxy;
 use protocol::account::{AccountAsk, Secret, TokenAsk};
 use protocol::address::Address;
 use protocol::client::{self, Client};
 use protocol::console::{From, Pen};
 use protocol::dial::dial_new;
 use protocol::journal::{Entry, Event};
+use protocol::provider::{self, Begin, Progress, Standing};
 use protocol::user::Role;
 use protocol::wire::{Follow, Purpose};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,12 +35,18 @@ const SIGNING: &str = "signing-planted-9Xw4";
 const HIDING: &str = "hiding-planted-3Vk8";
 const PASSWORD: &str = "typed-planted-5Zt6";
 const PASSWORD_OVER_SSH: &str = "sshtyped-planted-1Bn0";
+const PASSWORD_OF_PROXY: &str = "proxy-planted-6Ry2";
+const WRONG_SECRET: &str = "wrong planted: 4Lm9%";
 
 /// A lab with every door, and with everything secret that there is.
 const CONFIG: &str = r#"
 access { admin = root }
 tls { listen = "127.0.0.1:TLS"; name = "127.0.0.1" }
 ssh { listen = "127.0.0.1:SSH" }
+login {
+    github { url = "PROVIDER"; client_id = "the lab"; client_secret_file = "@dir/client" }
+    oidc corp { issuer = "PROVIDER"; client_id = "the lab"; client_secret_file = "@dir/wrong" }
+}
 setup_script = "@dir/setup"
 power { dwell = 0s; limit = 3s; sweep = 1h }
 classes { rpi { } }
@@ -65,14 +78,16 @@ impl Planted {
             let numbers: Vec<_> = secret.iter().map(ToString::to_string).collect();
             numbers.join(between)
         };
+        let in_form: String = form_urlencoded::byte_serialize(secret).collect();
         let mut forms = vec![secret.to_vec(), hex.to_uppercase().into(), hex.into()];
         // As a list of numbers, which is what Debug and JSON make of bytes.
         forms.extend([numbers(", ").into_bytes(), numbers(",").into_bytes()]);
         // Wherever in a longer text it stood: its first and last letters then depend on what is around.
-        for before in 0..3 {
-            let whole = base64(&[&vec![0; before], secret].concat());
+        for (before, text) in (0..3).flat_map(|it| [(it, secret), (it, in_form.as_bytes())]) {
+            let whole = base64(&[&vec![0; before], text].concat());
             forms.push(whole[4..whole.len() - 4].to_vec());
         }
+        forms.push(in_form.into());
         Planted { what, forms }
     }
 
@@ -140,7 +155,10 @@ struct Story {
     labd: Daemon,
     ssh_port: u16,
     home: tempfile::TempDir,
+    provider: TestProvider,
     planted: Vec<Planted>,
+    /// What belongs into which file.
+    own: Vec<(&'static str, PathBuf)>,
 }
 
 impl Story {
@@ -152,10 +170,19 @@ impl Story {
         let agent = echoing_agent()?;
         let text =
             CONFIG.replace("TLS", &tls_port.to_string()).replace("SSH", &ssh_port.to_string());
-        let plan = Plan::new(text.replace("SNMP", &agent.to_string()));
-        let plan = [("community", COMMUNITY), ("signing", SIGNING), ("hiding", HIDING)]
-            .into_iter()
-            .fold(plan.script("setup", SETUP), |plan, (file, secret)| plan.secret(file, secret));
+        let provider = TestProvider::start().await?;
+        let text = text.replace("SNMP", &agent.to_string()).replace("PROVIDER", &provider.url());
+        let plan = [
+            ("community", COMMUNITY),
+            ("signing", SIGNING),
+            ("hiding", HIDING),
+            ("client", SECRET),
+            ("wrong", WRONG_SECRET),
+        ]
+        .into_iter()
+        .fold(Plan::new(text).script("setup", SETUP), |plan, (file, secret)| {
+            plan.secret(file, secret)
+        });
         let labd = Daemon::start_talkative(plan, "trace").await?;
         let made = std::process::Command::new("mkfifo").arg(labd.path("gate")).status()?;
         ensure!(made.success(), "no fifo");
@@ -165,8 +192,12 @@ impl Story {
             Planted::new("the password that hides", HIDING),
             Planted::new("what was typed", PASSWORD),
             Planted::new("what was typed over ssh", PASSWORD_OVER_SSH),
+            Planted::new("the proxy's password", PASSWORD_OF_PROXY),
+            Planted::new("the lab's secret at a provider", SECRET),
+            Planted::new("another secret at a provider", WRONG_SECRET),
         ];
-        Ok(Story { labd, ssh_port, home: tempfile::TempDir::new()?, planted })
+        let (home, own) = (tempfile::TempDir::new()?, Vec::new());
+        Ok(Story { labd, ssh_port, home, provider, planted, own })
     }
 
     /// A token, which is used once each way.
@@ -188,13 +219,19 @@ impl Story {
         ensure!(planted.is_in(&bytes), "{what} is not what is in {}", file.display());
         planted.forms.push(part.into());
         self.planted.push(planted);
+        self.own.push((what, file.to_owned()));
         Ok(())
     }
 
     async fn labctl(&self, words: &[&str]) -> Result<std::process::Output> {
+        self.labctl_through("", words).await
+    }
+
+    /// The same, where there is no way but through a proxy.
+    async fn labctl_through(&self, proxy: &str, words: &[&str]) -> Result<std::process::Output> {
         let mut labctl = Command::new(programs::path("labctl")?);
         labctl.args(words).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
-        Ok(soon(labctl.output()).await??)
+        Ok(soon(labctl.env("https_proxy", proxy).output()).await??)
     }
 
     fn ssh(&self, words: &[&str]) -> Command {
@@ -215,18 +252,12 @@ impl Story {
     }
 
     /// Says where anything that was planted is found, but in the files that are meant to hold it.
-    fn found(&self, backup: &[u8], processes: &[(String, Vec<u8>)]) -> Result<Vec<String>> {
-        let mut places: Vec<(String, Vec<u8>)> = vec![("the backup".to_owned(), backup.to_vec())];
-        for file in files(&self.labd.path("state"))?.into_iter().chain([self.labd.path("labd.log")])
-        {
+    fn found(&self, mut places: Vec<(String, Vec<u8>)>) -> Result<Vec<String>> {
+        let (state, home) = (files(&self.labd.path("state"))?, files(self.home.path())?);
+        for file in state.into_iter().chain(home).chain([self.labd.path("labd.log")]) {
             places.push((file.display().to_string(), fs::read(file)?));
         }
-        places.extend(processes.iter().cloned());
-        let own = [
-            ("the authority's key", self.labd.path("state/authority/key.pem")),
-            ("the host key", self.labd.path("state/ssh/host_ed25519")),
-        ];
-        for (_, file) in &own {
+        for (_, file) in &self.own {
             ensure!(
                 fs::metadata(file)?.permissions().mode() & 0o777 == 0o600,
                 "{}",
@@ -234,7 +265,7 @@ impl Story {
             );
         }
         let is_own = |what: &str, place: &str| {
-            own.iter().any(|(of, file)| *of == what && file.display().to_string() == place)
+            self.own.iter().any(|(of, file)| *of == what && file.display().to_string() == place)
         };
         let mut found = Vec::new();
         for (place, bytes) in &places {
@@ -269,6 +300,51 @@ async fn come_in(at: &Address, secret: &Secret) -> Result<Client> {
     Ok(client)
 }
 
+/// Somebody whom a provider vouches for comes in; where the lab's secret is wrong, nobody does.
+async fn log_in(story: &mut Story, at: &Address) -> Result<()> {
+    let begin = |name: &str| Begin { provider: name.to_owned(), device: true };
+    let refused = provider::begin(at, &begin("corp")).await.unwrap_err().to_string();
+    assert!(refused.contains("invalid_client"), "{refused}");
+    let begun = provider::begin(at, &begin("github")).await?;
+    assert!(story.provider.type_code(&begun.code, Ok(())));
+    let progress = Progress { handle: begun.handle };
+    let mut token = None;
+    until_told(async || {
+        if let Standing::Known { token: given } = provider::progress(at, &progress).await? {
+            token = Some(given);
+        }
+        Ok(token.is_some())
+    })
+    .await?;
+    let token = token.context("nobody is vouched for")?;
+    come_in(at, &token).await?;
+    story.planted.push(Planted::new("a vouched token", &token.as_str()["lab_".len()..]));
+    Ok(())
+}
+
+/// Somebody whose only way is through a proxy logs in, and fails to. What labctl says to that.
+async fn go_through_a_proxy(story: &mut Story, at: &Address) -> Result<Vec<u8>> {
+    let ask = TokenAsk { who: "ada".parse().ok(), joins: true, ..TokenAsk::default() };
+    let invited = story.token("an invitation through a proxy", ask).await?;
+    let elsewhere = format!("https://{}@lab.example.org", invited.as_str());
+    let invitation = at.to_string().replace("tls://127.0.0.1", &elsewhere);
+    let (proxy, dead) = (Proxy::new().await?, TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+    let user = format!("ada:{PASSWORD_OF_PROXY}");
+    let mut said = Vec::new();
+    for (way, works) in [
+        (format!("socks5://{user}@127.0.0.1:{}", proxy.port), false),
+        (format!("http://{user}@{dead}"), false),
+        (format!("http://{user}@127.0.0.1:{}", proxy.port), true),
+    ] {
+        let words = ["login", &invitation, "--name", "through-a-proxy"];
+        let login = story.labctl_through(&way, &words).await?;
+        ensure!(login.status.success() == works, "{}", String::from_utf8_lossy(&login.stderr));
+        said.extend([login.stdout, login.stderr].concat());
+    }
+    ensure!(proxy.asked()[0].contains("Proxy-Authorization: Basic "), "nobody has shown it");
+    Ok(said)
+}
+
 /// Types at the board's prompt, which does not echo it.
 async fn type_password(story: &mut Story) -> Result<()> {
     let what = Follow::Console {
@@ -293,16 +369,12 @@ async fn type_password_over_ssh(story: &mut Story) -> Result<()> {
         (ssh.stdin.take().context("piped")?, ssh.stdout.take().context("piped")?);
     let lab = story.labd.client().await?;
     // It is there when the lab says so.
-    soon(async {
-        let viewers =
-            async || anyhow::Ok(lab.board(name("rpi4")).await?.line.context("a console")?.viewers);
-        while !viewers().await?.iter().any(|viewer| viewer.pen) {
-            tokio::task::yield_now().await;
-        }
-        anyhow::Ok(())
+    until_told(async || {
+        let line = lab.board(name("rpi4")).await?.line.context("a console")?;
+        Ok(line.viewers.iter().any(|viewer| viewer.pen))
     })
     .await
-    .context("nobody comes by ssh")??;
+    .context("nobody comes by ssh")?;
     let rpi4 = story.labd.ground().board("rpi4");
     rpi4.print("login again\r\nPassword: ").await?;
     let mut seen = Vec::new();
@@ -358,6 +430,8 @@ async fn what_is_secret_is_nowhere_but_where_it_belongs() -> Result<()> {
     let root = story.labd.client().await?;
     let add = AccountAsk::Add { role: Role::User, span: None };
     root.change_account("ada".parse()?, add).await?;
+    let identify = AccountAsk::Identify { identity: "github:583231".to_owned() };
+    root.change_account("ada".parse()?, identify).await?;
     let of_ada = || TokenAsk { who: "ada".parse().ok(), ..TokenAsk::default() };
 
     // Tokens of every kind, each used; and one that somebody takes for something else.
@@ -387,6 +461,9 @@ async fn what_is_secret_is_nowhere_but_where_it_belongs() -> Result<()> {
     let host_key = story.labd.path("state/ssh/host_ed25519");
     story.plant_key("the host key", &host_key, IN_OPENSSH)?;
     assert!(story.labctl(&["whoami"]).await?.status.success());
+
+    log_in(&mut story, &at).await.context("somebody is vouched for")?;
+    let said = go_through_a_proxy(&mut story, &at).await.context("through a proxy")?;
 
     // Passwords of boards, beside the rack and over ssh.
     let key = story.home.path().join("key");
@@ -428,7 +505,8 @@ async fn what_is_secret_is_nowhere_but_where_it_belongs() -> Result<()> {
     story.labd.terminate().await?;
     let log = fs::read_to_string(story.labd.path("labd.log"))?;
     assert!(log.contains("TRACE"), "the log is not at its most talkative");
-    let found = story.found(&backup, &seen)?;
+    seen.extend([("the backup".to_owned(), backup), ("what labctl says".to_owned(), said)]);
+    let found = story.found(seen)?;
     assert!(found.is_empty(), "{found:#?}");
     Ok(())
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use lab_tests::patience::until;
 use lab_tests::settings::{Setting, list, read, text};
 use labd::config::ucl::Node;
 use labd::power::command::Command;
 use labd::power::{Error, Power};
 use tempfile::TempDir;
-use tokio::time::sleep;
 
 /// An outlet whose `on` is a shell's.
 fn outlet(on: &str, more: impl IntoIterator<Item = Setting>) -> Result<Command> {
@@ -19,26 +19,16 @@ fn outlet(on: &str, more: impl IntoIterator<Item = Setting>) -> Result<Command> 
 
 /// Waits for a file that a command writes at once, a line with a number.
 async fn number_in(path: &Path) -> Result<u32> {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) {
-        match std::fs::read_to_string(path) {
-            Ok(text) if text.ends_with('\n') => return Ok(text.trim().parse()?),
-            _ => sleep(Duration::from_millis(5)).await,
-        }
-    }
-    bail!("{} is not written", path.display())
+    let text = || std::fs::read_to_string(path).unwrap_or_default();
+    until(|| text().ends_with('\n')).await.with_context(|| path.display().to_string())?;
+    Ok(text().trim().parse()?)
 }
 
 /// Waits until there is no such process, or only what nobody has reaped of it.
 async fn gone(process: u32) -> Result<()> {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) {
-        match std::fs::read_to_string(format!("/proc/{process}/stat")) {
-            Ok(stat) if !stat.contains(") Z ") => sleep(Duration::from_millis(5)).await,
-            _ => return Ok(()),
-        }
-    }
-    bail!("process {process} still runs")
+    let stat = || std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let is_gone = || stat().map_or(true, |stat| stat.contains(") Z "));
+    until(is_gone).await.with_context(|| format!("process {process} still runs"))
 }
 
 #[tokio::test]

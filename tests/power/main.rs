@@ -5,20 +5,13 @@ mod hostile;
 mod profiles;
 mod snmp;
 
-use std::time::Duration;
-
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
+use lab_tests::patience::until_told;
 use labd::power::Power;
-use tokio::time::{Instant, sleep};
 
 /// Asks an outlet until it stands as wanted, as a keeper would.
 async fn reach(outlet: &impl Power, wanted: bool) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while outlet.get().await? != Some(wanted) {
-        if Instant::now() > deadline {
-            bail!("{} is not reached", if wanted { "on" } else { "off" });
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
+    until_told(async || Ok(outlet.get().await? == Some(wanted)))
+        .await
+        .with_context(|| format!("{} is not reached", if wanted { "on" } else { "off" }))
 }

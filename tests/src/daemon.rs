@@ -11,7 +11,7 @@ use protocol::address::Address;
 use protocol::client::Client;
 
 use crate::lab::{Ground, Plan};
-use crate::patience::{soon, until};
+use crate::patience::{soon, until, until_told};
 use crate::programs;
 
 /// A daemon in a folder of its own. It is killed when this is dropped.
@@ -108,13 +108,8 @@ impl Daemon {
     }
 
     async fn answers(&self) -> Result<()> {
-        soon(async {
-            while Client::connect(&self.address()).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-        })
-        .await
-        .with_context(|| {
+        let answers = async || Ok(Client::connect(&self.address()).await.is_ok());
+        until_told(answers).await.with_context(|| {
             let said = std::fs::read_to_string(self.path("labd.log")).unwrap_or_default();
             format!("labd does not answer: {said}")
         })

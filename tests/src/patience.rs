@@ -8,6 +8,9 @@ use tokio::time::{sleep, timeout};
 /// Longer than anything takes on a machine that is busy with something else.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// So long between two looks.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// What a future gives.
 ///
 /// # Errors
@@ -23,8 +26,22 @@ pub async fn soon<T>(what: impl Future<Output = T>) -> Result<T> {
 pub async fn until(mut is_so: impl FnMut() -> bool) -> Result<()> {
     soon(async {
         while !is_so() {
-            sleep(Duration::from_millis(2)).await;
+            sleep(LOOK).await;
         }
     })
     .await
+}
+
+/// The same, where somebody has to be asked.
+///
+/// # Errors
+/// Theirs; if it takes longer than [`PATIENCE`].
+pub async fn until_told(mut is_so: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    soon(async {
+        while !is_so().await? {
+            sleep(LOOK).await;
+        }
+        Ok(())
+    })
+    .await?
 }

@@ -163,11 +163,12 @@ async fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
     let input = std::io::stdin();
     let usual = input.is_terminal().then(|| tcgetattr(input.as_fd())).transpose()?;
     if let Some(usual) = &usual {
-        eprint!("Token: ");
-        std::io::stderr().flush()?;
+        // First: what is pasted as soon as it is asked for would be seen, and lost.
         let mut unseen = usual.clone();
         unseen.local_flags.remove(LocalFlags::ECHO);
         tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, &unseen)?;
+        eprint!("Token: ");
+        std::io::stderr().flush()?;
     }
     let read = spawn_blocking(|| {
         let mut line = String::new();

@@ -64,7 +64,9 @@ pub async fn serve(lab: Arc<Lab>, doorstep: Arc<Doorstep>, listener: TcpListener
             server.header_read_timeout(REQUEST).keep_alive(false);
             let connection = server.serve_connection(TokioIo::new(stream), routes);
             // Whoever scrapes sees for themselves what went wrong.
-            let _ = timeout(LONGEST, connection).await;
+            if let Ok(Err(error)) = timeout(LONGEST, connection).await {
+                tracing::debug!(%from, %error, "a connection for metrics ended");
+            }
             drop(place);
         });
     }

@@ -82,3 +82,47 @@ pub(super) async fn no_such_method() -> Response {
     let why = "this path is there for another method; see /api/v1/openapi.json".to_owned();
     told(StatusCode::METHOD_NOT_ALLOWED, &Error::Bad { why })
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use protocol::board::BoardName;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    /// Planted, and caught: an error's status is another; only the sentence is told; nobody is told when to
+    /// ask again.
+    #[tokio::test]
+    async fn every_problem_has_its_status_and_says_what_a_program_can_act_on() {
+        let why = || "so".to_owned();
+        let board = || "rpi4".parse::<BoardName>().expect("a name");
+        for (error, wanted) in [
+            (Error::NotHeld { board: board() }, 409),
+            (Error::NoPen { board: board(), of: None }, 409),
+            (Error::HoldOver { board: board(), number: 7, how: why() }, 409),
+            (Error::Unsure { why: why() }, 409),
+            (Error::NotKnown { why: why() }, 401),
+            (Error::Config { faults: vec![why()] }, 422),
+            (Error::Internal { id: why() }, 500),
+            (Error::Unknown, 500),
+            (Error::Device { device: why(), why: why() }, 502),
+            (Error::CannotRecord { why: why() }, 503),
+            (Error::Busy { why: why() }, 503),
+            (Error::TimedOut { seconds: 7 }, 504),
+        ] {
+            let response = Problem(error.clone()).into_response();
+            let header = |name| response.headers().get(name).and_then(|it| it.to_str().ok());
+            assert_eq!(response.status().as_u16(), wanted, "{error:?}");
+            assert_eq!(header(CONTENT_TYPE), Some("application/problem+json"), "{error:?}");
+            let is_busy = matches!(error, Error::Busy { .. });
+            assert_eq!(header(RETRY_AFTER), is_busy.then_some("10"), "{error:?}");
+            assert_eq!(header(WWW_AUTHENTICATE), (wanted == 401).then_some("Bearer"), "{error:?}");
+            let body = to_bytes(response.into_body(), 4_096).await.expect("a body");
+            let said: Json = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!(said["title"], json!(error.to_string()));
+            assert_eq!(said["status"], json!(wanted));
+            assert_eq!(serde_json::from_value::<Error>(said).expect("an error"), error);
+        }
+    }
+}

@@ -13,7 +13,7 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Error, Pty};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::visitor::Visitor;
 use super::words::is_locale;
@@ -54,6 +54,13 @@ impl Visit {
             self.refused.lock().insert(fingerprint);
         }
         is_known
+    }
+
+    /// Who is here, and room for one more channel of theirs.
+    fn one_more(&self) -> Option<(Arc<Visitor>, OwnedSemaphorePermit)> {
+        let visitor = self.known.borrow().clone()?;
+        let room = visitor.room()?;
+        Some((visitor, room))
     }
 
     /// Begins what a channel is for, if it has not begun before.
@@ -100,8 +107,7 @@ impl Handler for Visit {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Error> {
-        let visitor = self.known.borrow().clone();
-        let Some((visitor, room)) = visitor.and_then(|it| Some((it.clone(), it.room()?))) else {
+        let Some((visitor, room)) = self.one_more() else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         };
@@ -124,8 +130,7 @@ impl Handler for Visit {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Error> {
-        let visitor = self.known.borrow().clone();
-        let Some((visitor, room)) = visitor.and_then(|it| Some((it.clone(), it.room()?))) else {
+        let Some((visitor, room)) = self.one_more() else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         };

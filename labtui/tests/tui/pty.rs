@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -137,6 +138,19 @@ fn read_all(mut master: File, output: Arc<(Mutex<String>, Condvar)>) {
     });
 }
 
+/// A program that cargo has built beside the tests.
+fn example(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let built = own.parent().and_then(Path::parent).unwrap();
+    let path = built.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run tests/run, or cargo build --examples",
+        path.display()
+    );
+    path
+}
+
 /// The bytes from leaving the other screen on, and the exit code.
 fn ends(cause: impl FnOnce(&mut Stand)) -> Option<i32> {
     let mut stand = Stand::started();
@@ -182,18 +196,8 @@ fn the_terminal_is_given_back_while_suspended_and_taken_again_after() {
 }
 
 #[test]
-#[ignore = "the test below runs it in a terminal of its own"]
-fn panics_with_the_terminal_taken() {
-    let _taken = labtui::terminal::open().unwrap();
-    assert!(labtui::terminal::is_taken());
-    panic!("on purpose");
-}
-
-#[test]
 fn the_terminal_is_given_back_before_a_panic_is_printed() {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "pty::panics_with_the_terminal_taken"]);
-    let mut stand = Stand::with(command);
+    let mut stand = Stand::with(Command::new(example("panic")));
     let written = stand.until("on purpose");
     let (taken, printed) = written.split_once(&format!("{LEAVE}{SHOW_CURSOR}")).unwrap();
     assert!(taken.contains(ENTER) && printed.contains("on purpose"), "{written:?}");
