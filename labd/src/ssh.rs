@@ -145,7 +145,7 @@ impl Door {
         if !refused.is_empty() {
             let keys: Vec<_> = refused.iter().map(String::as_str).collect();
             let why = format!("nobody here has the key {}", keys.join(", or "));
-            self.lab.turned_away(format!("ssh {from}"), why);
+            self.lab.turned_away(None, format!("ssh {from}"), why);
         }
         place.offend(match outcome {
             _ if Instant::now() >= due => Offence::TooSlow,
@@ -196,6 +196,10 @@ impl Door {
             Ok(Err(_)) => None,
         };
         let Some(known) = known else { return std::future::pending().await };
+        if let (Err(_), Some(place)) = (self.lab.meet(&known.peer), &stranger.place) {
+            // They are told why on each channel.
+            place.offend(Offence::BadProof);
+        }
         let Ok(_here) = self.doorstep.come_in(&known.peer.name) else { return CROWD };
         stranger.place = None;
         tokio::select! {

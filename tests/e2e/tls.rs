@@ -14,7 +14,7 @@ use protocol::address::Address;
 use protocol::client::Client;
 use protocol::context::{Context, Proof};
 use protocol::dial::{Flow, dial_known, dial_new, who_answers};
-use protocol::journal::Event;
+use protocol::journal::{Entry, Event};
 use protocol::login;
 use protocol::tls::{self, Pin};
 use protocol::user::{Role, Scope, Verb};
@@ -334,6 +334,71 @@ async fn shown_to(at: &Address, secret: &Secret) -> Result<Pin> {
         wire::answer(&mut stream).await?;
     }
     seen.get().copied().context("it shows itself")
+}
+
+/// The refusals on the timeline so far.
+async fn refusals(lab: &TestLab) -> Result<Vec<Entry>> {
+    let root = lab.admin().await?;
+    root.note(name("rpi4"), "on disk".to_owned()).await?;
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all = root.follow(all).await?.rest().await?;
+    let entries = all.lines().map(serde_json::from_str::<Entry>).collect::<Result<Vec<_>, _>>()?;
+    let is_refusal = |entry: &Entry| matches!(entry.event, Event::Denied { .. });
+    Ok(entries.into_iter().filter(is_refusal).collect())
+}
+
+/// Planted, and caught: whoever has a certificate and no role is never barred.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_and_has_no_role_is_written_down_until_they_are_barred() -> Result<()> {
+    let (lab, at) = open().await?;
+    let carol = join(&at, &invite(&lab, "carol").await?).await?;
+    let withdraw = AccountAsk::Withdraw { role: Role::User };
+    lab.admin().await?.change_account("carol".parse()?, withdraw).await?;
+    assert_eq!(refusals(&lab).await?.len(), 0);
+    let refused = with_login(&at, &carol).await.err();
+    assert!(matches!(refused, Some(Error::NotAllowed { .. })), "{refused:?}");
+    let entry = refusals(&lab).await?.pop().context("it is written down")?;
+    assert_eq!(entry.who, Some("carol".parse()?));
+    assert!(entry.via.is_some_and(|via| via.starts_with("tls 127.0.0.1 certificate ")));
+    let barred = async {
+        while !matches!(with_login(&at, &carol).await, Err(Error::Unreachable { .. })) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(barred).await?;
+    let so_far = refusals(&lab).await?.len();
+    assert!((3..7).contains(&so_far), "{so_far} refusals");
+    Ok(())
+}
+
+/// Planted, and caught: on one connection, somebody without a role is written down without an end.
+#[tokio::test]
+async fn whoever_has_no_role_asks_by_https_a_few_times_and_no_more() -> Result<()> {
+    let (lab, _) = open().await?;
+    let root = lab.admin().await?;
+    let role = Role::User;
+    root.change_account("carol".parse()?, AccountAsk::Add { role, span: None }).await?;
+    let ask = TokenAsk { who: Some("carol".parse()?), ..TokenAsk::default() };
+    let secret = root.make_token(ask).await?.secret;
+    root.change_account("carol".parse()?, AccountAsk::Withdraw { role }).await?;
+    let door = lab_tests::rest::Rest::new(lab.lab()).await?;
+    let mut stream = door.connect()?;
+    let ask = format!(
+        "GET /api/v1/boards HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n",
+        secret.as_str()
+    );
+    // It may have heard enough before all is said.
+    let _ = stream.write_all(ask.repeat(20).as_bytes()).await;
+    let mut said = Vec::new();
+    let _ = soon(stream.read_to_end(&mut said)).await?;
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(said.matches("HTTP/1.1 403").count(), 3, "{said}");
+    let refusals = refusals(&lab).await?;
+    assert_eq!(refusals.len(), 3);
+    assert!(
+        refusals.iter().all(|entry| entry.who.as_ref().is_some_and(|it| it.as_str() == "carol"))
+    );
+    Ok(())
 }
 
 /// Planted, and caught: what is not good at TLS, or at HTTPS, is written down nowhere; the secret is.

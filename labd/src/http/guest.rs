@@ -84,7 +84,7 @@ impl Guest {
             let token = token?;
             has_proof = token.is_some() || self.login.is_some();
             let peer = self.peer(token).await?;
-            self.lab.who(&peer).map(|_| peer)
+            self.lab.meet(&peer).map(|_| peer)
         };
         match met.await {
             Ok(peer) => {
@@ -111,7 +111,7 @@ impl Guest {
 
     /// They were not let in, and this is why.
     fn refused(&self, why: &Error) {
-        if matches!(why, Error::NotKnown { .. }) {
+        if matches!(why, Error::NotKnown { .. } | Error::NotAllowed { .. }) {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {

@@ -290,10 +290,23 @@ impl Lab {
         Ok(access::explain(about, ask.verb, Some(on(&board, &remembered.book))))
     }
 
-    /// Writes down that a door did not let somebody in whom the lab does not know.
-    pub fn turned_away(&self, via: String, why: String) {
+    /// Who somebody is who comes to a door; that they are nobody here, though what they came with is good,
+    /// is written down.
+    ///
+    /// # Errors
+    /// As [`Lab::who`].
+    pub fn meet(&self, peer: &Peer) -> Result<Who, Error> {
+        self.who(peer).inspect_err(|why| {
+            if let Error::NotAllowed { who, .. } = why {
+                self.turned_away(Some(who.clone()), peer.via.clone(), why.to_string());
+            }
+        })
+    }
+
+    /// Writes down that a door did not let somebody in.
+    pub fn turned_away(&self, who: Option<UserName>, via: String, why: String) {
         let event = Event::Denied { verb: Verb::See, why };
-        let by = By { via: Some(via), ..request::by(None) };
+        let by = By { who, via: Some(via), ..request::by(None) };
         let draft = Draft { by, ..self.entry(None, None, event, Vec::new()) };
         drop(self.ledger().stage(draft));
     }

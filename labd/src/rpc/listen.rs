@@ -1,13 +1,15 @@
 //! Sockets, and the first line of each connection.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use parking_lot::Mutex;
 use protocol::user::Role;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
@@ -37,6 +39,25 @@ const FIRST_LINE: Duration = Duration::from_secs(10);
 /// Answers are on their way for so long when somebody is no longer who they were.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
+/// A user of the system who has no role here is written down no more often than this.
+const WRITTEN: Duration = Duration::from_secs(600);
+
+/// When each user of the system was written down who has no role here: they cannot be barred, and what
+/// anybody can have written down as often as they like fills a disk.
+#[derive(Default)]
+struct Refused(Mutex<HashMap<u32, Instant>>);
+
+impl Refused {
+    fn is_due(&self, uid: u32) -> bool {
+        let (mut last, now) = (self.0.lock(), Instant::now());
+        let is_due = last.get(&uid).is_none_or(|last| now - *last >= WRITTEN);
+        if is_due {
+            last.insert(uid, now);
+        }
+        is_due
+    }
+}
+
 /// Binds a Unix socket that `mode` may use. A socket that a daemon left behind is replaced; one at
 /// which a daemon still answers is not.
 ///
@@ -60,6 +81,7 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
 pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
     let mut ending = lab.ending();
     let threshold = Arc::new(Semaphore::new(REFUSED));
+    let refused = Arc::<Refused>::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -70,11 +92,11 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
                 let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
                 match (guests.admit(User::Here(uid)), threshold.clone().try_acquire_owned()) {
                     (Ok(guest), _) => {
-                        let lab = lab.clone();
+                        let (lab, refused) = (lab.clone(), refused.clone());
                         tokio::spawn(async move {
                             // A connection that panics has ended, too.
                             let _here = guest;
-                            greet(lab, stream).await;
+                            greet(lab, stream, &refused).await;
                         });
                     }
                     (Err(why), Ok(place)) => {
@@ -110,10 +132,17 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
     }
 }
 
-async fn greet(lab: Arc<Lab>, stream: UnixStream) {
+async fn greet(lab: Arc<Lab>, stream: UnixStream, refused: &Refused) {
     let credentials = stream.peer_cred().ok();
     let mut reloads = lab.reloads();
     let peer = identity::of_peer(credentials).await;
+    if let (Ok(peer), Some(credentials)) = (&peer, credentials)
+        && lab.who(peer).is_err()
+        && refused.is_due(credentials.uid())
+    {
+        // They are told why when they have said what they are here for.
+        let _ = lab.meet(peer);
+    }
     let same = async || identity::of_peer(credentials).await == peer;
     let changed = async { while reloads.changed().await.is_ok() && same().await {} };
     let conversation = async {
@@ -181,12 +210,18 @@ pub async fn receive(
             Some(known) => Some(identity::completed(known, &lab).await?),
             None => None,
         };
-        introduce(&lab, known, &via, &mut stream).await
+        let met = introduce(&lab, known, &via, &mut stream).await?;
+        if let (Some(peer), Purpose::Call | Purpose::Follow(_)) = &met {
+            lab.meet(peer)?;
+        }
+        Ok(met)
     };
     let met = match timeout_at(stranger.due, met).await {
         Ok(Ok(met)) => met,
         Ok(Err(why)) => {
-            if let Some(offence) = offence(&why).filter(|_| !is_known) {
+            // Who has no role here is written down each time they come.
+            let is_counted = !is_known || matches!(why, Error::NotAllowed { .. });
+            if let Some(offence) = offence(&why).filter(|_| is_counted) {
                 stranger.place.offend(offence);
             }
             // Who does not wait for the answer need not have it.
@@ -212,7 +247,7 @@ pub async fn receive(
 /// What is to be thought of whoever is not let in for this reason.
 pub(crate) fn offence(why: &Error) -> Option<Offence> {
     match why {
-        Error::NotKnown { .. } => Some(Offence::BadProof),
+        Error::NotKnown { .. } | Error::NotAllowed { .. } => Some(Offence::BadProof),
         Error::Bad { .. } => Some(Offence::Nonsense),
         Error::Unreachable { .. } => Some(Offence::Silent),
         _ => None,

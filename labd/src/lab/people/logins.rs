@@ -90,7 +90,7 @@ impl Lab {
         let why = "this login was revoked, or is another lab's; log in again".to_owned();
         let Some(login) = remembered.people.login(&hash) else {
             drop(remembered);
-            self.turned_away(format!("{from} certificate {}", &hash[..8]), why.clone());
+            self.turned_away(None, format!("{from} certificate {}", &hash[..8]), why.clone());
             return Err(Error::NotKnown { why });
         };
         let via = format!("{from} certificate {}", login.id);

@@ -139,7 +139,7 @@ impl Lab {
                 Err(why) => {
                     drop(remembered);
                     // As often as the doorstep bears with whoever shows such a thing.
-                    self.turned_away(format!("{from} token {}", &hash[..8]), why.to_string());
+                    self.turned_away(None, format!("{from} token {}", &hash[..8]), why.to_string());
                     return Err(why);
                 }
             };

@@ -292,7 +292,7 @@ impl Lab {
 
     /// Writes down that somebody was not let in, and why.
     fn not_vouched(&self, from: IpAddr, provider: &str, why: String) -> Error {
-        self.turned_away(format!("https {from} login with {provider}"), why.clone());
+        self.turned_away(None, format!("https {from} login with {provider}"), why.clone());
         Error::NotKnown { why }
     }
 
