@@ -27,6 +27,7 @@ use crate::doorstep::Stranger;
 use crate::doorstep::guests::{Guests, User};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
+use crate::lab::tunnel::SshVisitor;
 use crate::rules::guard::Offence;
 
 /// So many are told at a time that there is no room.
@@ -184,7 +185,9 @@ pub async fn converse(
     let from = peer.via.clone();
     let conversation = async {
         match introduce(&lab, Some(peer), &from, &mut stream).await {
-            Ok(met) => lead(lab.clone(), met, Ipv4Addr::LOCALHOST.into(), stream).await,
+            Ok(met) => {
+                lead(lab.clone(), met, (Ipv4Addr::LOCALHOST.into(), from.clone()), stream).await
+            }
             Err(why) => wire::refuse(&mut stream, &why).await,
         }
     };
@@ -239,7 +242,7 @@ pub async fn receive(
     };
     let from = stranger.from;
     drop(stranger);
-    if let Err(error) = lead(lab, met, from, stream).await {
+    if let Err(error) = lead(lab, met, (from, via), stream).await {
         tracing::debug!(%error, "a connection ended");
     }
 }
@@ -294,7 +297,7 @@ fn stranger() -> Error {
 async fn lead(
     lab: Arc<Lab>,
     (peer, purpose): (Option<Peer>, Purpose),
-    from: IpAddr,
+    from: (IpAddr, String),
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     match (peer, purpose) {
@@ -349,14 +352,14 @@ pub async fn attend(
 /// Hands somebody on to the ssh door.
 async fn to_ssh(
     lab: &Lab,
-    from: IpAddr,
+    (from, via): (IpAddr, String),
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     if let Err(why) = lab.has_ssh() {
         return wire::refuse(&mut stream, &why).await;
     }
     wire::accept(&mut stream, &Welcome::default()).await?;
-    lab.to_ssh(Box::new(stream), from).await;
+    lab.to_ssh(SshVisitor { stream: Box::new(stream), from, via }).await;
     Ok(())
 }
 
