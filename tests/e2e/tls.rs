@@ -240,6 +240,34 @@ async fn whoever_guesses_is_not_listened_to_after_a_while() -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: what comes from there counts all the same.
+#[tokio::test]
+async fn a_network_that_is_exempt_is_never_barred_and_others_are() -> Result<()> {
+    let (lab, _) = open().await?;
+    let wrong = Secret::new([7; 32]);
+    for (exempt, is_barred) in [("127.0.0.0/8", false), ("10.0.0.0/8", true)] {
+        let guests = Guests::new(Room { all: 100, one: 100 });
+        let doorstep = Doorstep::before(guests, vec![exempt.parse()?]);
+        let at = open_door_at(&lab, doorstep.clone()).await?;
+        for n in 1..=10 {
+            let refused = with_token(&at, &wrong).await.err();
+            let is_heard = matches!(refused, Some(Error::NotKnown { .. }));
+            assert!(is_heard || (is_barred && n > 3), "{exempt}: {refused:?}");
+            // It is counted before the next one comes.
+            soon(async {
+                while is_heard && doorstep.strangers() > 0 {
+                    tokio::task::yield_now().await
+                }
+            })
+            .await?;
+        }
+        let refused = with_token(&at, &wrong).await.err();
+        let is_shut = matches!(refused, Some(Error::Unreachable { .. }));
+        assert_eq!(is_shut, is_barred, "{exempt}: {refused:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
     let (lab, at) = open().await?;
@@ -258,7 +286,7 @@ async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
 async fn one_user_has_so_many_connections_from_elsewhere_and_no_more() -> Result<()> {
     let (lab, _) = open().await?;
     let guests = Guests::new(Room { all: 10, one: 2 });
-    let at = open_door_at(&lab, Doorstep::before(guests.clone())).await?;
+    let at = open_door_at(&lab, Doorstep::before(guests.clone(), Vec::new())).await?;
     let context = join(&at, &invite(&lab, "ada").await?).await?;
     soon(guests.count().wait_for(|count| *count == 0)).await??;
     let (first, second) = (with_login(&at, &context).await?, with_login(&at, &context).await?);
