@@ -113,6 +113,14 @@ impl Lab {
     /// Returns when somebody is no longer who they were: for the connection to end, and them to come in
     /// anew.
     pub async fn until_changed(&self, peer: &Peer, who: &Who) {
+        tokio::select! {
+            () = self.until_other(peer, who) => {}
+            () = system::until_in_other_groups(peer) => {}
+        }
+    }
+
+    /// The same, as far as the lab decides it.
+    async fn until_other(&self, peer: &Peer, who: &Who) {
         let mut changes = self.access_changes();
         loop {
             changes.mark_unchanged();
