@@ -14,10 +14,14 @@ use crate::context::{Context, Proof};
 use crate::dial;
 use crate::error::Error;
 use crate::time::{Span, Time};
+use crate::wire::Purpose;
 
 /// It is looked this often whether a certificate is to be renewed: the machine may have slept, or somebody
 /// else have renewed it.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// So often is an invitation shown again of which no answer was heard.
+const TRIES: u32 = 3;
 
 /// What an administrator gives to somebody who is to join: where the lab is, who it is, and a token
 /// that is good once. `tls://lab_…@lab.example.org:7443#sha256:…`
@@ -52,6 +56,25 @@ impl FromStr for Invitation {
         let address = format!("{scheme}://{place}").parse().map_err(|_| BadInvitation)?;
         Ok(Invitation { address, secret: secret.parse().map_err(|_| BadInvitation)? })
     }
+}
+
+/// Comes to a lab with the token of an invitation, and exchanges it as [`join`] does. If the link breaks before
+/// the answer is there, the same is asked again with the same key.
+///
+/// # Errors
+/// As [`join`].
+pub async fn enter(name: String, address: &Address, secret: &Secret) -> Result<Context, Error> {
+    let key = key()?;
+    let mut tries = TRIES;
+    let enrolled = loop {
+        let (flow, _) = dial::dial_new(address, Some(secret.clone()), &Purpose::Call).await?;
+        let lab = Client::over(flow, address.clone());
+        match lab.enrol(key.public_key_pem()).await {
+            Err(Error::Unreachable { .. }) if tries > 0 => tries -= 1,
+            answer => break answer?,
+        }
+    };
+    Ok(Context { name, address: address.clone(), proof: proof(enrolled, &key) })
 }
 
 /// Exchanges an invitation, with whose token `lab` was reached, for a certificate of a key that is made here and never leaves.

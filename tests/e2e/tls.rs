@@ -53,8 +53,13 @@ pub(super) async fn invite(lab: &TestLab, who: &str) -> Result<Secret> {
     let root = lab.admin().await?;
     let ask = AccountAsk::Add { role: Role::User, span: None };
     root.change_account(who.parse()?, ask).await?;
+    invite_again(lab, who).await
+}
+
+/// Another invitation for who has an account.
+async fn invite_again(lab: &TestLab, who: &str) -> Result<Secret> {
     let ask = TokenAsk { who: Some(who.parse()?), joins: true, ..TokenAsk::default() };
-    Ok(root.make_token(ask).await?.secret)
+    Ok(lab.admin().await?.make_token(ask).await?.secret)
 }
 
 async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
@@ -63,7 +68,7 @@ async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
 }
 
 pub(super) async fn join(at: &Address, secret: &Secret) -> Result<Context, Error> {
-    login::join("lab".to_owned(), &with_token(at, secret).await?).await
+    login::enter("lab".to_owned(), at, secret).await
 }
 
 async fn with_login(at: &Address, context: &Context) -> Result<Client, Error> {
@@ -160,6 +165,37 @@ async fn an_invitation_is_good_once_for_ten_minutes_and_nothing_else_becomes_a_l
     let NewToken { secret, .. } = make(ask).await?;
     let refused = join(&at, &secret).await.err();
     assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    Ok(())
+}
+
+/// Planted, and caught: another key gets a certificate, too; who comes again may do as who came first.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_did_not_hear_the_answer_to_an_invitation_asks_again_with_the_same_key() -> Result<()> {
+    let (lab, at) = open().await?;
+    let secret = invite(&lab, "ada").await?;
+    let key = KeyPair::generate()?;
+    for _ in 0..2 {
+        // The first answer may be lost: what counts is that it was given.
+        let again = with_token(&at, &secret).await?;
+        let enrolled = again.enrol(key.public_key_pem()).await?;
+        let refused = again.whoami().await.err();
+        assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+        let (certificate, key) = (enrolled.certificate, key.serialize_pem());
+        let proof =
+            Proof::Certificate { certificate, key, since: enrolled.since, until: enrolled.until };
+        let context = Context { name: "lab".to_owned(), address: at.clone(), proof };
+        assert_eq!(with_login(&at, &context).await?.whoami().await?.name.as_str(), "ada");
+    }
+    // Whoever has another key has not got it from her.
+    let other = with_token(&at, &secret).await?.enrol(KeyPair::generate()?.public_key_pem()).await;
+    assert!(matches!(other, Err(Error::NotKnown { .. })), "{other:?}");
+    let over = with_token(&at, &secret).await.err();
+    assert!(matches!(over, Some(Error::NotKnown { .. })), "{over:?}");
+    let secret = invite_again(&lab, "ada").await?;
+    with_token(&at, &secret).await?.enrol(key.public_key_pem()).await?;
+    lab.advance(Span::minutes(10));
+    let late = with_token(&at, &secret).await.err();
+    assert!(matches!(late, Some(Error::NotKnown { .. })), "{late:?}");
     Ok(())
 }
 

@@ -412,6 +412,9 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             None => "this login was revoked; log in again".to_owned(),
         },
         Proof::Token(hash) => match people.token(hash) {
+            Some(token) if token.exchanged.is_some() => {
+                "this was good once, and became a login; ask for another".to_owned()
+            }
             Some(token) if token.until > now => {
                 return Ok((token.scope.clone(), Some(token.until)));
             }

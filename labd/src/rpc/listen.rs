@@ -214,7 +214,9 @@ pub async fn receive(
             None => None,
         };
         let met = introduce(&lab, known, &via, &mut stream).await?;
-        if let (Some(peer), Purpose::Call | Purpose::Follow(_)) = &met {
+        if let (Some(peer), Purpose::Call | Purpose::Follow(_)) = &met
+            && lab.exchanged(peer).is_none()
+        {
             lab.meet(peer)?;
         }
         Ok(met)
@@ -320,6 +322,9 @@ pub async fn attend(
 ) -> io::Result<()> {
     let who = match lab.who(&peer) {
         Ok(who) => who,
+        Err(_) if matches!(purpose, Purpose::Call) && lab.exchanged(&peer).is_some() => {
+            return hear_again(lab, peer, stream).await;
+        }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
     let is_for_calls = !matches!(purpose, Purpose::Follow(_));
@@ -347,6 +352,20 @@ pub async fn attend(
         outcome = served => outcome,
         () = changed => Err(io::ErrorKind::PermissionDenied.into()),
     }
+}
+
+/// Somebody comes again with what has become a certificate, of which they may not have heard: for that one
+/// call, which is all that they are allowed.
+async fn hear_again(
+    lab: Arc<Lab>,
+    peer: Peer,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let run = Some(lab.run());
+    wire::accept(&mut stream, &Welcome { run, ..Welcome::default() }).await?;
+    let answered = answer_calls(Caller { lab, peer }, Role::Viewer, stream);
+    let _ = tokio::time::timeout(FIRST_LINE, answered).await;
+    Ok(())
 }
 
 /// Hands somebody on to the ssh door.

@@ -262,7 +262,7 @@ impl People {
             let why = "this token is over; make another with 'labctl token new'".to_owned();
             return Err(Error::NotKnown { why });
         }
-        if is_used_up(token) {
+        if is_used_up(token) && token.exchanged.is_none() {
             let why =
                 "this token was good once and is used up; make another with 'labctl token new'";
             return Err(Error::NotKnown { why: why.to_owned() });
@@ -272,6 +272,13 @@ impl People {
         }
         token.used = Some(now);
         Ok((token.clone(), vec![Changed::Token(hash.to_owned())]))
+    }
+
+    /// A token becomes a certificate of that key. Nothing has changed if it is none that does.
+    pub fn exchange(&mut self, hash: &str, key: String) -> Option<Changed> {
+        let token = self.tokens.get_mut(hash).filter(|token| token.joins)?;
+        token.exchanged = Some(key);
+        Some(Changed::Token(hash.to_owned()))
     }
 
     /// Revokes the token of that id, if it is one of `of`'s; of anybody's if there is no `of`.

@@ -75,6 +75,7 @@ impl Lab {
             joins: ask.joins,
             used: None,
             identity: None,
+            exchanged: None,
         };
         let event = Event::Token { id: token.id.clone(), of: owner, what: "made".to_owned() };
         let added = token.clone();

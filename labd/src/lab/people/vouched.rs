@@ -266,6 +266,7 @@ impl Lab {
             joins: true,
             used: None,
             identity: Some(person.identity.clone()),
+            exchanged: None,
         };
         let (id, of, what) = (token.id.clone(), who.name.clone(), "made".to_owned());
         let event = Event::Token { id, of, what };

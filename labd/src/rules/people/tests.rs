@@ -29,6 +29,7 @@ fn token(who: &str, id: u64, until: Time, once: bool) -> Token {
         joins,
         used,
         identity: None,
+        exchanged: None,
     }
 }
 
