@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use protocol::Span;
 use protocol::board::BoardName;
 use serde_json::Value as Json;
@@ -47,6 +48,8 @@ pub struct Config {
     pub login: Vec<Provider>,
     /// Where people come in by ssh; none if they do not.
     pub ssh: Option<Ssh>,
+    /// Networks that the doors never bar.
+    pub exempt: Vec<IpNet>,
     /// Where the lab is seen in numbers; none if it is not.
     pub metrics: Vec<SocketAddr>,
     /// How long before a hold's end its holder is warned.
@@ -115,6 +118,7 @@ impl Config {
             tls: Tls::read(&mut top, faults),
             login: Provider::read_all(&mut top, faults),
             ssh: Ssh::read(&mut top, faults),
+            exempt: settings::exempt(&mut top, faults),
             metrics: settings::metrics(&mut top, faults),
             warning: holds.warning,
             power: PowerSettings::read(&mut top, faults),

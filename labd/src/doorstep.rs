@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Steady};
 
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use protocol::Error;
 use protocol::user::UserName;
@@ -53,6 +54,8 @@ pub async fn next(
 pub struct Doorstep {
     guard: Mutex<Guard>,
     guests: Arc<Guests>,
+    /// Whatever comes from there is not held against it.
+    exempt: Vec<IpNet>,
     /// Steady time begins here.
     since: Steady,
     refused: AtomicU64,
@@ -64,19 +67,20 @@ pub struct Doorstep {
 pub struct Place {
     doorstep: Arc<Doorstep>,
     source: Source,
+    is_exempt: bool,
 }
 
 impl Doorstep {
     /// With nobody there, before doors of their own.
     pub fn new() -> Arc<Doorstep> {
-        Doorstep::before(Guests::new(Room::beside(0)))
+        Doorstep::before(Guests::new(Room::beside(0)), Vec::new())
     }
 
-    /// With nobody there; whoever comes in is one of these guests.
-    pub fn before(guests: Arc<Guests>) -> Arc<Doorstep> {
+    /// With nobody there; whoever comes in is one of these guests. Those networks are never barred.
+    pub fn before(guests: Arc<Guests>, exempt: Vec<IpNet>) -> Arc<Doorstep> {
         let (refused, offences) = Default::default();
         let (guard, since) = (Mutex::default(), Steady::now());
-        Arc::new(Doorstep { guard, guests, since, refused, offences })
+        Arc::new(Doorstep { guard, guests, exempt, since, refused, offences })
     }
 
     /// How many are there.
@@ -91,9 +95,10 @@ impl Doorstep {
 
     /// A place for somebody who comes from there, if they are not turned away.
     pub fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
-        let source = Source::from(from);
+        let (source, from) = (Source::from(from), from.to_canonical());
+        let is_exempt = self.exempt.iter().any(|network| network.contains(&from));
         match self.guard.lock().come(source, self.since.elapsed()) {
-            Ok(()) => Some(Place { doorstep: self.clone(), source }),
+            Ok(()) => Some(Place { doorstep: self.clone(), source, is_exempt }),
             Err(refusal) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, ?refusal, "somebody is turned away");
@@ -117,12 +122,14 @@ impl Place {
         &self.doorstep
     }
 
-    /// They have not come in, and that is held against where they came from.
+    /// They have not come in, and that is held against where they came from, unless that is exempt.
     pub fn offend(&self, offence: Offence) {
-        let Place { doorstep, source } = self;
+        let Place { doorstep, source, is_exempt } = self;
         tracing::debug!(?source, ?offence, "somebody was not let in");
         doorstep.offences.fetch_add(1, Ordering::Relaxed);
-        doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
+        if !is_exempt {
+            doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
+        }
     }
 }
 

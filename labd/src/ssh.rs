@@ -102,17 +102,17 @@ impl Door {
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.lab.ending();
         while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
-            self.meet(stream, from);
+            self.meet(stream, from, format!("ssh {from}"));
         }
     }
 
     /// Lets in whoever is led here from another door, until the lab ends.
     pub async fn serve_led(self: Arc<Self>, mut led: mpsc::Receiver<SshVisitor>) {
-        while let Some((stream, from)) = led.recv().await {
+        while let Some(SshVisitor { stream, from, via }) = led.recv().await {
             // A session ends by its line being shut down, so it has one.
             match UnixStream::pair() {
                 Ok((here, there)) => {
-                    self.meet(here, from);
+                    self.meet(here, from, format!("ssh through {via}"));
                     tokio::spawn(async move {
                         // Each end sees for itself that the other has gone.
                         let _ = carry::both(stream, there).await;
@@ -124,28 +124,28 @@ impl Door {
     }
 
     /// Lets somebody onto the doorstep, unless they are turned away.
-    fn meet(self: &Arc<Self>, stream: impl Line, from: IpAddr) {
+    fn meet(self: &Arc<Self>, stream: impl Line, from: IpAddr, via: String) {
         if let Some(place) = self.doorstep.admit(from) {
-            tokio::spawn(self.clone().receive(stream, from, place));
+            tokio::spawn(self.clone().receive(stream, via, place));
         }
     }
 
     /// One connection. If nobody has come in by its end, that is held against where it came from.
-    async fn receive(self: Arc<Self>, stream: impl Line, from: IpAddr, place: Place) {
+    async fn receive(self: Arc<Self>, stream: impl Line, via: String, place: Place) {
         let due = Instant::now() + GRACE;
         let (known, refused) = (watch::Sender::new(None), Arc::default());
         let mut stranger = Stranger { place: Some(place), visitor: known.subscribe() };
-        let visit = Visit::new(self.clone(), from, known, Arc::clone(&refused));
+        let visit = Visit::new(self.clone(), via.clone(), known, Arc::clone(&refused));
         let outcome = self.attend(stream, visit, due, &mut stranger).await;
         if let Err(error) = &outcome {
-            tracing::debug!(%from, %error, "an ssh connection ended");
+            tracing::debug!(%via, %error, "an ssh connection ended");
         }
         let Some(place) = stranger.left() else { return };
         let refused = refused.lock();
         if !refused.is_empty() {
             let keys: Vec<_> = refused.iter().map(String::as_str).collect();
             let why = format!("nobody here has the key {}", keys.join(", or "));
-            self.lab.turned_away(format!("ssh {from}"), why);
+            self.lab.turned_away(None, via, why);
         }
         place.offend(match outcome {
             _ if Instant::now() >= due => Offence::TooSlow,
@@ -196,6 +196,10 @@ impl Door {
             Ok(Err(_)) => None,
         };
         let Some(known) = known else { return std::future::pending().await };
+        if let (Err(_), Some(place)) = (self.lab.meet(&known.peer), &stranger.place) {
+            // They are told why on each channel.
+            place.offend(Offence::BadProof);
+        }
         let Ok(_here) = self.doorstep.come_in(&known.peer.name) else { return CROWD };
         stranger.place = None;
         tokio::select! {

@@ -129,6 +129,10 @@ pub struct Token {
     /// Who vouched for its owner, if that is how it came about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The hash of the public key for which it was exchanged for a certificate. From then on it opens
+    /// nothing, but that again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<String>,
 }
 
 /// A wish for a token.

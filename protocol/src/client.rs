@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::{Schema, SchemaGenerator};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
 
 use crate::account::{
     Account, AccountAsk, Enrolled, Key, Login, May, MayAsk, NewToken, Token, TokenAsk,
@@ -17,6 +18,7 @@ pub use crate::dial::{Flow, Stream};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::link::{Errand, Link};
+use crate::login;
 use crate::power::{PowerAsk, PowerDetail};
 use crate::service::{LabRequest, LabResponse};
 use crate::time::Span;
@@ -30,6 +32,8 @@ use crate::wire::{Follow, Purpose, Welcome};
 #[derive(Debug, Clone)]
 pub struct Client {
     link: Arc<Link>,
+    /// Keeps the login with which it came good; ends with the last clone.
+    _renewal: Option<Arc<JoinSet<()>>>,
 }
 
 /// Follows something on a connection of its own.
@@ -232,14 +236,19 @@ impl Call {
 }
 
 impl Client {
-    /// Connects for calls.
+    /// Connects for calls. A login is renewed for as long as the client is there.
     ///
     /// # Errors
     /// [`Error::Unreachable`] if no daemon is there, else what it said.
     pub async fn connect(address: &Address) -> Result<Client, Error> {
-        let lab = Client { link: Arc::new(Link::connect(address, None).await?) };
-        crate::login::renew(&lab).await;
-        Ok(lab)
+        let lab = Client::on(Link::connect(address, None).await?);
+        if address.elsewhere().is_none() {
+            return Ok(lab);
+        }
+        // Before anything else: most are gone in a moment.
+        let next = login::renew(&lab).await;
+        let renewal = JoinSet::from_iter([login::stay(lab.clone(), next)]);
+        Ok(Client { _renewal: Some(Arc::new(renewal)), ..lab })
     }
 
     /// The same, as somebody whom the lab at `address` knows.
@@ -247,7 +256,7 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn connect_as(address: &Address, known: Context) -> Result<Client, Error> {
-        Ok(Client { link: Arc::new(Link::connect(address, Some(known)).await?) })
+        Link::connect(address, Some(known)).await.map(Client::on)
     }
 
     /// Calls over a stream whose first line is already answered. When it breaks, that was it.
@@ -255,7 +264,11 @@ impl Client {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         address: Address,
     ) -> Client {
-        Client { link: Arc::new(Link::over(stream, address)) }
+        Client::on(Link::over(stream, address))
+    }
+
+    fn on(link: Link) -> Client {
+        Client { link: Arc::new(link), _renewal: None }
     }
 
     /// Where this client is connected to.

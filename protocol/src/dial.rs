@@ -116,7 +116,7 @@ pub async fn who_answers(address: &Address) -> Result<Pin, Error> {
 }
 
 /// What the environment says to come in with.
-fn token() -> Result<Option<Secret>, Error> {
+pub(crate) fn token() -> Result<Option<Secret>, Error> {
     let text = std::env::var("LAB_TOKEN").unwrap_or_default();
     let bad = |bad: crate::account::BadSecret| Error::Bad { why: format!("LAB_TOKEN: {bad}") };
     (!text.is_empty()).then(|| text.trim().parse().map_err(bad)).transpose()

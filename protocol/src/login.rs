@@ -2,16 +2,26 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::KeyPair;
+use tokio::time::sleep;
 
 use crate::account::{Enrolled, Secret};
 use crate::address::Address;
 use crate::client::Client;
 use crate::context::{Context, Proof};
+use crate::dial;
 use crate::error::Error;
-use crate::time::Time;
+use crate::time::{Span, Time};
+use crate::wire::Purpose;
+
+/// It is looked this often whether a certificate is to be renewed: the machine may have slept, or somebody
+/// else have renewed it.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// So often is an invitation shown again of which no answer was heard.
+const TRIES: u32 = 3;
 
 /// What an administrator gives to somebody who is to join: where the lab is, who it is, and a token
 /// that is good once. `tls://lab_…@lab.example.org:7443#sha256:…`
@@ -48,6 +58,25 @@ impl FromStr for Invitation {
     }
 }
 
+/// Comes to a lab with the token of an invitation, and exchanges it as [`join`] does. If the link breaks before
+/// the answer is there, the same is asked again with the same key.
+///
+/// # Errors
+/// As [`join`].
+pub async fn enter(name: String, address: &Address, secret: &Secret) -> Result<Context, Error> {
+    let key = key()?;
+    let mut tries = TRIES;
+    let enrolled = loop {
+        let (flow, _) = dial::dial_new(address, Some(secret.clone()), &Purpose::Call).await?;
+        let lab = Client::over(flow, address.clone());
+        match lab.enrol(key.public_key_pem()).await {
+            Err(Error::Unreachable { .. }) if tries > 0 => tries -= 1,
+            answer => break answer?,
+        }
+    };
+    Ok(Context { name, address: address.clone(), proof: proof(enrolled, &key) })
+}
+
 /// Exchanges an invitation, with whose token `lab` was reached, for a certificate of a key that is made here and never leaves.
 ///
 /// # Errors
@@ -58,19 +87,33 @@ pub async fn join(name: String, lab: &Client) -> Result<Context, Error> {
     Ok(Context { name, address: lab.address().clone(), proof: proof(enrolled, &key) })
 }
 
-/// Renews the certificate with which `lab` was reached, if two thirds of its time are over. What cannot
-/// be renewed now is renewed next time.
-pub(crate) async fn renew(lab: &Client) {
-    let Some(known) = Context::at(lab.address()) else { return };
-    let Proof::Certificate { since, until, .. } = known.proof else { return };
-    if now().since(since).0 < until.since(since).0 / 3 * 2 {
-        return;
+/// Renews the certificate with which `lab` was reached as often as it must be, the first time after
+/// `next`, until it is dropped.
+pub(crate) async fn stay(lab: Client, mut next: Duration) {
+    loop {
+        sleep(next).await;
+        next = renew(&lab).await;
     }
-    let Ok(key) = key() else { return };
+}
+
+/// Renews the certificate with which `lab` was reached, if two thirds of its time are over. What cannot
+/// be renewed now is renewed next time: returns in how long.
+pub(crate) async fn renew(lab: &Client) -> Duration {
+    // Whoever comes with a token of the environment's does not come with what is kept.
+    let Ok(None) = dial::token() else { return LOOK };
+    let Some(known) = Context::at(lab.address()) else { return LOOK };
+    let Proof::Certificate { since, until, .. } = known.proof else { return LOOK };
+    let due = since + Span(until.since(since).0 / 3 * 2);
+    let left = due.since(now()).duration();
+    if !left.is_zero() {
+        return left.min(LOOK);
+    }
+    let Ok(key) = key() else { return LOOK };
     if let Ok(enrolled) = lab.enrol(key.public_key_pem()).await {
         let renewed = Context { proof: proof(enrolled, &key), ..known };
         let _ = renewed.save();
     }
+    LOOK
 }
 
 fn now() -> Time {

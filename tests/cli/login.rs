@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
@@ -14,7 +15,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use lab_tests::daemon::Daemon;
 use lab_tests::lab::Plan;
-use lab_tests::patience::soon;
+use lab_tests::patience::{soon, until};
 use lab_tests::provider::{SECRET, TestProvider};
 use protocol::account::Secret;
 use protocol::address::Address;
@@ -113,6 +114,33 @@ async fn somebody_from_elsewhere_logs_in_with_one_command() -> Result<()> {
     let told = story.says(&["logout"]).await?;
     assert_eq!(told.code, Some(0), "{}", told.err);
     assert_eq!(story.files()?, Vec::<PathBuf>::new());
+    Ok(())
+}
+
+/// Planted, and caught: a login that is renewed when a program begins, and not while it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_renewed_for_as_long_as_somebody_is_there() -> Result<()> {
+    let story = Story::begin().await?;
+    let invitation = story.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(story.says(&["login", &invitation, "--name", "here"]).await?.code, Some(0));
+    let file = story.home.path().join(".config/labd/labs/here.json");
+    let mut kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+    // Two thirds of its time will be over when the program has begun.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    kept["proof"]["since"] = u64::try_from(now - 20_000)?.into();
+    kept["proof"]["until"] = u64::try_from(now + 16_000)?.into();
+    let before = kept["proof"]["certificate"].clone();
+    fs::write(&file, serde_json::to_string(&kept)?)?;
+    let _goes_on = story.labctl(&["run", "one", "--", "sleep", "600"])?.spawn()?;
+    let read = || serde_json::from_str(&fs::read_to_string(&file).ok()?).ok();
+    until(|| {
+        kept = read().unwrap_or_else(|| kept.clone());
+        kept["proof"]["certificate"] != before
+    })
+    .await?;
+    let end = kept["proof"]["until"].as_u64().context("it has an end")?;
+    assert!(u128::from(end) > now + 20 * 3_600_000, "{end}");
+    assert_eq!(story.says(&["whoami"]).await?.code, Some(0));
     Ok(())
 }
 

@@ -150,6 +150,10 @@ fn summary(config: &Config) -> String {
     if !config.metrics.is_empty() {
         line(&mut out, "metrics", format!("{:?}", config.metrics));
     }
+    if !config.exempt.is_empty() {
+        let exempt: Vec<_> = config.exempt.iter().map(ToString::to_string).collect();
+        line(&mut out, "exempt", exempt.join(" "));
+    }
     if config.warning != nothing.warning {
         line(&mut out, "warning", config.warning);
     }

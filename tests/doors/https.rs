@@ -18,6 +18,7 @@ use protocol::address::Address;
 use protocol::hold::Release;
 use protocol::login::Invitation;
 use protocol::user::{Role, Who};
+use protocol::wire::Follow;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -230,6 +231,10 @@ async fn through_a_proxy_and_https_alone_somebody_works_as_beside_the_rack() -> 
         "token",
     ]);
     assert!(done(&mut ssh).await?.starts_with("lab_"));
+    // By which doors is on the timeline: planted, and caught, that it is the last one alone.
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all = scene.lab.admin().await?.follow(all).await?.rest().await?;
+    assert!(all.contains(r#""via":"ssh through https 127.0.0.1 key SHA256:"#), "{all}");
 
     let asked = proxy.asked();
     let only = format!("CONNECT lab.example.org:{} HTTP/1.1\r\n", scene.port);

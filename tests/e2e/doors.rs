@@ -311,6 +311,25 @@ async fn a_reload_opens_the_socket_to_whom_it_is_for_and_to_nobody_else() -> Res
     until(|| mode().is_ok_and(|mode| mode == wanted)).await
 }
 
+/// Planted, and caught: a user of the machine has as much written down as they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_the_machine_who_has_no_role_is_written_down_once() -> Result<()> {
+    let lab = Plan::new(boards(&["rpi4"])).open().await?;
+    lab.socket()?;
+    for _ in 0..3 {
+        as_nobody(&lab)?;
+    }
+    let root = lab.admin().await?;
+    root.note(name("rpi4"), "on disk".to_owned()).await?;
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all = root.follow(all).await?.rest().await?;
+    let refusals: Vec<_> = all.lines().filter(|line| line.contains(r#""kind":"denied""#)).collect();
+    assert_eq!(refusals.len(), 1, "{all}");
+    let is_told = [r#""who":"nobody""#, r#""via":"unix pid "#].map(|it| refusals[0].contains(it));
+    assert_eq!(is_told, [true; 2], "{}", refusals[0]);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_is_told_whom_to_ask_and_who_is_known_has_their_role() -> Result<()> {
     let lab = Plan::new(boards(&["rpi4"])).open().await?;

@@ -73,6 +73,22 @@ async fn are_out(who: &Person, follows: Vec<Follower>) -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: in which groups somebody is, is looked up when they come and never again.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_a_group_of_the_system_is_out_within_seconds() -> Result<()> {
+    let access = "access { admin = root; user = \"@lab-people\"; viewer = nobody }";
+    let lab = Plan::new(access).open().await?;
+    let now = lab.lab().of_name("nobody".parse()?).await?;
+    // Nobody is in that group: as if they had left it since they came.
+    let before = Peer { groups: vec!["lab-people".to_owned()], ..now.clone() };
+    let (stays, leaves) =
+        (Person::from(lab.lab(), now).await?, Person::from(lab.lab(), before).await?);
+    assert_eq!(leaves.whoami().await?.role, Role::User);
+    leaves.is_shown_out().await?;
+    assert_eq!(stays.whoami().await?.role, Role::Viewer);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_revoked_token_ends_what_is_open_with_it_and_opens_nothing_more() -> Result<()> {
     let lab = TestLab::with_boards(&["rpi4"]).await?;

@@ -222,7 +222,7 @@ async fn role_on(stream: &mut BufReader<DuplexStream>, token: &Secret) -> Result
 async fn a_connection_counts_for_whoever_asks_on_it() -> Result<()> {
     let (lab, _) = open().await?;
     let guests = Guests::new(Room { all: 10, one: 1 });
-    let door = Rest::before(lab.lab(), Doorstep::before(guests.clone())).await?;
+    let door = Rest::before(lab.lab(), Doorstep::before(guests.clone(), Vec::new())).await?;
     let ask = format!(
         "GET /api/v1/whoami HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n",
         token(&lab).await?.as_str()

@@ -14,7 +14,7 @@ use protocol::address::Address;
 use protocol::client::Client;
 use protocol::context::{Context, Proof};
 use protocol::dial::{Flow, dial_known, dial_new, who_answers};
-use protocol::journal::Event;
+use protocol::journal::{Entry, Event};
 use protocol::login;
 use protocol::tls::{self, Pin};
 use protocol::user::{Role, Scope, Verb};
@@ -53,8 +53,13 @@ pub(super) async fn invite(lab: &TestLab, who: &str) -> Result<Secret> {
     let root = lab.admin().await?;
     let ask = AccountAsk::Add { role: Role::User, span: None };
     root.change_account(who.parse()?, ask).await?;
+    invite_again(lab, who).await
+}
+
+/// Another invitation for who has an account.
+async fn invite_again(lab: &TestLab, who: &str) -> Result<Secret> {
     let ask = TokenAsk { who: Some(who.parse()?), joins: true, ..TokenAsk::default() };
-    Ok(root.make_token(ask).await?.secret)
+    Ok(lab.admin().await?.make_token(ask).await?.secret)
 }
 
 async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
@@ -63,7 +68,7 @@ async fn with_token(at: &Address, secret: &Secret) -> Result<Client, Error> {
 }
 
 pub(super) async fn join(at: &Address, secret: &Secret) -> Result<Context, Error> {
-    login::join("lab".to_owned(), &with_token(at, secret).await?).await
+    login::enter("lab".to_owned(), at, secret).await
 }
 
 async fn with_login(at: &Address, context: &Context) -> Result<Client, Error> {
@@ -163,6 +168,37 @@ async fn an_invitation_is_good_once_for_ten_minutes_and_nothing_else_becomes_a_l
     Ok(())
 }
 
+/// Planted, and caught: another key gets a certificate, too; who comes again may do as who came first.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_did_not_hear_the_answer_to_an_invitation_asks_again_with_the_same_key() -> Result<()> {
+    let (lab, at) = open().await?;
+    let secret = invite(&lab, "ada").await?;
+    let key = KeyPair::generate()?;
+    for _ in 0..2 {
+        // The first answer may be lost: what counts is that it was given.
+        let again = with_token(&at, &secret).await?;
+        let enrolled = again.enrol(key.public_key_pem()).await?;
+        let refused = again.whoami().await.err();
+        assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+        let (certificate, key) = (enrolled.certificate, key.serialize_pem());
+        let proof =
+            Proof::Certificate { certificate, key, since: enrolled.since, until: enrolled.until };
+        let context = Context { name: "lab".to_owned(), address: at.clone(), proof };
+        assert_eq!(with_login(&at, &context).await?.whoami().await?.name.as_str(), "ada");
+    }
+    // Whoever has another key has not got it from her.
+    let other = with_token(&at, &secret).await?.enrol(KeyPair::generate()?.public_key_pem()).await;
+    assert!(matches!(other, Err(Error::NotKnown { .. })), "{other:?}");
+    let over = with_token(&at, &secret).await.err();
+    assert!(matches!(over, Some(Error::NotKnown { .. })), "{over:?}");
+    let secret = invite_again(&lab, "ada").await?;
+    with_token(&at, &secret).await?.enrol(key.public_key_pem()).await?;
+    lab.advance(Span::minutes(10));
+    let late = with_token(&at, &secret).await.err();
+    assert!(matches!(late, Some(Error::NotKnown { .. })), "{late:?}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_logged_out_is_out_and_does_not_come_in_again() -> Result<()> {
     let (lab, at) = open().await?;
@@ -240,6 +276,34 @@ async fn whoever_guesses_is_not_listened_to_after_a_while() -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: what comes from there counts all the same.
+#[tokio::test]
+async fn a_network_that_is_exempt_is_never_barred_and_others_are() -> Result<()> {
+    let (lab, _) = open().await?;
+    let wrong = Secret::new([7; 32]);
+    for (exempt, is_barred) in [("127.0.0.0/8", false), ("10.0.0.0/8", true)] {
+        let guests = Guests::new(Room { all: 100, one: 100 });
+        let doorstep = Doorstep::before(guests, vec![exempt.parse()?]);
+        let at = open_door_at(&lab, doorstep.clone()).await?;
+        for n in 1..=10 {
+            let refused = with_token(&at, &wrong).await.err();
+            let is_heard = matches!(refused, Some(Error::NotKnown { .. }));
+            assert!(is_heard || (is_barred && n > 3), "{exempt}: {refused:?}");
+            // It is counted before the next one comes.
+            soon(async {
+                while is_heard && doorstep.strangers() > 0 {
+                    tokio::task::yield_now().await
+                }
+            })
+            .await?;
+        }
+        let refused = with_token(&at, &wrong).await.err();
+        let is_shut = matches!(refused, Some(Error::Unreachable { .. }));
+        assert_eq!(is_shut, is_barred, "{exempt}: {refused:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
     let (lab, at) = open().await?;
@@ -258,7 +322,7 @@ async fn what_is_not_tls_is_shut_out_and_the_door_stays_open() -> Result<()> {
 async fn one_user_has_so_many_connections_from_elsewhere_and_no_more() -> Result<()> {
     let (lab, _) = open().await?;
     let guests = Guests::new(Room { all: 10, one: 2 });
-    let at = open_door_at(&lab, Doorstep::before(guests.clone())).await?;
+    let at = open_door_at(&lab, Doorstep::before(guests.clone(), Vec::new())).await?;
     let context = join(&at, &invite(&lab, "ada").await?).await?;
     soon(guests.count().wait_for(|count| *count == 0)).await??;
     let (first, second) = (with_login(&at, &context).await?, with_login(&at, &context).await?);
@@ -334,6 +398,71 @@ async fn shown_to(at: &Address, secret: &Secret) -> Result<Pin> {
         wire::answer(&mut stream).await?;
     }
     seen.get().copied().context("it shows itself")
+}
+
+/// The refusals on the timeline so far.
+async fn refusals(lab: &TestLab) -> Result<Vec<Entry>> {
+    let root = lab.admin().await?;
+    root.note(name("rpi4"), "on disk".to_owned()).await?;
+    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all = root.follow(all).await?.rest().await?;
+    let entries = all.lines().map(serde_json::from_str::<Entry>).collect::<Result<Vec<_>, _>>()?;
+    let is_refusal = |entry: &Entry| matches!(entry.event, Event::Denied { .. });
+    Ok(entries.into_iter().filter(is_refusal).collect())
+}
+
+/// Planted, and caught: whoever has a certificate and no role is never barred.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_and_has_no_role_is_written_down_until_they_are_barred() -> Result<()> {
+    let (lab, at) = open().await?;
+    let carol = join(&at, &invite(&lab, "carol").await?).await?;
+    let withdraw = AccountAsk::Withdraw { role: Role::User };
+    lab.admin().await?.change_account("carol".parse()?, withdraw).await?;
+    assert_eq!(refusals(&lab).await?.len(), 0);
+    let refused = with_login(&at, &carol).await.err();
+    assert!(matches!(refused, Some(Error::NotAllowed { .. })), "{refused:?}");
+    let entry = refusals(&lab).await?.pop().context("it is written down")?;
+    assert_eq!(entry.who, Some("carol".parse()?));
+    assert!(entry.via.is_some_and(|via| via.starts_with("tls 127.0.0.1 certificate ")));
+    let barred = async {
+        while !matches!(with_login(&at, &carol).await, Err(Error::Unreachable { .. })) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(barred).await?;
+    let so_far = refusals(&lab).await?.len();
+    assert!((3..7).contains(&so_far), "{so_far} refusals");
+    Ok(())
+}
+
+/// Planted, and caught: on one connection, somebody without a role is written down without an end.
+#[tokio::test]
+async fn whoever_has_no_role_asks_by_https_a_few_times_and_no_more() -> Result<()> {
+    let (lab, _) = open().await?;
+    let root = lab.admin().await?;
+    let role = Role::User;
+    root.change_account("carol".parse()?, AccountAsk::Add { role, span: None }).await?;
+    let ask = TokenAsk { who: Some("carol".parse()?), ..TokenAsk::default() };
+    let secret = root.make_token(ask).await?.secret;
+    root.change_account("carol".parse()?, AccountAsk::Withdraw { role }).await?;
+    let door = lab_tests::rest::Rest::new(lab.lab()).await?;
+    let mut stream = door.connect()?;
+    let ask = format!(
+        "GET /api/v1/boards HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n",
+        secret.as_str()
+    );
+    // It may have heard enough before all is said.
+    let _ = stream.write_all(ask.repeat(20).as_bytes()).await;
+    let mut said = Vec::new();
+    let _ = soon(stream.read_to_end(&mut said)).await?;
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(said.matches("HTTP/1.1 403").count(), 3, "{said}");
+    let refusals = refusals(&lab).await?;
+    assert_eq!(refusals.len(), 3);
+    assert!(
+        refusals.iter().all(|entry| entry.who.as_ref().is_some_and(|it| it.as_str() == "carol"))
+    );
+    Ok(())
 }
 
 /// Planted, and caught: what is not good at TLS, or at HTTPS, is written down nowhere; the secret is.

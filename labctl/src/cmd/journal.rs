@@ -40,6 +40,8 @@ pub struct Journal {
 
 impl Journal {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
+        // Who follows for days renews their login meanwhile.
+        let _lab = if self.follow { Some(at.connect().await?) } else { None };
         let (board, stop_at_end) = (self.board.clone(), !self.follow);
         let mut timeline = Timeline::open(at, board, self.from, self.last, stop_at_end).await?;
         let mut printed = None;

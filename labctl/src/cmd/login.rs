@@ -10,7 +10,7 @@ use protocol::account::Secret;
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::context::{Context, Proof};
-use protocol::dial::{dial_known, dial_new, who_answers};
+use protocol::dial::{dial_known, who_answers};
 use protocol::login::{self, Invitation};
 use protocol::user::Who;
 use protocol::wire::Purpose;
@@ -99,9 +99,7 @@ impl Login {
 
 /// An invitation becomes a certificate; any other token is kept as it is.
 async fn enter(name: String, address: &Address, secret: Secret) -> anyhow::Result<Context> {
-    let (flow, _) = dial_new(address, Some(secret.clone()), &Purpose::Call).await?;
-    let lab = Client::over(flow, address.clone());
-    match login::join(name.clone(), &lab).await {
+    match login::enter(name.clone(), address, &secret).await {
         Ok(context) => Ok(context),
         Err(protocol::Error::NotKnown { .. }) => {
             Ok(Context { name, address: address.clone(), proof: Proof::Token { secret } })

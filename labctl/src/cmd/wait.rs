@@ -63,7 +63,9 @@ impl Until {
 impl Wait {
     pub(super) async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         // Asked first, so that a name that is wrong is an error and not a wait without end.
-        at.connect().await?.board(self.board.clone()).await?;
+        // It stays: a login is renewed as long as somebody is there to do it.
+        let lab = at.connect().await?;
+        lab.board(self.board.clone()).await?;
         let patience = self.timeout.unwrap_or(Span(u64::MAX / 2));
         let met = tokio::time::timeout(patience.duration(), self.watch(at)).await;
         let board = met.map_err(|_| {

@@ -67,7 +67,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         tracing::info!(socket = %socket.display(), boards = lab.names().len(), "the lab is open");
         // Before the lab answers at all: whoever finds it open finds all its doors open.
         let guests = Guests::new(Room::beside(lab.names().len()));
-        let doorstep = Doorstep::before(guests.clone());
+        let doorstep = Doorstep::before(guests.clone(), lab.config().exempt.clone());
         open_tls(&lab, &doorstep).await?;
         open_ssh(&lab, &places.state(), &doorstep).await?;
         tokio::spawn(listen::serve(lab.clone(), listener, guests));

@@ -42,6 +42,7 @@ impl Config {
             ("the ssh door, from the next start on,", self.ssh != new.ssh),
             ("the tls door, from the next start on,", listen(self) != listen(new)),
             ("what the tls door shows of the lab", is_as_open && shown(self) != shown(new)),
+            ("who is never barred, from the next start on,", self.exempt != new.exempt),
             ("the warning before a hold's end", self.warning != new.warning),
             ("how power is switched", self.power != new.power),
             ("how much history is kept", self.history != new.history),
@@ -120,6 +121,8 @@ mod tests {
         assert_eq!(told(door, &door.replace(":1", ":2")), [later]);
         let shown = "what the tls door shows of the lab has changed";
         assert_eq!(told(door, &door.replace("= lab", "= den")), [shown]);
+        let later = "who is never barred, from the next start on, has changed";
+        assert_eq!(told("boards []", "doorstep { exempt = \"10.0.0.0/8\" }"), [later]);
         let door = "ssh { listen = \"127.0.0.1:1\" }";
         let later = "the ssh door, from the next start on, has changed";
         assert_eq!(told(door, &door.replace(":1", ":2")), [later]);

@@ -1,8 +1,9 @@
 //! The settings of the whole lab: setup script, access, the ssh door, holds, power and history.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use nix::unistd::{Group, User};
 use protocol::Span;
 use protocol::user::UserName;
@@ -185,6 +186,33 @@ pub(super) fn metrics(top: &mut Table<'_>, faults: &Faults) -> Vec<SocketAddr> {
             table.warn("listen", format!("{what}; listen at 127.0.0.1, or let nobody else near"));
         }
         listen
+    })
+}
+
+/// `10.1.0.0/16`, `fd00:1::/64`, `192.0.2.7`
+struct Network(IpNet);
+
+impl Setting for Network {
+    const WANTED: &'static str = "a network or an address, such as 10.1.0.0/16 or fd00:1::/64";
+
+    fn read(value: &Value) -> Result<Network, Option<String>> {
+        let text = String::read(value)?;
+        let alone = || text.parse::<IpAddr>().map(IpNet::from).ok();
+        let network = text.parse().ok().or_else(alone).ok_or(None)?;
+        match network {
+            IpNet::V6(net) if net.prefix_len() > 64 => {
+                Err(Some(format!("{net} is a part of a network that is barred whole; write a /64")))
+            }
+            network => Ok(Network(network)),
+        }
+    }
+}
+
+/// `doorstep { exempt = ["10.1.0.0/16", "fd00:1::/64"] }`
+pub(super) fn exempt(top: &mut Table<'_>, faults: &Faults) -> Vec<IpNet> {
+    section(top, "doorstep", faults, |table| {
+        let networks = table.or("exempt", Vec::new());
+        networks.into_iter().map(|Network(network)| network).collect()
     })
 }
 

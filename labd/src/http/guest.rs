@@ -11,12 +11,13 @@ use parking_lot::Mutex;
 use protocol::Error;
 use protocol::account::Secret;
 use protocol::user::UserName;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::problem::Problem;
 use crate::doorstep::{Doorstep, Stranger, guests};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
+use crate::lab::people::system::{LOOK, is_in_other_groups};
 use crate::rpc::calls::Caller;
 use crate::rpc::identity;
 use crate::rpc::listen::offence;
@@ -39,8 +40,8 @@ pub(super) struct Guest {
     is_silent: AtomicBool,
     /// How often they were nobody.
     refused: AtomicU32,
-    /// Who came in last, and by what token.
-    known: tokio::sync::Mutex<Option<(Option<Secret>, Peer)>>,
+    /// Who came in last, by what token, and when the system was asked about them.
+    known: tokio::sync::Mutex<Option<(Option<Secret>, Peer, Instant)>>,
 }
 
 impl Guest {
@@ -59,22 +60,33 @@ impl Guest {
     /// [`Error::NotKnown`].
     async fn peer(&self, token: Option<Secret>) -> Result<Peer, Error> {
         let mut known = self.known.lock().await;
-        if let Some((_, peer)) = known.as_ref().filter(|(known, _)| *known == token) {
-            return Ok(peer.clone());
-        }
+        let same = known.as_ref().filter(|(known, ..)| *known == token);
+        let peer = match same {
+            Some((_, peer, asked)) if asked.elapsed() < LOOK => return Ok(peer.clone()),
+            Some((_, peer, _)) if !is_in_other_groups(peer).await => peer.clone(),
+            Some((_, peer, _)) => self.completed(peer.clone()).await?,
+            None => self.completed(self.newcomer(token.as_ref()).await?).await?,
+        };
+        *known = Some((token, peer.clone(), Instant::now()));
+        Ok(peer)
+    }
+
+    /// Whoever comes with this token; else, with this connection's certificate.
+    async fn newcomer(&self, token: Option<&Secret>) -> Result<Peer, Error> {
         let via = format!("https {}", self.from);
-        let peer = match (&token, &self.login) {
-            (Some(secret), _) => self.lab.come_in(secret, &via).await?,
-            (None, Some(login)) => self.lab.logged_in(login.clone(), &via)?,
+        match (token, &self.login) {
+            (Some(secret), _) => self.lab.come_in(secret, &via).await,
+            (None, Some(login)) => self.lab.logged_in(login.clone(), &via),
             (None, None) => {
                 let why = "the lab does not know you: come with a certificate, or with a token \
                            ('Authorization: Bearer lab_…')";
-                return Err(Error::NotKnown { why: why.to_owned() });
+                Err(Error::NotKnown { why: why.to_owned() })
             }
-        };
-        let peer = identity::completed(peer, &self.lab).await.map_err(of_nobody)?;
-        *known = Some((token, peer.clone()));
-        Ok(peer)
+        }
+    }
+
+    async fn completed(&self, peer: Peer) -> Result<Peer, Error> {
+        identity::completed(peer, &self.lab).await.map_err(of_nobody)
     }
 
     /// Who is asking, and is still welcome; they leave the doorstep.
@@ -84,7 +96,7 @@ impl Guest {
             let token = token?;
             has_proof = token.is_some() || self.login.is_some();
             let peer = self.peer(token).await?;
-            self.lab.who(&peer).map(|_| peer)
+            self.lab.meet(&peer).map(|_| peer)
         };
         match met.await {
             Ok(peer) => {
@@ -111,7 +123,7 @@ impl Guest {
 
     /// They were not let in, and this is why.
     fn refused(&self, why: &Error) {
-        if matches!(why, Error::NotKnown { .. }) {
+        if matches!(why, Error::NotKnown { .. } | Error::NotAllowed { .. }) {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         if let (Some(offence), Some(stranger)) = (offence(why), &*self.stranger.lock()) {

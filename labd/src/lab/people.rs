@@ -113,6 +113,14 @@ impl Lab {
     /// Returns when somebody is no longer who they were: for the connection to end, and them to come in
     /// anew.
     pub async fn until_changed(&self, peer: &Peer, who: &Who) {
+        tokio::select! {
+            () = self.until_other(peer, who) => {}
+            () = system::until_in_other_groups(peer) => {}
+        }
+    }
+
+    /// The same, as far as the lab decides it.
+    async fn until_other(&self, peer: &Peer, who: &Who) {
         let mut changes = self.access_changes();
         loop {
             changes.mark_unchanged();
@@ -290,10 +298,23 @@ impl Lab {
         Ok(access::explain(about, ask.verb, Some(on(&board, &remembered.book))))
     }
 
-    /// Writes down that a door did not let somebody in whom the lab does not know.
-    pub fn turned_away(&self, via: String, why: String) {
+    /// Who somebody is who comes to a door; that they are nobody here, though what they came with is good,
+    /// is written down.
+    ///
+    /// # Errors
+    /// As [`Lab::who`].
+    pub fn meet(&self, peer: &Peer) -> Result<Who, Error> {
+        self.who(peer).inspect_err(|why| {
+            if let Error::NotAllowed { who, .. } = why {
+                self.turned_away(Some(who.clone()), peer.via.clone(), why.to_string());
+            }
+        })
+    }
+
+    /// Writes down that a door did not let somebody in.
+    pub fn turned_away(&self, who: Option<UserName>, via: String, why: String) {
         let event = Event::Denied { verb: Verb::See, why };
-        let by = By { via: Some(via), ..request::by(None) };
+        let by = By { who, via: Some(via), ..request::by(None) };
         let draft = Draft { by, ..self.entry(None, None, event, Vec::new()) };
         drop(self.ledger().stage(draft));
     }
@@ -391,6 +412,9 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             None => "this login was revoked; log in again".to_owned(),
         },
         Proof::Token(hash) => match people.token(hash) {
+            Some(token) if token.exchanged.is_some() => {
+                "this was good once, and became a login; ask for another".to_owned()
+            }
             Some(token) if token.until > now => {
                 return Ok((token.scope.clone(), Some(token.until)));
             }

@@ -30,8 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// So much is written down of what somebody asks for.
 const LONGEST: usize = 80;
 
-/// Somebody at another door who wants to the ssh door, and where they come from.
-pub type SshVisitor = (Box<dyn Stream>, IpAddr);
+/// Somebody at another door who wants to the ssh door.
+pub struct SshVisitor {
+    /// What they go on speaking on.
+    pub stream: Box<dyn Stream>,
+    /// Where they come from.
+    pub from: IpAddr,
+    /// By which door, and from where, for the timeline.
+    pub via: String,
+}
 
 /// A way to a board, as long as the hold lasts under which it was opened.
 #[derive(Debug)]
@@ -76,8 +83,7 @@ impl Tunnel {
 }
 
 impl Lab {
-    /// Those who are led to the ssh door from another one, each with where they come from. They are for the
-    /// ssh door, once.
+    /// Those who are led to the ssh door from another one. They are for the ssh door, once.
     pub fn ssh_visitors(&self) -> Option<mpsc::Receiver<SshVisitor>> {
         let (to, from) = mpsc::channel(1);
         self.to_ssh.set(to).is_ok().then_some(from)
@@ -93,10 +99,10 @@ impl Lab {
     }
 
     /// Leads somebody to the ssh door.
-    pub async fn to_ssh(&self, stream: Box<dyn Stream>, from: IpAddr) {
+    pub async fn to_ssh(&self, visitor: SshVisitor) {
         if let Some(door) = self.to_ssh.get() {
             // If it is closed, so is the connection.
-            let _ = door.send((stream, from)).await;
+            let _ = door.send(visitor).await;
         }
     }
 

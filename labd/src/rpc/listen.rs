@@ -1,13 +1,15 @@
 //! Sockets, and the first line of each connection.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use parking_lot::Mutex;
 use protocol::user::Role;
 use protocol::wire::{self, Purpose, Welcome};
 use protocol::{Error, Span};
@@ -25,6 +27,7 @@ use crate::doorstep::Stranger;
 use crate::doorstep::guests::{Guests, User};
 use crate::lab::Lab;
 use crate::lab::people::Peer;
+use crate::lab::tunnel::SshVisitor;
 use crate::rules::guard::Offence;
 
 /// So many are told at a time that there is no room.
@@ -36,6 +39,25 @@ const CALLS: usize = 64;
 const FIRST_LINE: Duration = Duration::from_secs(10);
 /// Answers are on their way for so long when somebody is no longer who they were.
 const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// A user of the system who has no role here is written down no more often than this.
+const WRITTEN: Duration = Duration::from_secs(600);
+
+/// When each user of the system was written down who has no role here: they cannot be barred, and what
+/// anybody can have written down as often as they like fills a disk.
+#[derive(Default)]
+struct Refused(Mutex<HashMap<u32, Instant>>);
+
+impl Refused {
+    fn is_due(&self, uid: u32) -> bool {
+        let (mut last, now) = (self.0.lock(), Instant::now());
+        let is_due = last.get(&uid).is_none_or(|last| now - *last >= WRITTEN);
+        if is_due {
+            last.insert(uid, now);
+        }
+        is_due
+    }
+}
 
 /// Binds a Unix socket that `mode` may use. A socket that a daemon left behind is replaced; one at
 /// which a daemon still answers is not.
@@ -60,6 +82,7 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
 pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
     let mut ending = lab.ending();
     let threshold = Arc::new(Semaphore::new(REFUSED));
+    let refused = Arc::<Refused>::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -70,11 +93,11 @@ pub async fn serve(lab: Arc<Lab>, listener: UnixListener, guests: Arc<Guests>) {
                 let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
                 match (guests.admit(User::Here(uid)), threshold.clone().try_acquire_owned()) {
                     (Ok(guest), _) => {
-                        let lab = lab.clone();
+                        let (lab, refused) = (lab.clone(), refused.clone());
                         tokio::spawn(async move {
                             // A connection that panics has ended, too.
                             let _here = guest;
-                            greet(lab, stream).await;
+                            greet(lab, stream, &refused).await;
                         });
                     }
                     (Err(why), Ok(place)) => {
@@ -110,10 +133,17 @@ pub async fn until_left(mut guests: watch::Receiver<usize>, linger: Option<Span>
     }
 }
 
-async fn greet(lab: Arc<Lab>, stream: UnixStream) {
+async fn greet(lab: Arc<Lab>, stream: UnixStream, refused: &Refused) {
     let credentials = stream.peer_cred().ok();
     let mut reloads = lab.reloads();
     let peer = identity::of_peer(credentials).await;
+    if let (Ok(peer), Some(credentials)) = (&peer, credentials)
+        && lab.who(peer).is_err()
+        && refused.is_due(credentials.uid())
+    {
+        // They are told why when they have said what they are here for.
+        let _ = lab.meet(peer);
+    }
     let same = async || identity::of_peer(credentials).await == peer;
     let changed = async { while reloads.changed().await.is_ok() && same().await {} };
     let conversation = async {
@@ -155,7 +185,9 @@ pub async fn converse(
     let from = peer.via.clone();
     let conversation = async {
         match introduce(&lab, Some(peer), &from, &mut stream).await {
-            Ok(met) => lead(lab.clone(), met, Ipv4Addr::LOCALHOST.into(), stream).await,
+            Ok(met) => {
+                lead(lab.clone(), met, (Ipv4Addr::LOCALHOST.into(), from.clone()), stream).await
+            }
             Err(why) => wire::refuse(&mut stream, &why).await,
         }
     };
@@ -181,12 +213,20 @@ pub async fn receive(
             Some(known) => Some(identity::completed(known, &lab).await?),
             None => None,
         };
-        introduce(&lab, known, &via, &mut stream).await
+        let met = introduce(&lab, known, &via, &mut stream).await?;
+        if let (Some(peer), Purpose::Call | Purpose::Follow(_)) = &met
+            && lab.exchanged(peer).is_none()
+        {
+            lab.meet(peer)?;
+        }
+        Ok(met)
     };
     let met = match timeout_at(stranger.due, met).await {
         Ok(Ok(met)) => met,
         Ok(Err(why)) => {
-            if let Some(offence) = offence(&why).filter(|_| !is_known) {
+            // Who has no role here is written down each time they come.
+            let is_counted = !is_known || matches!(why, Error::NotAllowed { .. });
+            if let Some(offence) = offence(&why).filter(|_| is_counted) {
                 stranger.place.offend(offence);
             }
             // Who does not wait for the answer need not have it.
@@ -204,7 +244,7 @@ pub async fn receive(
     };
     let from = stranger.from;
     drop(stranger);
-    if let Err(error) = lead(lab, met, from, stream).await {
+    if let Err(error) = lead(lab, met, (from, via), stream).await {
         tracing::debug!(%error, "a connection ended");
     }
 }
@@ -212,7 +252,7 @@ pub async fn receive(
 /// What is to be thought of whoever is not let in for this reason.
 pub(crate) fn offence(why: &Error) -> Option<Offence> {
     match why {
-        Error::NotKnown { .. } => Some(Offence::BadProof),
+        Error::NotKnown { .. } | Error::NotAllowed { .. } => Some(Offence::BadProof),
         Error::Bad { .. } => Some(Offence::Nonsense),
         Error::Unreachable { .. } => Some(Offence::Silent),
         _ => None,
@@ -259,7 +299,7 @@ fn stranger() -> Error {
 async fn lead(
     lab: Arc<Lab>,
     (peer, purpose): (Option<Peer>, Purpose),
-    from: IpAddr,
+    from: (IpAddr, String),
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     match (peer, purpose) {
@@ -282,6 +322,9 @@ pub async fn attend(
 ) -> io::Result<()> {
     let who = match lab.who(&peer) {
         Ok(who) => who,
+        Err(_) if matches!(purpose, Purpose::Call) && lab.exchanged(&peer).is_some() => {
+            return hear_again(lab, peer, stream).await;
+        }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
     let is_for_calls = !matches!(purpose, Purpose::Follow(_));
@@ -311,17 +354,31 @@ pub async fn attend(
     }
 }
 
+/// Somebody comes again with what has become a certificate, of which they may not have heard: for that one
+/// call, which is all that they are allowed.
+async fn hear_again(
+    lab: Arc<Lab>,
+    peer: Peer,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let run = Some(lab.run());
+    wire::accept(&mut stream, &Welcome { run, ..Welcome::default() }).await?;
+    let answered = answer_calls(Caller { lab, peer }, Role::Viewer, stream);
+    let _ = tokio::time::timeout(FIRST_LINE, answered).await;
+    Ok(())
+}
+
 /// Hands somebody on to the ssh door.
 async fn to_ssh(
     lab: &Lab,
-    from: IpAddr,
+    (from, via): (IpAddr, String),
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     if let Err(why) = lab.has_ssh() {
         return wire::refuse(&mut stream, &why).await;
     }
     wire::accept(&mut stream, &Welcome::default()).await?;
-    lab.to_ssh(Box::new(stream), from).await;
+    lab.to_ssh(SshVisitor { stream: Box::new(stream), from, via }).await;
     Ok(())
 }
 

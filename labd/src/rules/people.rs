@@ -217,7 +217,8 @@ impl People {
         changed
     }
 
-    /// Adds a token. Those of the same person that are over go.
+    /// Adds a token. Those of the same person that are over go, and of those that were good once and are used
+    /// up the oldest, if they are as many as one may have.
     ///
     /// # Errors
     /// [`Error::Bad`] if they have too many; [`Error::NotKnown`] if they are no longer who they were
@@ -230,13 +231,19 @@ impl People {
     ) -> Result<Vec<Changed>, Error> {
         let who = token.who.clone();
         self.check_identity(&who, token.identity.as_ref())?;
-        if self.tokens.values().filter(|other| other.who == who && other.until > now).count()
-            >= MOST
-        {
+        let theirs = self.tokens.values().filter(|other| other.who == who && other.until > now);
+        if theirs.filter(|other| !is_used_up(other)).count() >= MOST {
             return Err(bad(format!("{who} has {MOST} tokens already; revoke some of them")));
         }
         let over = self.tokens.extract_if(.., |_, old| old.who == who && old.until <= now);
         let mut changed: Vec<_> = over.map(|(hash, _)| Changed::Token(hash)).collect();
+        let used_up = self.tokens.iter().filter(|(_, old)| old.who == who && is_used_up(old));
+        let mut used_up: Vec<_> = used_up.map(|(hash, old)| (old.used, hash.clone())).collect();
+        used_up.sort();
+        for (_, hash) in used_up.into_iter().rev().skip(MOST) {
+            self.tokens.remove(&hash);
+            changed.push(Changed::Token(hash));
+        }
         self.tokens.insert(hash.clone(), token);
         changed.push(Changed::Token(hash));
         Ok(changed)
@@ -255,7 +262,7 @@ impl People {
             let why = "this token is over; make another with 'labctl token new'".to_owned();
             return Err(Error::NotKnown { why });
         }
-        if token.once && token.used.is_some() {
+        if is_used_up(token) && token.exchanged.is_none() {
             let why =
                 "this token was good once and is used up; make another with 'labctl token new'";
             return Err(Error::NotKnown { why: why.to_owned() });
@@ -265,6 +272,13 @@ impl People {
         }
         token.used = Some(now);
         Ok((token.clone(), vec![Changed::Token(hash.to_owned())]))
+    }
+
+    /// A token becomes a certificate of that key. Nothing has changed if it is none that does.
+    pub fn exchange(&mut self, hash: &str, key: String) -> Option<Changed> {
+        let token = self.tokens.get_mut(hash).filter(|token| token.joins)?;
+        token.exchanged = Some(key);
+        Some(Changed::Token(hash.to_owned()))
     }
 
     /// Revokes the token of that id, if it is one of `of`'s; of anybody's if there is no `of`.
@@ -371,6 +385,11 @@ impl People {
         let grants = self.accounts.get(name).into_iter().flat_map(|account| &account.roles);
         grants.filter_map(|grant| grant.until).filter(|until| *until > now).min()
     }
+}
+
+/// Whether a token was good once, and lets nobody in any more.
+fn is_used_up(token: &Token) -> bool {
+    token.once && token.used.is_some()
 }
 
 fn edited(mut account: Account, ask: &AccountAsk, now: Time) -> Result<Account, Error> {

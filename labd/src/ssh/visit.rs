@@ -4,7 +4,6 @@
 //! channel is for takes its time in a task of its own.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,7 +21,8 @@ use super::{Door, session, tunnel};
 /// A connection.
 pub struct Visit {
     door: Arc<Door>,
-    from: IpAddr,
+    /// How they came here, and from where.
+    via: String,
     known: watch::Sender<Option<Arc<Visitor>>>,
     /// What they want, as the ssh user name says.
     user: String,
@@ -37,12 +37,12 @@ impl Visit {
     /// here has, to `refused`.
     pub(super) fn new(
         door: Arc<Door>,
-        from: IpAddr,
+        via: String,
         known: watch::Sender<Option<Arc<Visitor>>>,
         refused: Arc<Mutex<BTreeSet<String>>>,
     ) -> Visit {
         let begun = BTreeSet::new();
-        Visit { door, from, known, user: String::new(), refused, begun }
+        Visit { door, via, known, user: String::new(), refused, begun }
     }
 
     /// Whether a key is somebody's. If not, it is remembered until nobody has come in.
@@ -94,9 +94,9 @@ impl Handler for Visit {
         let Some(key) = self.door.lab.key(&fingerprint).filter(|_| is_known) else {
             return Ok(Auth::reject());
         };
-        tracing::info!(who = %key.who, from = %self.from, key = %fingerprint, "came in by ssh");
+        tracing::info!(who = %key.who, via = %self.via, key = %fingerprint, "came in by ssh");
         user.clone_into(&mut self.user);
-        let visitor = Visitor::new(self.door.clone(), key, self.from).await;
+        let visitor = Visitor::new(self.door.clone(), key, self.via.clone()).await;
         self.known.send_replace(Some(Arc::new(visitor)));
         Ok(Auth::Accept)
     }

@@ -1,6 +1,5 @@
 //! Somebody who has come in with a key.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::Error;
@@ -39,18 +38,19 @@ pub struct Visitor {
     pub(super) peer: Peer,
     /// With what they came.
     pub(super) key: Key,
-    from: IpAddr,
+    /// How they came here, and from where.
+    via: String,
     channels: Arc<Semaphore>,
     stay: watch::Sender<Stay>,
 }
 
 impl Visitor {
     /// Whoever has that key.
-    pub(super) async fn new(door: Arc<Door>, key: Key, from: IpAddr) -> Visitor {
-        let peer = peer(&door, &key, from).await;
+    pub(super) async fn new(door: Arc<Door>, key: Key, via: String) -> Visitor {
+        let peer = peer(&door, &key, &via).await;
         let channels = Arc::new(Semaphore::new(CHANNELS));
         let stay = watch::Sender::new(Stay::Here);
-        Visitor { door, peer, key, from, channels, stay }
+        Visitor { door, peer, key, via, channels, stay }
     }
 
     /// Who they are at this moment.
@@ -114,7 +114,7 @@ impl Visitor {
         };
         let reloaded = async {
             while reloads.changed().await.is_ok()
-                && peer(&self.door, &self.key, self.from).await == self.peer
+                && peer(&self.door, &self.key, &self.via).await == self.peer
             {}
         };
         tokio::select! {
@@ -153,9 +153,9 @@ impl Visitor {
 }
 
 /// Who has that key: to the system whoever is called so, if there is somebody.
-async fn peer(door: &Door, key: &Key, from: IpAddr) -> Peer {
+async fn peer(door: &Door, key: &Key, via: &str) -> Peer {
     let (name, fingerprint) = (key.who.clone(), key.fingerprint.clone());
-    let via = format!("ssh {from} key {fingerprint}");
+    let via = format!("{via} key {fingerprint}");
     let peer = Peer::new(name, Proof::Key(fingerprint), via);
     completed(peer.clone(), &door.lab).await.unwrap_or(peer)
 }

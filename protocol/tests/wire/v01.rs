@@ -324,6 +324,7 @@ fn tokens_and_keys() {
         joins: true,
         used: Some(Time(5)),
         identity: None,
+        exchanged: None,
     };
     let bytes = format!(
         r#"{{"id":"t4k9","who":"ada","note":null,"scope":{SCOPE},"since":1,"until":9,"once":true,"joins":true,"used":5}}"#

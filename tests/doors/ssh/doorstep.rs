@@ -144,7 +144,7 @@ async fn whoever_talks_nonsense_is_not_listened_to_after_a_while() -> Result<()>
 async fn one_user_has_so_many_connections_and_no_more() -> Result<()> {
     let guests = Guests::new(Room { all: 10, one: 1 });
     let programs = program("labctl")?.parent().context("it is in a folder")?.to_owned();
-    let doorstep = Doorstep::before(guests.clone());
+    let doorstep = Doorstep::before(guests.clone(), Vec::new());
     let scene = Scene::with(Plan::new(boards(&["rpi4"])), programs, doorstep).await?;
     let (ada, bob) = (scene.client("ada").await?, scene.client("bob").await?);
     let looking = ada.ssh(&["rpi4@lab"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;

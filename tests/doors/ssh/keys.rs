@@ -148,6 +148,10 @@ async fn somebody_without_a_role_is_told_so() -> Result<()> {
         assert_eq!(said.code, Some(5), "{said:?}");
         assert!(said.err.contains("mallory may not look at this lab"), "{said:?}");
     }
+    // What they came with is good; who came with it, and that they did, is written down.
+    let entry = scene.refusal().await?;
+    assert_eq!(entry.who, Some("mallory".parse()?));
+    assert!(entry.via.is_some_and(|via| via.starts_with("ssh 127.0.0.1 key SHA256:")));
     Ok(())
 }
 

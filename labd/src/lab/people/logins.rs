@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use protocol::Error;
-use protocol::account::{CERTIFICATE, Enrolled, Login};
+use protocol::account::{CERTIFICATE, Enrolled, Login, Token};
 use protocol::address::Address;
 use protocol::journal::Event;
 use protocol::provider::Identity;
-use protocol::user::{Verb, Who};
+use protocol::user::{Role, Verb, Who};
 
 use super::super::{Lab, internal};
 use super::{Peer, Proof};
@@ -43,12 +43,28 @@ impl Lab {
         Ok(Address::Tls { host: tls.name.clone(), port: tls.port(), pin })
     }
 
-    /// Somebody exchanges what they came with for a certificate of their public key.
+    /// Somebody exchanges what they came with for a certificate of their public key. Whoever did not hear
+    /// the answer comes again with the same key; with another, what they came with is revoked.
     ///
     /// # Errors
     /// [`Error::NotKnown`] for what cannot be exchanged; [`Error::Bad`], [`Error::CannotRecord`].
     pub async fn enrol(&self, peer: &Peer, key: &str) -> Result<Enrolled, Error> {
-        let who = self.who(peer)?;
+        let hash_of_key = blake3::hash(key.as_bytes()).to_hex().to_string();
+        let who = match self.exchanged(peer) {
+            None => self.who(peer)?,
+            Some(token) => {
+                let who = Who { via: Some(peer.via.clone()), ..Who::new(token.who, Role::Viewer) };
+                if token.exchanged.as_ref() != Some(&hash_of_key) {
+                    let (id, of, what) = (token.id.clone(), who.name.clone(), "revoked".to_owned());
+                    let event = Event::Token { id: id.clone(), of, what };
+                    self.change(&who, event, |people| Ok(people.revoke(&id, None)?.1)).await?;
+                    let why =
+                        "this was good once, and became a login of another key; ask for another";
+                    return Err(Error::NotKnown { why: why.to_owned() });
+                }
+                who
+            }
+        };
         let Some(identity) = self.joins_as(&peer.proof) else {
             let why = "only an invitation becomes a login; an administrator makes one with 'labctl admin invite'";
             return Err(Error::NotKnown { why: why.to_owned() });
@@ -63,8 +79,22 @@ impl Lab {
         let from = who.via.clone().unwrap_or_default();
         let login = Login { id: id.clone(), who: who.name.clone(), from, identity, since, until };
         let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
-        self.change(&who, event, |people| people.add_login(hash, login, since)).await?;
+        self.change(&who, event, |people| {
+            let mut changed = people.add_login(hash, login, since)?;
+            let token = peer.proof.token();
+            changed.extend(token.and_then(|token| people.exchange(token, hash_of_key)));
+            Ok(changed)
+        })
+        .await?;
         Ok(Enrolled { who: who.name, certificate, since, until })
+    }
+
+    /// What somebody came with, if it has become a certificate already, and its time is not over: it opens
+    /// nothing but [`Lab::enrol`].
+    pub fn exchanged(&self, peer: &Peer) -> Option<Token> {
+        let (now, remembered) = (self.clock.now(), self.book.lock());
+        let token = remembered.people.token(peer.proof.token()?)?;
+        (token.exchanged.is_some() && token.until > now).then(|| token.clone())
     }
 
     /// Whether what somebody came with becomes a certificate; and as whom they were vouched for, if they
@@ -90,7 +120,7 @@ impl Lab {
         let why = "this login was revoked, or is another lab's; log in again".to_owned();
         let Some(login) = remembered.people.login(&hash) else {
             drop(remembered);
-            self.turned_away(format!("{from} certificate {}", &hash[..8]), why.clone());
+            self.turned_away(None, format!("{from} certificate {}", &hash[..8]), why.clone());
             return Err(Error::NotKnown { why });
         };
         let via = format!("{from} certificate {}", login.id);

@@ -1,14 +1,22 @@
 //! Whom the system knows, and in which of its groups they are.
 
 use std::ffi::CString;
+use std::time::Duration;
 
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use nix::unistd::{Group, Uid, User, getgrouplist};
 use protocol::Error;
 use protocol::user::{Role, UserName};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use super::super::Lab;
 use super::{Peer, Proof};
 use crate::config::Principal;
+
+/// What the system says of somebody is good for so long.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
+/// Whoever asks whether somebody is in other groups by now.
+static ASKING: Mutex<()> = Mutex::const_new(());
 
 impl Lab {
     /// Somebody of that name, as if they came by themselves.
@@ -40,15 +48,39 @@ pub(crate) async fn ask<T: Send + 'static>(
     asked.unwrap_or_else(|_| Err(unsaid()))
 }
 
+/// Returns when the system has somebody in other groups than when they came.
+pub(super) async fn until_in_other_groups(peer: &Peer) {
+    loop {
+        sleep(LOOK).await;
+        if is_in_other_groups(peer).await {
+            return;
+        }
+    }
+}
+
+/// Whether the system has somebody whom it knew in other groups than when they came.
+pub(crate) async fn is_in_other_groups(peer: &Peer) -> bool {
+    if !peer.is_of_system {
+        return false;
+    }
+    // However many are here, and however slow a directory server: it is asked of one after the other.
+    let _turn = ASKING.lock().await;
+    groups_of(peer.name.clone()).await.is_ok_and(|groups| groups != peer.groups)
+}
+
+/// The groups in which the system has somebody of that name; none if there is nobody.
+async fn groups_of(name: UserName) -> Result<Vec<String>, Error> {
+    ask(move || {
+        let user = User::from_name(name.as_str()).map_err(|_| unsaid())?;
+        user.map_or(Ok(Vec::new()), |user| groups(&user)).map_err(|_| unsaid())
+    })
+    .await
+}
+
 /// Whether the system answers at all what is asked of a name: a directory server that is away must not make
 /// somebody nobody.
 pub(super) async fn answers(name: UserName) -> bool {
-    let question = move || match User::from_name(name.as_str()) {
-        Ok(Some(user)) => group_ids(&user).map(drop).map_err(|_| unsaid()),
-        Ok(None) => Ok(()),
-        Err(_) => Err(unsaid()),
-    };
-    ask(question).await.is_ok()
+    groups_of(name).await.is_ok()
 }
 
 pub(crate) fn unsaid() -> Error {
@@ -58,7 +90,7 @@ pub(crate) fn unsaid() -> Error {
 /// Somebody as the system knows them. What the configuration says of them is looked up at each request.
 pub(crate) fn known(name: UserName, uid: Option<Uid>, user: Option<User>, via: String) -> Peer {
     let is_own = uid.is_some_and(|uid| uid.is_root() || uid == Uid::effective());
-    let groups = user.map(|user| groups(&user)).unwrap_or_default();
+    let groups = user.and_then(|user| groups(&user).ok()).unwrap_or_default();
     Peer {
         role: is_own.then_some(Role::Admin),
         is_of_system: uid.is_some(),
@@ -67,16 +99,8 @@ pub(crate) fn known(name: UserName, uid: Option<Uid>, user: Option<User>, via: S
     }
 }
 
-fn groups(user: &User) -> Vec<String> {
-    let groups = group_ids(user).unwrap_or_default();
-    groups.into_iter().filter_map(group_name).collect()
-}
-
-fn group_ids(user: &User) -> nix::Result<Vec<Gid>> {
+fn groups(user: &User) -> nix::Result<Vec<String>> {
     let name = CString::new(user.name.as_str()).unwrap_or_default();
-    getgrouplist(&name, user.gid)
-}
-
-fn group_name(gid: Gid) -> Option<String> {
-    Group::from_gid(gid).ok().flatten().map(|group| group.name)
+    let groups = getgrouplist(&name, user.gid)?.into_iter().map(Group::from_gid);
+    groups.filter_map(|group| Some(group.transpose()?.map(|group| group.name))).collect()
 }

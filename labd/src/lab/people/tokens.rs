@@ -75,6 +75,7 @@ impl Lab {
             joins: ask.joins,
             used: None,
             identity: None,
+            exchanged: None,
         };
         let event = Event::Token { id: token.id.clone(), of: owner, what: "made".to_owned() };
         let added = token.clone();
@@ -139,7 +140,7 @@ impl Lab {
                 Err(why) => {
                     drop(remembered);
                     // As often as the doorstep bears with whoever shows such a thing.
-                    self.turned_away(format!("{from} token {}", &hash[..8]), why.to_string());
+                    self.turned_away(None, format!("{from} token {}", &hash[..8]), why.to_string());
                     return Err(why);
                 }
             };

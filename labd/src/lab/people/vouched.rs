@@ -266,6 +266,7 @@ impl Lab {
             joins: true,
             used: None,
             identity: Some(person.identity.clone()),
+            exchanged: None,
         };
         let (id, of, what) = (token.id.clone(), who.name.clone(), "made".to_owned());
         let event = Event::Token { id, of, what };
@@ -292,7 +293,7 @@ impl Lab {
 
     /// Writes down that somebody was not let in, and why.
     fn not_vouched(&self, from: IpAddr, provider: &str, why: String) -> Error {
-        self.turned_away(format!("https {from} login with {provider}"), why.clone());
+        self.turned_away(None, format!("https {from} login with {provider}"), why.clone());
         Error::NotKnown { why }
     }
 

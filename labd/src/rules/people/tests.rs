@@ -29,6 +29,7 @@ fn token(who: &str, id: u64, until: Time, once: bool) -> Token {
         joins,
         used,
         identity: None,
+        exchanged: None,
     }
 }
 
@@ -203,4 +204,26 @@ fn a_key_is_one_persons() {
     assert!(people.remove_key("SHA256:1", Some(&user("bob"))).is_err(), "not theirs");
     people.remove_key("SHA256:1", Some(&user("ada"))).expect("removed");
     assert_eq!(people.keys().count(), 0);
+}
+
+/// Planted, and caught: what is used up counts; it stays for ever.
+#[test]
+fn a_token_that_is_used_up_counts_no_more_and_so_many_stay() {
+    let mut people = People::default();
+    let mut make = |id: usize, once| {
+        let now = Time(id as u64);
+        let token = token("ada", now.0, Time(1_000_000), once);
+        let added = people.add_token(id.to_string(), token, now);
+        if once {
+            people.spend(&id.to_string(), now).expect("it is good once");
+        }
+        (added, people.tokens().count())
+    };
+    for id in 0..3 * MOST {
+        let (added, count) = make(id, true);
+        assert!(added.is_ok() && count <= MOST + 1, "{id}: {added:?}, {count}");
+    }
+    assert!((0..MOST).all(|id| make(1_000 + id, false).0.is_ok()));
+    assert!(make(2_000, false).0.is_err());
+    assert!(people.token("0").is_none() && people.token("299").is_some(), "the oldest goes");
 }
