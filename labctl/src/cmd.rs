@@ -28,6 +28,7 @@ mod release;
 mod reload;
 mod reserve;
 mod run;
+mod search;
 mod ssh;
 mod steps;
 mod timeline;
@@ -73,6 +74,8 @@ pub enum Command {
     Journal(journal::Journal),
     /// Show who did what, from where, and what was not allowed
     Audit(audit::Audit),
+    /// Search in what consoles ever printed
+    Search(search::Search),
     /// Write something down on a board's timeline
     Note(note::Note),
     /// Hold a board, run a command with it, and give it back whatever happens
@@ -144,6 +147,7 @@ impl Command {
             Command::Audit(command) => command.run(at, out).await?,
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),
+            Command::Search(command) => return command.run(at, out).await.map(Some),
             Command::Ssh(command) => command.run(at)?,
             Command::Forward(command) => command.run(at, out).await?,
             Command::Proxy(command) => command.run(at).await?,

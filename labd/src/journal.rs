@@ -3,9 +3,16 @@
 //! A viewer is a cursor and never a buffer: whoever is slow reads later, from the same files, and
 //! costs nobody anything. An entry carries how far the console had come, so the two halves of the
 //! timeline fall into one order.
+//!
+//! What was printed is [searched](search) line by line: [`lines`] says what the text of a line is,
+//! [`pattern`] what matches it, and an [`index`] which blocks of a recording need not be read for that.
 
 pub mod changes;
+pub mod index;
+pub mod lines;
+pub mod pattern;
 pub mod recording;
+pub mod search;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -9,7 +9,7 @@
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`tunnel`]: a way to a board's own network services
 //! - [`prepare`]: what is done before a hold begins and after it ends
-//! - [`look`]: what people see; [`past`]: of boards that have left
+//! - [`look`]: what people see; [`past`]: of boards that have left; [`search`]: in what consoles printed
 //! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
 //! - [`request`]: which request is being answered; [`once`]: that each is done once
@@ -29,6 +29,7 @@ pub mod release;
 pub mod reload;
 mod request;
 pub mod reserve;
+pub mod search;
 pub mod tunnel;
 
 use std::collections::{BTreeMap, HashMap};
@@ -93,6 +94,8 @@ pub struct Lab {
     run: u64,
     /// Steady time begins here.
     since: Instant,
+    /// So many searches use the disk and a processor at a time.
+    searching: tokio::sync::Semaphore,
     /// One configuration is taken over at a time.
     reloading: tokio::sync::Mutex<()>,
     /// Counts how often the lab has done what time does.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`service`] | every call, on one screen |
 //! | [`board`], [`hold`], [`power`], [`console`], [`journal`], [`user`], [`account`] | the plain data they carry |
+//! | [`search`] | what is looked for in what consoles printed, and what is found |
 //! | [`time`] | instants and spans, in milliseconds |
 //! | [`tags`] | the small language that chooses boards by their tags |
 //! | [`text`] | what a board printed, made safe for a terminal |
@@ -41,6 +42,7 @@ pub mod power;
 pub mod provider;
 pub mod proxy;
 pub mod request;
+pub mod search;
 pub mod service;
 pub mod tags;
 pub mod text;

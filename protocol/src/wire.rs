@@ -40,6 +40,7 @@ use crate::account::{BadSecret, Secret};
 use crate::board::BoardName;
 use crate::console::{From, Pen};
 use crate::error::Error;
+use crate::search::Search;
 use crate::version::{OLDEST, VERSION};
 
 /// The longest first line, in bytes.
@@ -119,6 +120,9 @@ pub enum Follow {
     },
     /// The lab's whole state as JSON lines, the last of which carries the hash of the others.
     Export,
+    /// What consoles printed, searched: one [`crate::search::Hit`] a line, as they are found, then an empty
+    /// line when all has been looked at.
+    Search(Search),
 }
 
 /// How a follow begins.

@@ -8,6 +8,7 @@
 //! - [`figure`]: what is printed, and what the bars are held against
 //! - [`process`]: the programs, and what the system says of them
 //! - [`board`]: a board on a pty
+//! - [`year`]: what a lab's consoles print in a year
 //! - the others: one group of figures each
 
 mod attach;
@@ -20,10 +21,12 @@ mod holds;
 mod list;
 mod many;
 mod process;
+mod search;
 mod start;
 mod tls;
 mod tunnel;
 mod viewers;
+mod year;
 
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
     ("list", list::run),
     ("calls", calls::run),
     ("tls", tls::run),
@@ -48,6 +51,7 @@ const GROUPS: [(&str, Group); 11] = [
     ("viewers", viewers::run),
     ("holds", holds::run),
     ("many", many::run),
+    ("search", search::run),
 ];
 
 fn main() -> ExitCode {

@@ -87,6 +87,25 @@ impl Lab {
         Lab::start_in(folder)
     }
 
+    /// Starts a lab of these boards, of whose consoles something is there to be found.
+    pub(crate) fn start_with_history(
+        boards: &[String],
+        write: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Lab> {
+        let folder = tempfile::tempdir()?;
+        fs::write(
+            folder.path().join("labd.conf"),
+            "history { age = 800d }\n".to_owned() + &config(boards),
+        )?;
+        write(&consoles(&folder))?;
+        Lab::start_in(folder)
+    }
+
+    /// Where its recordings are.
+    pub(crate) fn consoles(&self) -> PathBuf {
+        consoles(&self.folder)
+    }
+
     /// Starts a lab of a board, with a door for those from elsewhere.
     pub(crate) fn start_with_door() -> Result<Lab> {
         Lab::start_behind_door(&config(&[simulated()]))
@@ -193,6 +212,10 @@ impl Lab {
         let second = sysconf(SysconfVar::CLK_TCK)?.context("no clock ticks")?;
         Ok(Duration::from_secs_f64(ticks / second as f64))
     }
+}
+
+fn consoles(folder: &TempDir) -> PathBuf {
+    folder.path().join("state/consoles")
 }
 
 fn config(boards: &[String]) -> String {

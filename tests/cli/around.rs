@@ -17,10 +17,11 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 31] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
     "power", "console", "journal", "audit", "note", "run", "wait", "reload", "doctor", "admin",
     "demo", "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
+    "search",
 ];
 
 #[tokio::test]
@@ -78,6 +79,7 @@ async fn what_others_write_does_nothing_to_the_terminal() -> Result<()> {
         &["journal"],
         &["journal", "rpi4"],
         &["audit"],
+        &["search", "U-Boot"],
     ] {
         let said = scene.says(arguments).await?;
         let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';

@@ -23,6 +23,7 @@ mod queue;
 mod reload;
 mod reserve;
 mod rest;
+mod search;
 mod secrets;
 mod setup;
 mod table;

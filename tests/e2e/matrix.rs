@@ -75,6 +75,8 @@ boards            +       +       +       +       +
 keep              ---     +..     +..     +..     +..
 tunnel            ---.    +hn.    +hn.    +hnn    +hnn
 export            -       -       -       -       +
+search            +       +       +       +       +
+  of a board      +++.    +++.    +++.    ++++    ++++
 ";
 
 /// What is her own, with a token that is for another board, and with one that is for looking.
@@ -126,6 +128,8 @@ boards            ++      ++
 keep              oo      oo
 tunnel            oo      oo
 export            --      oo
+search            ++      ++
+  of a board      o+      o+
 ";
 
 fn sign(answer: Result<(), Error>) -> Result<char> {

@@ -13,6 +13,7 @@ use labd::lab::Lab;
 use protocol::Error;
 use protocol::account::Secret;
 use protocol::client::Call;
+use protocol::search::Search;
 use protocol::service::{LabRequest, LabResponse};
 use protocol::wire::{self, Follow, Welcome};
 use serde_json::{Map, Value as Json, json};
@@ -268,8 +269,25 @@ fn flow(what: &Follow) -> String {
         Follow::Boards => "/table".to_owned(),
         Follow::Keep { number } => format!("/holds/{number}/keep"),
         Follow::Export => "/admin/export".to_owned(),
+        Follow::Search(ask) => searched(ask),
         Follow::Tunnel { .. } => "/no-tunnels-here".to_owned(),
     }
+}
+
+/// Where a search flows: what it says of itself, in a query.
+fn searched(ask: &Search) -> String {
+    let said = serde_json::to_value(ask).unwrap_or_default();
+    let mut words = Vec::new();
+    for (name, value) in said.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            (_, Json::Null) => {}
+            ("boards", boards) => words.extend(
+                boards.as_array().into_iter().flatten().map(|it| format!("board={}", written(it))),
+            ),
+            (name, value) => words.push(format!("{name}={}", written(value))),
+        }
+    }
+    format!("/search?{}", words.join("&"))
 }
 
 fn operations(document: &Json) -> Result<BTreeMap<String, Operation>> {

@@ -15,9 +15,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::StreamExt;
 use futures::stream::once;
-use protocol::Error;
 use protocol::console::{From, Pen};
+use protocol::search::Search;
 use protocol::wire::{self, Follow, Purpose, Welcome};
+use protocol::{Error, Time};
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as ValueError, StrDeserializer};
 use tokio::io::{BufReader, duplex};
 use tokio_util::io::ReaderStream;
 
@@ -46,7 +49,7 @@ pub(super) struct Flow {
 const LINES: &str = "application/x-ndjson";
 
 /// All that flows.
-pub(super) const FLOWS: [Flow; 5] = [
+pub(super) const FLOWS: [Flow; 6] = [
     Flow {
         name: "console",
         path: "/boards/{board}/console",
@@ -114,6 +117,38 @@ pub(super) const FLOWS: [Flow; 5] = [
         content: LINES,
         what: |_| Ok(Follow::Export),
     },
+    Flow {
+        name: "search",
+        path: "/search",
+        about: "Lines of consoles that match, a hit a line as they are found, then an empty line.",
+        query: &[
+            ("pattern", "what is looked for"),
+            ("regex", "true: the pattern is a regex"),
+            ("case", "smart, matters or ignored; smart if not said"),
+            ("board", "only this board's"),
+            ("class", "only of boards of this class"),
+            ("since", "not before this, in milliseconds since 1970"),
+            ("until", "not after this"),
+            ("direction", "backward or forward; backward, the newest first, if not said"),
+            ("from", "the offset to begin at, if a board is named"),
+            ("limit", "so many hits at most"),
+        ],
+        content: LINES,
+        what: |words| {
+            Ok(Follow::Search(Search {
+                pattern: words.said("pattern")?.ok_or_else(|| bad("which pattern?"))?,
+                regex: words.is("regex")?,
+                case: words.word("case")?,
+                boards: words.said("board")?.into_iter().collect(),
+                class: words.said("class")?,
+                since: words.said("since")?.map(Time),
+                until: words.said("until")?.map(Time),
+                direction: words.word("direction")?,
+                from: words.said("from")?,
+                limit: words.said("limit")?,
+            }))
+        },
+    },
 ];
 
 /// Adds the routes of all that flows.
@@ -169,7 +204,7 @@ async fn follow(
 fn can_end(what: &Follow) -> bool {
     match what {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
-        Follow::Export => true,
+        Follow::Export | Follow::Search(_) => true,
         Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
     }
 }
@@ -185,6 +220,15 @@ impl Words {
     fn said<T: FromStr<Err: ToString>>(&self, name: &str) -> Result<Option<T>, Error> {
         let read = |text: &str| text.parse().map_err(|why: T::Err| bad(why.to_string()));
         self.get(name).map(read).transpose()
+    }
+
+    /// One of a few words; the usual one if none is said.
+    fn word<T: Default + DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        let read = |word: &str| {
+            let deserializer = StrDeserializer::<ValueError>::new(word);
+            T::deserialize(deserializer).map_err(|why| bad(format!("{name}: {why}")))
+        };
+        self.get(name).map_or_else(|| Ok(T::default()), read)
     }
 
     fn is(&self, name: &str) -> Result<bool, Error> {

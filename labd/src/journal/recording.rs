@@ -5,7 +5,8 @@
 //! consoles/rpi4/00000000000000000000.times   when: (offset, time) pairs, one a millisecond at most
 //! ```
 //!
-//! A segment's name is the offset of its first byte. The line appends and then shows; followers read
+//! A segment's name is the offset of its first byte. It ends with a line, if that ends in time: whoever
+//! [searches](super::search) looks at each by itself. The line appends and then shows; followers read
 //! the files, which for what is new means the page cache. Bytes are on disk within a second, times
 //! within a second of being in memory: a crash of the machine may lose that second. An offset is
 //! never used twice all the same, see [`Recording::open`].
@@ -22,10 +23,14 @@ use parking_lot::Mutex;
 use protocol::{Span, Time};
 use tokio::sync::watch;
 
+use super::index::Shelf;
+
 /// A segment that has grown to this many bytes is followed by a new one.
 const FULL: u64 = 16 << 20;
 /// So is one that is this old; the times within it fit 32 bits for five days.
 const OLD: Span = Span::hours(24);
+/// For the end of its line a segment waits this much longer.
+const LATE: (u64, Span) = (FULL + (64 << 10), Span::hours(96));
 /// How far a recording jumps ahead when the machine was not shut down: more than a console can have
 /// printed in the second that was not yet on disk.
 const GAP: u64 = 64 << 20;
@@ -39,6 +44,7 @@ const MARK: usize = 8;
 pub struct Recording {
     folder: PathBuf,
     inner: Mutex<Inner>,
+    shelf: Shelf,
     end: watch::Sender<u64>,
 }
 
@@ -56,16 +62,57 @@ struct Inner {
     finished: Vec<Arc<File>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    start: u64,
-    length: u64,
-    since: Time,
+/// A part of a recording, in files of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// The offset of its first byte.
+    pub start: u64,
+    /// How many bytes there are.
+    pub length: u64,
+    /// When it was begun.
+    pub since: Time,
 }
 
 impl Segment {
-    fn end(&self) -> u64 {
+    /// The offset after its last byte.
+    pub fn end(&self) -> u64 {
         self.start + self.length
+    }
+
+    /// Whether no line of it is left open. A file that cannot be read leaves none.
+    fn ends_a_line(&self, file: &File) -> bool {
+        let mut last = [b'\n'];
+        let read = file.read_at(&mut last, self.length.saturating_sub(1));
+        read.is_err() || last == *b"\n"
+    }
+}
+
+/// When the bytes of a segment came.
+#[derive(Debug)]
+pub struct Times {
+    segment: Segment,
+    marks: Vec<u8>,
+}
+
+impl Times {
+    fn marks(&self) -> &[[u8; MARK]] {
+        self.marks.get(HEADER..).unwrap_or_default().as_chunks::<MARK>().0
+    }
+
+    /// When the byte at an offset came.
+    pub fn at(&self, offset: u64) -> Time {
+        let within = offset.saturating_sub(self.segment.start);
+        let after = self.marks().partition_point(|mark| u64::from(offset_of(mark)) <= within);
+        let mark = after.checked_sub(1).and_then(|index| self.marks().get(index));
+        self.segment.since + Span::millis(u64::from(mark.map_or(0, tenths_of)) / 10)
+    }
+
+    /// The offset of the first byte that came at or after `when`.
+    fn offset_at(&self, when: Time) -> u64 {
+        let tenths = when.since(self.segment.since).0.saturating_mul(10);
+        let index = self.marks().partition_point(|mark| u64::from(tenths_of(mark)) < tenths);
+        let mark = self.marks().get(index);
+        mark.map_or(self.segment.end(), |mark| self.segment.start + u64::from(offset_of(mark)))
     }
 }
 
@@ -109,7 +156,8 @@ impl Recording {
             dirty: false,
             finished: Vec::new(),
         });
-        Ok(Recording { folder: folder.to_owned(), inner, end: watch::Sender::new(end) })
+        let (folder, shelf) = (folder.to_owned(), Shelf::new(folder.to_owned()));
+        Ok(Recording { folder, inner, shelf, end: watch::Sender::new(end) })
     }
 
     /// Appends what the console printed at `now`, then shows it to whoever follows.
@@ -209,21 +257,52 @@ impl Recording {
     pub fn offset_at(&self, when: Time) -> io::Result<u64> {
         let inner = self.inner.lock();
         let after = inner.segments.partition_point(|segment| segment.since <= when);
-        let Some(segment) = after.checked_sub(1).and_then(|index| inner.segments.get(index)) else {
-            return Ok(inner.segments.first().map_or(0, |segment| segment.start));
-        };
-        let path = times_path(&self.folder, segment.start);
-        let mut times = fs::read(&path).map_err(named(&path))?;
-        if after == inner.segments.len() {
-            times.truncate(times.len() - (times.len() - HEADER.min(times.len())) % MARK);
-            times.extend_from_slice(&inner.marks);
+        match after.checked_sub(1).and_then(|index| inner.segments.get(index)) {
+            Some(segment) => Ok(self.times_within(&inner, segment)?.offset_at(when)),
+            None => Ok(inner.segments.first().map_or(0, |segment| segment.start)),
         }
-        let tenths = when.since(segment.since).0.saturating_mul(10);
-        let marks = times.get(HEADER..).unwrap_or_default().as_chunks::<MARK>().0;
-        let index = marks.partition_point(|mark| u64::from(tenths_of(mark)) < tenths);
-        Ok(marks
-            .get(index)
-            .map_or(segment.end(), |mark| segment.start + u64::from(offset_of(mark))))
+    }
+
+    /// When the bytes of a segment came: when it was begun, for all we know, if its file of times is lost.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn times(&self, segment: &Segment) -> io::Result<Times> {
+        match self.times_within(&self.inner.lock(), segment) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Times { segment: *segment, marks: Vec::new() })
+            }
+            times => times,
+        }
+    }
+
+    fn times_within(&self, inner: &Inner, segment: &Segment) -> io::Result<Times> {
+        let path = times_path(&self.folder, segment.start);
+        let mut marks = fs::read(&path).map_err(named(&path))?;
+        if inner.segments.last().is_some_and(|newest| newest.start == segment.start) {
+            marks.truncate(marks.len() - (marks.len() - HEADER.min(marks.len())) % MARK);
+            marks.extend_from_slice(&inner.marks);
+        }
+        Ok(Times { segment: *segment, marks })
+    }
+
+    /// What there is, in order. Nothing is added but to the last.
+    pub fn segments(&self) -> Vec<Segment> {
+        self.inner.lock().segments.clone()
+    }
+
+    /// The bytes of a segment.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name; they may have been pruned.
+    pub fn bytes(&self, segment: &Segment) -> io::Result<File> {
+        let path = bytes_path(&self.folder, segment.start);
+        File::open(&path).map_err(named(&path))
+    }
+
+    /// Where it may be found what its segments hold.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// The start of the line that holds byte `offset`, looked for up to 64 KiB back.
@@ -276,6 +355,7 @@ impl Recording {
             }
             total -= first.length;
             inner.segments.remove(0);
+            self.shelf.forget_before(next.start);
         }
         Ok(())
     }
@@ -294,11 +374,12 @@ impl Recording {
     }
 
     fn rotate_if_due(&self, inner: &mut Inner, now: Time) -> io::Result<()> {
-        let is_over = |last: &Segment| {
-            last.length > 0 && (last.length >= FULL || now.since(last.since) >= OLD)
+        let is_over = |last: &Segment, (size, age)| {
+            last.length > 0 && (last.length >= size || now.since(last.since) >= age)
         };
-        match inner.segments.last() {
-            Some(last) if !is_over(last) => Ok(()),
+        match (inner.segments.last(), &inner.file) {
+            (Some(last), _) if !is_over(last, (FULL, OLD)) => Ok(()),
+            (Some(last), Some(file)) if !is_over(last, LATE) && !last.ends_a_line(file) => Ok(()),
             _ => self.rotate(inner, now),
         }
     }
@@ -472,13 +553,44 @@ mod tests {
     fn the_end_of_a_finished_segment_is_synced_too() {
         let folder = tempfile::tempdir().expect("a folder");
         let one = recording(folder.path());
-        one.append(Time(1_000), b"before").expect("appends");
+        one.append(Time(1_000), b"before\n").expect("appends");
         one.append(Time(1_000) + Span::hours(24), b"after").expect("appends");
         let lengths = |files: Vec<Arc<File>>| -> Vec<u64> {
             files.iter().map(|file| file.metadata().expect("a file").len()).collect()
         };
-        assert_eq!(lengths(one.settle(Time(0)).expect("settles")), [6, 5]);
+        assert_eq!(lengths(one.settle(Time(0)).expect("settles")), [7, 5]);
         assert!(one.settle(Time(0)).expect("settles").is_empty());
+    }
+
+    #[test]
+    fn a_segment_ends_with_a_line_if_that_ends_in_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        let lengths = |hours, bytes: &[u8]| -> Vec<u64> {
+            one.append(Time(1_000) + Span::hours(hours), bytes).expect("appends");
+            one.segments().iter().map(|segment| segment.length).collect()
+        };
+        assert_eq!(lengths(0, b"log"), [3]);
+        assert_eq!(lengths(30, b"in: root\n"), [12]);
+        assert_eq!(lengths(31, b"# "), [12, 2]);
+        assert_eq!(lengths(31 + 96, b"reboot\n"), [12, 2, 7], "its line is too late");
+        assert_eq!(lengths(128, &vec![b'x'; FULL as usize]), [12, 2, 7 + FULL]);
+        assert_eq!(lengths(128, &[b'x'; 64 << 10]), [12, 2, 7 + FULL + (64 << 10)]);
+        assert_eq!(lengths(128, b"y"), [12, 2, 7 + FULL + (64 << 10), 1], "its line is too long");
+    }
+
+    #[test]
+    fn a_byte_came_when_it_was_appended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = recording(folder.path());
+        one.append(Time(1_000), b"aaaa").expect("appends");
+        one.append(Time(2_000), b"bb").expect("appends");
+        one.settle(Time(2_500)).expect("settles");
+        one.append(Time(3_000), b"c").expect("appends");
+        let times = one.times(&one.segments()[0]).expect("reads");
+        for (offset, came) in [(0, 1_000), (3, 1_000), (4, 2_000), (5, 2_000), (6, 3_000)] {
+            assert_eq!(times.at(offset), Time(came), "{offset}");
+        }
     }
 
     #[test]
@@ -509,7 +621,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let one = recording(folder.path());
         for day in 0..5 {
-            one.append(Time(1_000) + Span::hours(24 * day), b"0123456789").expect("appends");
+            one.append(Time(1_000) + Span::hours(24 * day), b"012345678\n").expect("appends");
         }
         one.prune(25, Span::hours(24 * 365), Time(1_000) + Span::hours(96)).expect("prunes");
         assert_eq!(one.start(), 30);

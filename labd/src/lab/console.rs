@@ -11,6 +11,7 @@ use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
 
+use super::past::device;
 use super::people::on;
 use super::{Board, Lab, request};
 use crate::console::line::Line;
@@ -158,10 +159,7 @@ impl Lab {
             From::Tail { bytes } => recording.line_start(recording.end().saturating_sub(bytes)),
             From::Boot => Ok(self.last_power_on(board).await.unwrap_or(recording.start())),
         };
-        found.map_err(|error| Error::Device {
-            device: "the recording".to_owned(),
-            why: error.to_string(),
-        })
+        found.map_err(device)
     }
 
     /// How far the console had come when the board was last switched on or reset.

@@ -19,6 +19,7 @@ use tokio::time::{Duration, sleep};
 use super::counts::Counts;
 use super::decide::{board_key, place_key};
 use super::people::absent::follow_roles;
+use super::search::index_recordings;
 use super::{Board, Lab, Remembered};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Config, History, OnRelease, PowerSettings};
@@ -111,6 +112,7 @@ impl Lab {
             once: Mutex::default(),
             run: getrandom::u64().unwrap_or(started.0),
             since: Instant::now(),
+            searching: super::search::turns(),
             reloading: tokio::sync::Mutex::default(),
             pulse: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -126,6 +128,7 @@ impl Lab {
         tokio::spawn(follow_roles(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
         tokio::spawn(forget(lab.clone()));
+        tokio::spawn(index_recordings(lab.clone()));
         lab.boards_now().values().for_each(|board| board.take_line());
         Ok(lab)
     }
@@ -355,7 +358,7 @@ impl Lab {
         Ok(())
     }
 
-    fn recordings(&self) -> Vec<Arc<Recording>> {
+    pub(super) fn recordings(&self) -> Vec<Arc<Recording>> {
         self.boards_now().values().filter_map(|board| board.recording.clone()).collect()
     }
 

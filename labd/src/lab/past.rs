@@ -15,6 +15,11 @@ use crate::config::History;
 use crate::journal::Recording;
 use crate::journal::recording::LastRun;
 
+/// What is said when a recording cannot be read.
+pub(super) fn device(error: io::Error) -> Error {
+    Error::Device { device: "the recording".to_owned(), why: error.to_string() }
+}
+
 impl Lab {
     /// Whether there is, or was, such a board: one that has left may still be on the timeline.
     ///
@@ -43,6 +48,20 @@ impl Lab {
         board: &BoardName,
         from: From,
     ) -> Result<(Arc<Recording>, u64), Error> {
+        let recording = self.past_recording(who, board)?;
+        let start = self.offset_of(board, &recording, from).await?;
+        Ok((recording, start))
+    }
+
+    /// What a console printed that is no longer in the lab.
+    ///
+    /// # Errors
+    /// As [`Lab::past`].
+    pub(super) fn past_recording(
+        &self,
+        who: &Who,
+        board: &BoardName,
+    ) -> Result<Arc<Recording>, Error> {
         let folder = self.recording_folder(board);
         if !folder.is_dir() || !self.may_look_back(who, board) {
             return Err(self
@@ -51,12 +70,30 @@ impl Lab {
                 .unwrap_or_else(|| super::console::lacks(board)));
         }
         let recording = Recording::open(&folder, LastRun::Whole, self.clock.now());
-        let recording = recording.map_err(|error| Error::Device {
-            device: "the recording".to_owned(),
-            why: error.to_string(),
-        })?;
-        let start = self.offset_of(board, &recording, from).await?;
-        Ok((Arc::new(recording), start))
+        recording.map(Arc::new).map_err(device)
+    }
+
+    /// The boards that have left, or have no console any more, and of whose consoles something is kept.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(super) fn past_boards(&self) -> io::Result<Vec<BoardName>> {
+        let present: BTreeSet<BoardName> = {
+            let boards = self.boards_now();
+            let recorded = boards.iter().filter(|(_, board)| board.recording.is_some());
+            recorded.map(|(name, _)| name.clone()).collect()
+        };
+        let folders = match std::fs::read_dir(self.folder.join("consoles")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            folders => folders?,
+        };
+        let mut past = Vec::new();
+        for folder in folders {
+            let name = folder?.file_name();
+            let board = name.to_str().and_then(|name| name.parse().ok());
+            past.extend(board.filter(|board| !present.contains(board)));
+        }
+        Ok(past)
     }
 
     /// Deletes what is over the limits of recordings to which nothing is added any more.
@@ -66,20 +103,8 @@ impl Lab {
     pub(super) fn prune_past(&self) -> io::Result<()> {
         // Whoever reloads may be about to open one of them.
         let Ok(_alone) = self.reloading.try_lock() else { return Ok(()) };
-        let present: BTreeSet<BoardName> = {
-            let boards = self.boards_now();
-            let recorded = boards.iter().filter(|(_, board)| board.recording.is_some());
-            recorded.map(|(name, _)| name.clone()).collect()
-        };
-        let folders = match std::fs::read_dir(self.folder.join("consoles")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            folders => folders?,
-        };
         let (now, History { size, age, .. }) = (self.clock.now(), self.config().history.clone());
-        for folder in folders {
-            let name = folder?.file_name();
-            let board = name.to_str().and_then(|name| name.parse().ok());
-            let Some(board) = board.filter(|board| !present.contains(board)) else { continue };
+        for board in self.past_boards()? {
             let past = Recording::open(&self.recording_folder(&board), LastRun::Whole, now)?;
             past.seal(now)?;
             past.prune(size, age, now)?;

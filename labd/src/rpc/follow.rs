@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 
+use crate::journal::search::Searcher;
 use crate::journal::{Cursor, Recording};
 use crate::lab::Lab;
 use crate::lab::tunnel::SSH;
@@ -77,6 +78,10 @@ pub async fn serve(
                 stream.write_all((snapshot.lines().join("\n") + "\n").as_bytes()).await?;
                 stream.shutdown().await
             }
+            Err(why) => wire::refuse(&mut stream, &why).await,
+        },
+        Follow::Search(ask) => match lab.search(&who, ask) {
+            Ok(searcher) => search(lab, who, searcher, stream).await,
             Err(why) => wire::refuse(&mut stream, &why).await,
         },
     }
@@ -280,6 +285,31 @@ async fn journal(
             }
             write.write_all(&lines).await?;
         }
+    };
+    until_over(&lab, &mut read, tell).await
+}
+
+/// Sends what is found. Whoever reads slowly is searched for slowly.
+async fn search(
+    lab: Arc<Lab>,
+    who: Who,
+    mut searcher: Searcher,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        let mut lines = Vec::new();
+        loop {
+            let (searched, found) = lab.find_more(&who, searcher).await?;
+            let Some(hits) = found else { break };
+            searcher = searched;
+            lines.clear();
+            hits.iter().try_for_each(|hit| push_line(&mut lines, hit))?;
+            write.write_all(&lines).await?;
+        }
+        write.write_all(b"\n").await?;
+        write.shutdown().await
     };
     until_over(&lab, &mut read, tell).await
 }

@@ -26,7 +26,7 @@ enum More {
 
 use More::{Arguments, Nothing};
 
-const OPEN: [(&[&str], More); 32] = [
+const OPEN: [(&[&str], More); 33] = [
     (&["boards"], Arguments),
     (&["board"], Arguments),
     (&["classes"], Arguments),
@@ -40,6 +40,7 @@ const OPEN: [(&[&str], More); 32] = [
     (&["console"], Arguments),
     (&["journal"], Arguments),
     (&["audit"], Arguments),
+    (&["search"], Arguments),
     (&["note"], Arguments),
     (&["wait"], Arguments),
     (&["whoami"], Arguments),

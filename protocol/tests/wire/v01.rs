@@ -12,6 +12,7 @@ use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
 use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
+use protocol::search::{Case, Direction, Hit, Search};
 use protocol::service::LabRequest;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
@@ -395,11 +396,49 @@ fn calls_are_made_by_name() {
     assert_eq!(bytes(&LabRequest::Whoami {}), r#"{"Whoami":{}}"#);
 }
 
+#[test]
+fn searches_and_hits() {
+    let least = Search { pattern: "panic".to_owned(), ..Search::default() };
+    assert_read(&Follow::Search(least.clone()), r#"{"kind":"search","pattern":"panic"}"#);
+    let other = Search {
+        regex: true,
+        case: Case::Matters,
+        class: Some("rk3588".to_owned()),
+        since: Some(Time(1_700_000_000_000)),
+        direction: Direction::Forward,
+        ..least
+    };
+    assert_wire(
+        &other,
+        r#"{"pattern":"panic","regex":true,"case":"matters","boards":[],"class":"rk3588","since":1700000000000,"until":null,"direction":"forward","from":null,"limit":null}"#,
+    );
+    assert_wire(&Case::Ignored, r#""ignored""#);
+    let hit = Hit {
+        board: rpi4(),
+        at: Time(1_700_000_000_000),
+        offset: 4711,
+        line: "Kernel panic".to_owned(),
+        spans: vec![(7, 12)],
+    };
+    assert_wire(
+        &hit,
+        r#"{"board":"rpi4","at":1700000000000,"offset":4711,"line":"Kernel panic","spans":[[7,12]]}"#,
+    );
+}
+
 /// The first line is frozen for ever.
 #[tokio::test]
 async fn the_first_line_each_way() {
     let console =
         Follow::Console { board: rpi4(), from: From::End, pen: Pen::Unwanted, stop_at_end: false };
+    let search = Search {
+        pattern: "panic".to_owned(),
+        boards: vec![rpi4()],
+        until: Some(Time(1_700_000_000_000)),
+        from: Some(4711),
+        limit: Some(100),
+        ..Search::default()
+    };
     for (purpose, line) in [
         (Purpose::Call, "lab 1 call\n"),
         (
@@ -413,6 +452,10 @@ async fn the_first_line_each_way() {
         (
             Purpose::Follow(Follow::Keep { number: 41 }),
             "lab 1 follow {\"kind\":\"keep\",\"number\":41}\n",
+        ),
+        (
+            Purpose::Follow(Follow::Search(search)),
+            "lab 1 follow {\"kind\":\"search\",\"pattern\":\"panic\",\"regex\":false,\"case\":\"smart\",\"boards\":[\"rpi4\"],\"class\":null,\"since\":null,\"until\":1700000000000,\"direction\":\"backward\",\"from\":4711,\"limit\":100}\n",
         ),
     ] {
         let mut sent = Vec::new();

@@ -15,6 +15,7 @@ use protocol::console::{From, PenAsk};
 use protocol::hold::Release;
 use protocol::login;
 use protocol::power::PowerAsk;
+use protocol::search::Search;
 use protocol::user::{Role, Scope, UserName, Verb};
 use protocol::wire::Follow;
 use protocol::{Error, Span};
@@ -37,6 +38,8 @@ pub(super) enum Row {
     Keep,
     Tunnel,
     Export,
+    Search,
+    SearchBoard,
 }
 
 impl Row {
@@ -54,6 +57,8 @@ impl Row {
             Row::Keep => "keep",
             Row::Tunnel => "tunnel",
             Row::Export => "export",
+            Row::Search => "search",
+            Row::SearchBoard => "  of a board",
         }
     }
 }
@@ -75,6 +80,7 @@ follows! {
     Follow::Keep { .. } => [Row::Keep];
     Follow::Tunnel { .. } => [Row::Tunnel];
     Follow::Export => [Row::Export];
+    Follow::Search(_) => [Row::Search, Row::SearchBoard];
 }
 
 pub(super) fn calls() -> Vec<Row> {
@@ -110,9 +116,10 @@ impl Row {
             | Row::Console
             | Row::WithPen
             | Row::OfBoard
+            | Row::SearchBoard
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
-            Row::Invited | Row::Journal | Row::Boards | Row::Export => ANY,
+            Row::Invited | Row::Journal | Row::Boards | Row::Export | Row::Search => ANY,
             Row::Call(call) => match call {
                 Call::Board
                 | Call::Reserve
@@ -313,6 +320,11 @@ impl Scene {
                 return Ok(me.follow(tunnel).await.map(drop));
             }
             Row::Export => return Ok(me.follow(Follow::Export).await.map(drop)),
+            Row::Search | Row::SearchBoard => {
+                let boards = if row == Row::Search { Vec::new() } else { vec![name(here)] };
+                let ask = Search { pattern: "U-Boot".to_owned(), boards, ..Search::default() };
+                return Ok(me.follow(Follow::Search(ask)).await.map(drop));
+            }
         };
         Ok(match call {
             Call::Whoami => me.whoami().await.map(drop),
