@@ -139,7 +139,8 @@ impl FakeLab {
                 self.flow_entries(&mut stream, board, from, tail).await
             }
             Follow::Console { from, .. } => self.flow_console(stream, from).await,
-            Follow::Keep { .. } | Follow::Tunnel { .. } | Follow::Export => Ok(()),
+            // What labtui does not follow.
+            _ => Ok(()),
         }
     }
 
