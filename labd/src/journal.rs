@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod recording;
+pub mod replay;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::ledger::segment::Error;
 use crate::ledger::{Committed, Ledger};
 pub use changes::{Changes, Mark};
 pub use recording::Recording;
+pub use replay::Replay;
 
 /// How many entries a cursor takes from the ledger at once.
 const HANDFUL: usize = 256;

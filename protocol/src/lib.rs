@@ -17,6 +17,7 @@
 //! | [`login`], [`provider`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
+//! | [`replay`] | a console and its board's timeline in one order |
 //! | [`version`] | what each version of the words added |
 //!
 //! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
@@ -40,6 +41,7 @@ pub mod login;
 pub mod power;
 pub mod provider;
 pub mod proxy;
+pub mod replay;
 pub mod request;
 pub mod service;
 pub mod tags;

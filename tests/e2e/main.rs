@@ -21,6 +21,7 @@ mod people;
 mod power;
 mod queue;
 mod reload;
+mod replay;
 mod reserve;
 mod rest;
 mod secrets;

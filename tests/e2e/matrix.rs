@@ -71,6 +71,7 @@ console           +++.    +++.    +++.    ++++    ++++
   with the pen    ---.    +hn.    +hn.    +hnn    ++++
 journal           +       +       +       +       +
   of a board      +++.    +++.    +++.    ++++    ++++
+replay            +++.    +++.    +++.    ++++    ++++
 boards            +       +       +       +       +
 keep              ---     +..     +..     +..     +..
 tunnel            ---.    +hn.    +hn.    +hnn    +hnn
@@ -122,6 +123,7 @@ console           o+      o+
   with the pen    oo      oo
 journal           ++      ++
   of a board      o+      o+
+replay            o+      o+
 boards            ++      ++
 keep              oo      oo
 tunnel            oo      oo

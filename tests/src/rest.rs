@@ -265,6 +265,9 @@ fn flow(what: &Follow) -> String {
             let from = from.map(|from| format!("from={from}&")).unwrap_or_default();
             format!("/timeline?{board}{from}tail={tail}&end={stop_at_end}")
         }
+        Follow::Replay { board, stop_at_end, .. } => {
+            format!("/boards/{board}/replay?from=start&end={stop_at_end}")
+        }
         Follow::Boards => "/table".to_owned(),
         Follow::Keep { number } => format!("/holds/{number}/keep"),
         Follow::Export => "/admin/export".to_owned(),

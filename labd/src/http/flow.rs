@@ -46,7 +46,7 @@ pub(super) struct Flow {
 const LINES: &str = "application/x-ndjson";
 
 /// All that flows.
-pub(super) const FLOWS: [Flow; 5] = [
+pub(super) const FLOWS: [Flow; 6] = [
     Flow {
         name: "console",
         path: "/boards/{board}/console",
@@ -86,6 +86,23 @@ pub(super) const FLOWS: [Flow; 5] = [
             // Who asks for what there is, and not for how much of it, wants all.
             let from = from.or((stop_at_end && tail.is_none()).then_some(1));
             Ok(Follow::Journal { board, from, tail: tail.unwrap_or_default(), stop_at_end })
+        },
+    },
+    Flow {
+        name: "replay",
+        path: "/boards/{board}/replay",
+        about: "What a console printed, with times, and what happened to its board, in one order, a moment a line.",
+        query: &[
+            ("from", "boot, start, end, a span ago as 10m, or @OFFSET; the end if not said"),
+            ("until", "the same: no further than that, or than there is"),
+            ("end", "true: what there is, and no more"),
+        ],
+        content: LINES,
+        what: |words| {
+            let board = words.said("board")?.ok_or_else(|| bad("which board?"))?;
+            let from = words.said("from")?.unwrap_or(From::End);
+            let (until, stop_at_end) = (words.said("until")?, words.is("end")?);
+            Ok(Follow::Replay { board, from, until, stop_at_end })
         },
     },
     Flow {
@@ -169,6 +186,7 @@ async fn follow(
 fn can_end(what: &Follow) -> bool {
     match what {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
+        Follow::Replay { until, stop_at_end, .. } => *stop_at_end || until.is_some(),
         Follow::Export => true,
         Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
     }

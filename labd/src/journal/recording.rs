@@ -10,6 +10,8 @@
 //! within a second of being in memory: a crash of the machine may lose that second. An offset is
 //! never used twice all the same, see [`Recording::open`].
 
+mod times;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::board::{Board, BoardName, Filter};
 use protocol::console::{From, Pen};
 use protocol::journal::Entry;
+use protocol::replay::Moment;
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
 use protocol::{Error, carry};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 
-use crate::journal::{Cursor, Recording};
+use crate::journal::{Cursor, Recording, Replay};
 use crate::lab::Lab;
 use crate::lab::tunnel::SSH;
 use crate::rules::access;
@@ -55,6 +56,13 @@ pub async fn serve(
             match cursor {
                 Ok(cursor) => journal(lab, who, cursor, stop_at_end, stream).await,
                 Err(error) => refuse(&mut stream, "the ledger", error).await,
+            }
+        }
+        Follow::Replay { board, from, until, stop_at_end } => {
+            let until = until.or(stop_at_end.then_some(From::End));
+            match lab.replay(&who, &board, from, until).await {
+                Ok(replay) => self::replay(lab, who, board, replay, until.is_some(), stream).await,
+                Err(why) => wire::refuse(&mut stream, &why).await,
             }
         }
         Follow::Boards => boards(lab, who, stream).await,
@@ -282,6 +290,49 @@ async fn journal(
         }
     };
     until_over(&lab, &mut read, tell).await
+}
+
+async fn replay(
+    lab: Arc<Lab>,
+    who: Who,
+    board: BoardName,
+    mut replay: Replay,
+    stop_at_end: bool,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    wire::accept(&mut stream, &Welcome { start: replay.position(), ..Welcome::default() }).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        loop {
+            let moments = replay.at_hand().await?;
+            if moments.is_empty() && (stop_at_end || !replay.grows().await?) {
+                return write.shutdown().await;
+            }
+            let mut lines = Vec::new();
+            for moment in moments {
+                if let Some(moment) = shown(&lab, &who, moment) {
+                    push_line(&mut lines, &moment)?;
+                }
+            }
+            write.write_all(&lines).await?;
+        }
+    };
+    let tell = async {
+        tokio::select! {
+            biased;
+            () = lab.until_hidden(&who, &board) => Ok(()),
+            told = tell => told,
+        }
+    };
+    until_over(&lab, &mut read, tell).await
+}
+
+/// A moment as somebody may see it.
+fn shown(lab: &Lab, who: &Who, moment: Moment) -> Option<Moment> {
+    match moment {
+        Moment::Happened { entry } => Some(Moment::Happened { entry: lab.readable(who, &entry)? }),
+        printed => Some(printed),
+    }
 }
 
 async fn boards(

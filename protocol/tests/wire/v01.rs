@@ -12,6 +12,7 @@ use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
 use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
+use protocol::replay::Moment;
 use protocol::service::LabRequest;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
@@ -394,6 +395,28 @@ fn calls_are_made_by_name() {
     assert_eq!(bytes(&LabRequest::Whoami {}), r#"{"Whoami":{}}"#);
 }
 
+#[test]
+fn a_replay_is_of_bytes_and_of_entries() {
+    let printed =
+        Moment::Printed { at: Time(1_700_000_000_000), offset: 5, bytes: b"ok\xff".into() };
+    assert_wire(&printed, r#"{"kind":"printed","at":1700000000000,"offset":5,"bytes":"b2v/"}"#);
+    let entry = Entry {
+        seq: 7,
+        at: Time(1_700_000_000_000),
+        who: None,
+        via: None,
+        request: None,
+        board: Some(rpi4()),
+        offset: Some(8),
+        event: Event::Break,
+    };
+    assert_wire(
+        &Moment::Happened { entry },
+        r#"{"kind":"happened","entry":{"seq":7,"at":1700000000000,"board":"rpi4","offset":8,"event":{"kind":"break"}}}"#,
+    );
+    assert_read(&Moment::Unknown, r#"{"kind":"smelled","of":"smoke"}"#);
+}
+
 /// The first line is frozen for ever.
 #[tokio::test]
 async fn the_first_line_each_way() {
@@ -408,6 +431,15 @@ async fn the_first_line_each_way() {
         (
             Purpose::Follow(console),
             "lab 1 follow {\"kind\":\"console\",\"board\":\"rpi4\",\"from\":{\"kind\":\"end\"},\"pen\":\"unwanted\",\"stop_at_end\":false}\n",
+        ),
+        (
+            Purpose::Follow(Follow::Replay {
+                board: rpi4(),
+                from: From::Boot,
+                until: Some(From::Offset { offset: 5 }),
+                stop_at_end: false,
+            }),
+            "lab 1 follow {\"kind\":\"replay\",\"board\":\"rpi4\",\"from\":{\"kind\":\"boot\"},\"until\":{\"kind\":\"offset\",\"offset\":5},\"stop_at_end\":false}\n",
         ),
         (
             Purpose::Follow(Follow::Keep { number: 41 }),

@@ -33,6 +33,7 @@ pub(super) enum Row {
     WithPen,
     Journal,
     OfBoard,
+    Replay,
     Boards,
     Keep,
     Tunnel,
@@ -50,6 +51,7 @@ impl Row {
             Row::WithPen => "  with the pen",
             Row::Journal => "journal",
             Row::OfBoard => "  of a board",
+            Row::Replay => "replay",
             Row::Boards => "boards",
             Row::Keep => "keep",
             Row::Tunnel => "tunnel",
@@ -71,6 +73,7 @@ macro_rules! follows {
 follows! {
     Follow::Console { .. } => [Row::Console, Row::WithPen];
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
+    Follow::Replay { .. } => [Row::Replay];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
     Follow::Tunnel { .. } => [Row::Tunnel];
@@ -110,6 +113,7 @@ impl Row {
             | Row::Console
             | Row::WithPen
             | Row::OfBoard
+            | Row::Replay
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Invited | Row::Journal | Row::Boards | Row::Export => ANY,
@@ -301,6 +305,11 @@ impl Scene {
                 let all =
                     Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
                 return Ok(me.follow(all).await.map(drop));
+            }
+            Row::Replay => {
+                let (board, from, until) = (name(here), From::Start, None);
+                let replay = Follow::Replay { board, from, until, stop_at_end: true };
+                return Ok(me.follow(replay).await.map(drop));
             }
             Row::Boards => return Ok(me.follow(Follow::Boards).await.map(drop)),
             Row::Keep => {
