@@ -145,9 +145,17 @@ pub struct Welcome {
     /// Names this viewer in calls about the pen.
     #[serde(default)]
     pub session: u64,
+    /// So many bytes come first that are none of the console's: they paint its screen as it stood at
+    /// `start`.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub painted: u64,
     /// Which run of the daemon answers, for calls: another one does not remember what this one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
+}
+
+fn is_nothing(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// Sends the first line.

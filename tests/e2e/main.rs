@@ -24,6 +24,7 @@ mod reload;
 mod replay;
 mod reserve;
 mod rest;
+mod screens;
 mod secrets;
 mod setup;
 mod table;

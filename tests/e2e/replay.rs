@@ -1,7 +1,4 @@
 //! Replays: what a console printed and what happened to its board, in one order.
-//!
-//! Planted, and caught: an entry comes before the bytes that it is behind; times are those of the segment;
-//! `until` is not looked at; a replay goes on for whom the board is hidden from.
 
 use anyhow::{Context, Result, ensure};
 use lab_tests::follower::Follower;

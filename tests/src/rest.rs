@@ -157,6 +157,7 @@ impl Rest {
         let welcome = Welcome {
             start: number("lab-start").unwrap_or_default(),
             session: number("lab-session").unwrap_or_default(),
+            painted: number("lab-painted").unwrap_or_default(),
             run: None,
         };
         // What flows is in chunks: enough for whoever only wants to be there.

@@ -1,7 +1,7 @@
 //! What is followed: a response whose body flows until either side has had enough.
 //!
 //! Where the stream really begins is in the header `Lab-Start`; a console's follower types under the number
-//! in `Lab-Session`.
+//! in `Lab-Session`, and takes so many bytes as `Lab-Painted` says for what paints the screen.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -52,7 +52,10 @@ pub(super) const FLOWS: [Flow; 6] = [
         path: "/boards/{board}/console",
         about: "A console's bytes as they are. Lab-Session is the number to type under.",
         query: &[
-            ("from", "boot, start, end, a span ago as 10m, or @OFFSET; the end if not said"),
+            (
+                "from",
+                "boot, start, end, screen, a span ago as 10m, or @OFFSET; the end if not said",
+            ),
             ("pen", "wanted, to type; the caller holds the board"),
             ("end", "true: what there is, and no more"),
         ],
@@ -167,11 +170,12 @@ async fn follow(
     let attend = listen::attend(lab.clone(), peer, Purpose::Follow(what), there);
     let attend = tokio::spawn(lab.answer(attend));
     let mut here = BufReader::new(here);
-    let Welcome { start, session, .. } = wire::answer(&mut here).await?;
+    let Welcome { start, session, painted, .. } = wire::answer(&mut here).await?;
     let headers = [
         ("content-type", flow.content.to_owned()),
         ("lab-start", start.to_string()),
         ("lab-session", session.to_string()),
+        ("lab-painted", painted.to_string()),
     ];
     let cut = once(async move {
         let is_whole = can_end && matches!(attend.await, Ok(Ok(())));

@@ -5,11 +5,14 @@
 //! consoles/rpi4/00000000000000000000.times   when: (offset, time) pairs, one a millisecond at most
 //! ```
 //!
+//! Beside them are [`frames`], which can be done without.
+//!
 //! A segment's name is the offset of its first byte. The line appends and then shows; followers read
 //! the files, which for what is new means the page cache. Bytes are on disk within a second, times
 //! within a second of being in memory: a crash of the machine may lose that second. An offset is
 //! never used twice all the same, see [`Recording::open`].
 
+pub mod frames;
 mod times;
 
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +26,8 @@ use nix::fcntl::{SpliceFFlags, splice};
 use parking_lot::Mutex;
 use protocol::{Span, Time};
 use tokio::sync::watch;
+
+use self::frames::{Frame, frames_path};
 
 /// A segment that has grown to this many bytes is followed by a new one.
 const FULL: u64 = 16 << 20;
@@ -42,6 +47,8 @@ pub struct Recording {
     folder: PathBuf,
     inner: Mutex<Inner>,
     end: watch::Sender<u64>,
+    /// The newest; none until somebody has looked.
+    frame: Mutex<Option<Frame>>,
 }
 
 #[derive(Debug)]
@@ -111,7 +118,8 @@ impl Recording {
             dirty: false,
             finished: Vec::new(),
         });
-        Ok(Recording { folder: folder.to_owned(), inner, end: watch::Sender::new(end) })
+        let (end, frame) = (watch::Sender::new(end), Mutex::new(None));
+        Ok(Recording { folder: folder.to_owned(), inner, end, frame })
     }
 
     /// Appends what the console printed at `now`, then shows it to whoever follows.
@@ -275,6 +283,11 @@ impl Recording {
                 [bytes_path(&self.folder, first.start), times_path(&self.folder, first.start)]
             {
                 fs::remove_file(&path).map_err(named(&path))?;
+            }
+            let frames = frames_path(&self.folder, first.start);
+            match fs::remove_file(&frames) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(named(&frames))?,
             }
             total -= first.length;
             inner.segments.remove(0);

@@ -11,9 +11,11 @@ use protocol::console::From;
 use protocol::user::Who;
 
 use super::Lab;
+use super::console::unreadable;
 use crate::config::History;
 use crate::journal::Recording;
 use crate::journal::recording::LastRun;
+use crate::journal::recording::frames::Frame;
 
 impl Lab {
     /// Whether there is, or was, such a board: one that has left may still be on the timeline.
@@ -42,7 +44,7 @@ impl Lab {
         who: &Who,
         board: &BoardName,
         from: From,
-    ) -> Result<(Arc<Recording>, u64), Error> {
+    ) -> Result<(Arc<Recording>, Frame), Error> {
         let folder = self.recording_folder(board);
         if !folder.is_dir() || !self.may_look_back(who, board) {
             return Err(self
@@ -51,12 +53,9 @@ impl Lab {
                 .unwrap_or_else(|| super::console::lacks(board)));
         }
         let recording = Recording::open(&folder, LastRun::Whole, self.clock.now());
-        let recording = recording.map_err(|error| Error::Device {
-            device: "the recording".to_owned(),
-            why: error.to_string(),
-        })?;
-        let start = self.offset_of(board, &recording, from).await?;
-        Ok((Arc::new(recording), start))
+        let recording = Arc::new(recording.map_err(unreadable)?);
+        let begin = self.frame_of(board, &recording, from).await?;
+        Ok((recording, begin))
     }
 
     /// Deletes what is over the limits of recordings to which nothing is added any more.

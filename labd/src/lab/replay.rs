@@ -3,11 +3,15 @@
 use protocol::board::BoardName;
 use protocol::console::From;
 use protocol::user::{Verb, Who};
+use std::sync::Arc;
+
 use protocol::{Error, Span};
 
 use super::Lab;
+use super::console::unreadable;
+use crate::journal::Recording;
+use crate::journal::recording::LastRun;
 use crate::journal::replay::{Place, Replay};
-use crate::journal::{Recording, recording::LastRun};
 
 impl Lab {
     /// A board's past from `from` to `until`, or for ever; also of a board that has left the lab.
@@ -30,13 +34,12 @@ impl Lab {
                 self.has_known(who, board).await?;
                 let folder = self.recording_folder(board);
                 let open = || Recording::open(&folder, LastRun::Whole, self.clock.now());
-                folder.is_dir().then(open).transpose().map_err(unreadable)?.map(Into::into)
+                folder.is_dir().then(open).transpose().map_err(unreadable)?.map(Arc::new)
             }
         };
-        let recorded = recording.as_deref();
-        let from = self.place_of(board, recorded, from).await?;
+        let from = self.place_of(board, recording.as_deref(), from).await?;
         let until = match until {
-            Some(until) => Some(self.place_of(board, recorded, until).await?),
+            Some(until) => Some(self.place_of(board, recording.as_deref(), until).await?),
             None => None,
         };
         let replay = Replay::new(self.ledger(), recording, board.clone(), from, until);
@@ -57,13 +60,10 @@ impl Lab {
             From::Time { time } => Some(time),
             From::Ago { span } => Some(self.clock.now() - span),
             // What has happened in this millisecond has happened.
+            From::Boot => self.last_power_on(board).await.map(|on| on.at),
             From::End => Some(self.clock.now() + Span::millis(1)),
             _ => None,
         };
         Ok(Place { offset, time })
     }
-}
-
-fn unreadable(error: impl ToString) -> Error {
-    Error::Device { device: "the recording".to_owned(), why: error.to_string() }
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 
+use crate::journal::recording::frames::Frame;
 use crate::journal::{Cursor, Recording, Replay};
 use crate::lab::Lab;
 use crate::lab::tunnel::SSH;
@@ -149,20 +150,21 @@ async fn console(
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     let Follow::Console { board, from, pen, stop_at_end } = what else { return Ok(()) };
-    let (viewer, ended) = match lab.attach(&who, &board, from, pen).await {
+    let (mut viewer, ended) = match lab.attach(&who, &board, from, pen).await {
         Ok(viewer) => viewer,
         Err(Error::NoSuch { .. } | Error::Lacks { .. }) if stop_at_end && pen == Pen::Unwanted => {
             return past(&lab, &who, &board, from, stream).await;
         }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
-    wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session, run: None })
-        .await?;
+    let Frame { offset: start, paint } = std::mem::take(&mut viewer.begin);
+    let (session, painted) = (viewer.session, paint.len() as u64);
+    wire::accept(&mut stream, &Welcome { start, session, painted, ..Welcome::default() }).await?;
     let (mut read, write) = split(stream);
     let recording = viewer.recording().clone();
     let stop = stop_at_end.then(|| recording.end());
     let show = async {
-        match show(&recording, viewer.start, stop, write).await {
+        match show(&recording, start, stop, paint, write).await {
             Ok(()) => Ok(()),
             // Whoever has left sees nothing more, but what they typed before is still to be read.
             Err(_) => std::future::pending().await,
@@ -204,23 +206,28 @@ async fn past(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
 ) -> io::Result<()> {
     match lab.past(who, board, from).await {
-        Ok((recording, start)) => {
-            wire::accept(&mut stream, &Welcome { start, ..Welcome::default() }).await?;
+        Ok((recording, Frame { offset: start, paint })) => {
+            let painted = paint.len() as u64;
+            let welcome = Welcome { start, painted, ..Welcome::default() };
+            wire::accept(&mut stream, &welcome).await?;
             let (_read, write) = split(stream);
-            show(&recording, start, Some(recording.end()), write).await
+            show(&recording, start, Some(recording.end()), paint, write).await
         }
         Err(why) => wire::refuse(&mut stream, &why).await,
     }
 }
 
-/// Sends a recording from `offset` on, and what is new as it comes. What is no longer kept when it is
+/// Sends what paints the screen, and then a recording from `offset` on, and what is new as it comes. What is no longer kept when it is
 /// due ends the connection: the follower comes back, and is told where the bytes begin.
 async fn show<IO: AsyncWrite>(
     recording: &Arc<Recording>,
     mut offset: u64,
     stop: Option<u64>,
+    paint: Vec<u8>,
     mut to: WriteHalf<IO>,
 ) -> io::Result<()> {
+    to.write_all(&paint).await?;
+    drop(paint);
     let mut growth = recording.growth();
     let mut buffer = vec![0; BUFFER];
     loop {

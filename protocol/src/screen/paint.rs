@@ -175,8 +175,8 @@ struct Paint {
     text: String,
     /// How the last letter looked.
     look: Look,
-    /// The line on which the pen is.
-    line: usize,
+    /// The line and the column at which the pen is.
+    pen: (usize, usize),
 }
 
 /// Colours and attributes.
@@ -212,7 +212,6 @@ impl Paint {
     /// are; the present one by way of the lines, so that it is also right where lines are longer.
     fn grid(&mut self, grid: &Grid<Cell>, and_cursor: bool) {
         self.look = Look::default();
-        self.line = 0;
         let lines = grid.screen_lines();
         let used = (0..lines).rev().find(|line| used(grid, *line) > 0).unwrap_or(0);
         let last = used.max(at(&grid.cursor).0).max(at(&grid.saved_cursor).0);
@@ -222,19 +221,20 @@ impl Paint {
                 self.look(Look::default());
                 self.say("\r\n");
             }
-            flows = self.row(grid, line, flows) && line < last;
+            // Up to the cursor, if that comes next: it is where the pen is then.
+            let (cursor, column) = at(&grid.cursor);
+            let least = if line == last && line == cursor { column } else { 0 };
+            flows = self.row(grid, line, least.max(usize::from(flows))) && line < last;
         }
-        self.line = last;
         let by_lines = |paint: &mut Paint, line: usize, column: usize| {
-            let up = paint.line.saturating_sub(line);
-            let down = line.saturating_sub(paint.line);
+            let (pen, _) = std::mem::replace(&mut paint.pen, (line, column));
+            let (up, down) = (pen.saturating_sub(line), line.saturating_sub(pen));
             paint.say("\r");
             for (count, way) in [(up, 'A'), (down, 'B'), (column, 'C')] {
                 if count > 0 {
                     let _ = write!(paint.text, "\x1b[{count}{way}");
                 }
             }
-            paint.line = line;
         };
         if grid.saved_cursor != Cursor::default() {
             self.leave(grid, &grid.saved_cursor, by_lines);
@@ -242,16 +242,21 @@ impl Paint {
             CHARSETS.iter().for_each(|(_, sign)| self.charset(*sign, StandardCharset::Ascii));
         }
         if and_cursor {
-            self.leave(grid, &grid.cursor, by_lines);
+            let is_there = self.pen == at(&grid.cursor) && !grid.cursor.input_needs_wrap;
+            self.leave(grid, &grid.cursor, |paint, line, column| {
+                if !is_there {
+                    by_lines(paint, line, column);
+                }
+            });
         }
     }
 
-    /// A line, from the pen on. Whether it goes on in the next.
-    fn row(&mut self, grid: &Grid<Cell>, line: usize, flows: bool) -> bool {
+    /// A line, from the pen on, at least so many cells of it. Whether it goes on in the next.
+    fn row(&mut self, grid: &Grid<Cell>, line: usize, least: usize) -> bool {
         let row = &grid[Line(line as i32)];
         let columns = grid.columns();
         let wraps = row[Column(columns - 1)].flags.contains(Flags::WRAPLINE);
-        let end = if wraps { columns } else { used(grid, line).max(usize::from(flows)) };
+        let end = if wraps { columns } else { used(grid, line).max(least) };
         for column in 0..end {
             let cell = &row[Column(column)];
             let is_placeholder = cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
@@ -261,6 +266,7 @@ impl Paint {
                 self.cell(grid, line, column);
             }
         }
+        self.pen = (line, end);
         wraps
     }
 
@@ -322,16 +328,22 @@ impl Paint {
             (Flags::HIDDEN, ";8"),
             (Flags::STRIKEOUT, ";9"),
         ];
-        if std::mem::replace(&mut self.look, look) == look {
+        let before = std::mem::replace(&mut self.look, look);
+        if before == look {
             return;
         }
         self.say("\x1b[0");
+        let zero = self.text.len();
         for (_, code) in ATTRIBUTES.iter().filter(|(flag, _)| look.flags.contains(*flag)) {
             self.say(code);
         }
         self.color(look.fg, 30);
         self.color(look.bg, 40);
         self.say("m");
+        if before == Look::default() && self.text[zero..].starts_with(';') {
+            // There is nothing to end first.
+            self.text.replace_range(zero - 1..=zero, "");
+        }
     }
 
     /// As foreground, from code 30 on, or as background, from 40.

@@ -227,6 +227,13 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
 fn consoles_and_pens() {
     assert_wire(&From::Offset { offset: 5 }, r#"{"kind":"offset","offset":5}"#);
     assert_wire(&From::Boot, r#"{"kind":"boot"}"#);
+    let screen = From::Screen { offset: None, tail: 0 };
+    assert_wire(&screen, r#"{"kind":"screen","tail":0}"#);
+    assert_read(&screen, r#"{"kind":"screen"}"#);
+    let screen = From::Screen { offset: Some(5), tail: 4 };
+    assert_wire(&screen, r#"{"kind":"screen","offset":5,"tail":4}"#);
+    let welcome = Welcome { start: 5, painted: 9, ..Welcome::default() };
+    assert_wire(&welcome, r#"{"start":5,"session":0,"painted":9}"#);
     assert_wire(&Pen::Wanted, r#""wanted""#);
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
@@ -452,7 +459,7 @@ async fn the_first_line_each_way() {
         assert_eq!(wire::listen(&mut BufReader::new(line.as_bytes())).await, Ok(purpose));
     }
     let mut answer = Vec::new();
-    let welcome = Welcome { start: 4711, session: 3, run: None };
+    let welcome = Welcome { start: 4711, session: 3, ..Welcome::default() };
     wire::accept(&mut answer, &welcome).await.expect("answers");
     assert_eq!(answer, b"ok 1 1 {\"start\":4711,\"session\":3}\n");
     assert_eq!(wire::answer(&mut BufReader::new(answer.as_slice())).await, Ok(welcome));
