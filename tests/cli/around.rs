@@ -17,10 +17,11 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 33] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
-    "power", "console", "journal", "audit", "note", "run", "wait", "reload", "doctor", "admin",
-    "demo", "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
+    "power", "console", "journal", "record", "play", "at", "audit", "note", "run", "wait",
+    "reload", "doctor", "admin", "demo", "man", "whoami", "auth", "user", "group", "token", "key",
+    "login", "logout", "labs",
 ];
 
 #[tokio::test]
