@@ -84,7 +84,7 @@ async fn a_recording_has_what_was_printed_typed_and_done_and_no_password() -> Re
     assert_eq!(typed, Some(Json::from(3.5)));
     let part = scene.says(&["record", "rpi4", "--since", "1s", "--until", "0s"]).await?;
     let part = of(&self::lines(&part.out)?[1..], "o").concat();
-    ensure!(part.ends_with("\r\n# ") && part.contains("login: "), "the screen first: {part:?}");
+    ensure!(part.ends_with("\r\n# ") && part.contains("Password: "), "the screen first: {part:?}");
     ensure!(!part.contains("]52"), "of what was before the screen alone: {part:?}");
     Ok(())
 }

@@ -262,9 +262,10 @@ impl Paint {
             let is_placeholder = cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
             let is_second = column > 0 && is_wide(grid, line, column - 1);
             let next_is_wide = line + 1 < grid.screen_lines() && is_wide(grid, line + 1, 0);
-            if !is_second && !(wraps && is_placeholder && next_is_wide) {
-                self.cell(grid, line, column);
+            if is_second || (wraps && is_placeholder && next_is_wide) {
+                continue;
             }
+            self.cell(grid, line, column);
         }
         self.pen = (line, end);
         wraps
