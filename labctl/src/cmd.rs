@@ -1,10 +1,12 @@
 //! Every command: one file each, its arguments and its run side by side.
 
 mod admin;
+mod at;
 mod audit;
 mod auth;
 mod board;
 mod boards;
+mod cast;
 mod classes;
 mod console;
 mod demo;
@@ -21,9 +23,12 @@ mod login;
 mod man;
 mod note;
 mod offer;
+mod past;
+mod play;
 mod power;
 mod proxy;
 mod queue;
+mod record;
 mod release;
 mod reload;
 mod reserve;
@@ -36,6 +41,7 @@ mod token;
 mod user;
 mod wait;
 mod want;
+mod when;
 mod whoami;
 
 use std::process::ExitCode;
@@ -72,6 +78,12 @@ pub enum Command {
     Console(console::Console),
     /// Show a board's timeline: who did what, and what happened
     Journal(journal::Journal),
+    /// Write a part of a board's past to a file, to keep and to share
+    Record(record::Record),
+    /// Play a recording, or a part of a board's past
+    Play(play::Play),
+    /// Show how a board stood at an instant of the past
+    At(at::At),
     /// Show who did what, from where, and what was not allowed
     Audit(audit::Audit),
     /// Search in what consoles ever printed
@@ -144,6 +156,9 @@ impl Command {
             Command::Power(command) => command.run(at, out).await?,
             Command::Console(command) => command.run(at, out).await?,
             Command::Journal(command) => command.run(at, out).await?,
+            Command::Record(command) => command.run(at, out).await?,
+            Command::Play(command) => command.run(at).await?,
+            Command::At(command) => command.run(at, out).await?,
             Command::Audit(command) => command.run(at, out).await?,
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),

@@ -12,6 +12,7 @@ pub mod index;
 pub mod lines;
 pub mod pattern;
 pub mod recording;
+pub mod replay;
 pub mod search;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::ledger::segment::Error;
 use crate::ledger::{Committed, Ledger};
 pub use changes::{Changes, Mark};
 pub use recording::Recording;
+pub use replay::Replay;
 
 /// How many entries a cursor takes from the ledger at once.
 const HANDFUL: usize = 256;

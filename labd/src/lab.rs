@@ -9,7 +9,8 @@
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`tunnel`]: a way to a board's own network services
 //! - [`prepare`]: what is done before a hold begins and after it ends
-//! - [`look`]: what people see; [`past`]: of boards that have left; [`search`]: in what consoles printed
+//! - [`look`]: what people see; [`past`]: of boards that have left; [`replay`]: again; [`search`]: in what
+//!   consoles printed
 //! - [`people`]: who is asking, and whom the lab knows by itself
 //! - [`reload`], [`admin`]: the administrator's
 //! - [`request`]: which request is being answered; [`once`]: that each is done once
@@ -27,6 +28,7 @@ pub mod power;
 pub mod prepare;
 pub mod release;
 pub mod reload;
+mod replay;
 mod request;
 pub mod reserve;
 pub mod search;

@@ -53,6 +53,8 @@
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
 //! - **Search**: `labctl search` → [`rpc::follow`] → [`lab::search`], who finds what → [`journal::search`], which
 //!   asks a [`journal::index`] which blocks of a recording to read. Indexes are made by a thread of their own.
+//! - **The screen**: every 64 KiB a picture of it is kept beside the recording ([`journal::recording::frames`]);
+//!   whoever attaches gets the one before, with what was printed since.
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is

@@ -3,16 +3,12 @@
 //! What a board prints is hostile. It changes this screen and nothing else: there is no way from here
 //! to the board, to the title, to the clipboard, or to the terminal that labtui runs in.
 
-use std::time::Duration;
-
-use alacritty_terminal::event::{Event, EventListener};
 use alacritty_terminal::grid::{Dimensions, Scroll};
 use alacritty_terminal::term::cell::{Cell, Flags};
-use alacritty_terminal::term::{Config, Osc52, Term, TermMode, point_to_viewport};
-use alacritty_terminal::vte::ansi::{
-    Color as BoardColor, CursorShape, NamedColor, Processor, Timeout,
-};
+use alacritty_terminal::term::{TermMode, point_to_viewport};
+use alacritty_terminal::vte::ansi::{Color as BoardColor, CursorShape, NamedColor};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use protocol::screen::Terminal;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -24,99 +20,32 @@ use crate::text::is_plain;
 /// How many lines are kept above the screen.
 const HISTORY: usize = 10_000;
 
-/// The longest string for a terminal (a title, say) that is waited out, in bytes.
-const LONGEST_STRING: usize = 64 * 1024;
-
-/// Ends a string for a terminal; outside of one it does nothing.
-const CANCEL: u8 = 0x18;
-
 /// A board's terminal.
 pub struct Emulator {
-    term: Term<Deaf>,
-    parser: Processor<Never>,
-    /// How many bytes were printed since the last one that could end a string for a terminal.
-    unended: usize,
-}
-
-/// Whatever the terminal would tell its owner, such as answers to the board's questions, is dropped:
-/// what answers a board is typed by a person.
-struct Deaf;
-
-impl EventListener for Deaf {
-    fn send_event(&self, _: Event) {}
-}
-
-/// A board may ask that its screen is not shown until it says so; it is shown all the same, since
-/// the board may never say so.
-#[derive(Default)]
-struct Never;
-
-impl Timeout for Never {
-    fn set_timeout(&mut self, _: Duration) {}
-    fn clear_timeout(&mut self) {}
-    fn pending_timeout(&self) -> bool {
-        false
-    }
-}
-
-struct Size {
-    columns: usize,
-    lines: usize,
-}
-
-impl Size {
-    /// The least that a terminal works with is two columns and a line.
-    fn of(width: u16, height: u16) -> Size {
-        Size { columns: usize::from(width).max(2), lines: usize::from(height).max(1) }
-    }
-}
-
-impl Dimensions for Size {
-    fn total_lines(&self) -> usize {
-        self.lines
-    }
-    fn screen_lines(&self) -> usize {
-        self.lines
-    }
-    fn columns(&self) -> usize {
-        self.columns
-    }
+    terminal: Terminal,
 }
 
 impl Emulator {
     /// An empty screen.
     pub fn new(width: u16, height: u16) -> Emulator {
-        let config =
-            Config { scrolling_history: HISTORY, osc52: Osc52::Disabled, ..Config::default() };
-        let term = Term::new(config, &Size::of(width, height), Deaf);
-        Emulator { term, parser: Processor::new(), unended: 0 }
+        Emulator { terminal: Terminal::new(width, height, HISTORY) }
     }
 
     /// The board printed this.
     pub fn print(&mut self, bytes: &[u8]) {
-        let continues = bytes.first().is_some_and(|byte| (0x80..0xc0).contains(byte));
-        if self.unended > LONGEST_STRING && !continues {
-            // The parser keeps a string until it ends, and the board may never end it.
-            self.parser.advance(&mut self.term, &[CANCEL]);
-            self.unended = 0;
-        }
-        let end = bytes.iter().rposition(|byte| matches!(byte, 0x07 | 0x18 | 0x1a | 0x1b));
-        self.unended = end.map_or(self.unended + bytes.len(), |end| bytes.len() - end);
-        self.parser.advance(&mut self.term, bytes);
+        self.terminal.print(bytes);
     }
 
     /// The pane is this large now.
     pub fn resize(&mut self, width: u16, height: u16) {
-        let size = Size::of(width, height);
-        if (size.columns, size.lines) != (self.term.columns(), self.term.screen_lines()) {
-            self.term.resize(size);
-        }
+        self.terminal.resize(width, height);
     }
 
     /// Shows earlier or later lines.
     pub fn scroll(&mut self, by: Move) {
-        let half = (self.term.screen_lines() / 2).max(1) as i32;
-        self.term.scroll_display(match by {
+        let term = self.terminal.term_mut();
+        let half = (term.screen_lines() / 2).max(1) as i32;
+        term.scroll_display(match by {
             Move::Up => Scroll::Delta(1),
             Move::Down => Scroll::Delta(-1),
             Move::HalfUp => Scroll::Delta(half),
@@ -130,12 +59,12 @@ impl Emulator {
 
     /// How many lines lie below the ones that are shown, and how many there are above the screen.
     pub fn scrolled(&self) -> (usize, usize) {
-        (self.term.grid().display_offset(), self.term.history_size())
+        (self.terminal.term().grid().display_offset(), self.terminal.term().history_size())
     }
 
     /// Draws the screen, and says where the cursor is, if it is to be seen.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let content = self.term.renderable_content();
+        let content = self.terminal.term().renderable_content();
         let area = area.intersection(buffer.area);
         let place = |column: usize, line: usize| {
             let x = area.x.checked_add(u16::try_from(column).ok()?)?;
@@ -161,7 +90,7 @@ impl Emulator {
 
     /// What the board expects when a key is pressed, as xterm sends it.
     pub fn key(&self, key: KeyEvent) -> Vec<u8> {
-        let mut bytes = keystroke(key, *self.term.mode());
+        let mut bytes = keystroke(key, *self.terminal.term().mode());
         let plain = matches!(
             key.code,
             KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab | KeyCode::Esc | KeyCode::Backspace
@@ -175,7 +104,7 @@ impl Emulator {
     /// What the board expects when a text is pasted. The text cannot end its own brackets.
     pub fn paste(&self, text: &str) -> Vec<u8> {
         let text = text.replace("\r\n", "\r").replace('\n', "\r");
-        if self.term.mode().contains(TermMode::BRACKETED_PASTE) {
+        if self.terminal.term().mode().contains(TermMode::BRACKETED_PASTE) {
             format!("\x1b[200~{}\x1b[201~", text.replace('\x1b', "")).into_bytes()
         } else {
             text.into_bytes()

@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 
 use crate::update::Message;
 
-/// How much of a console's history is shown at once.
+/// How much of a console's history is shown at once, behind the screen as it stood before.
 const TAIL: u64 = 256 * 1024;
 
 /// How much of a board's timeline is shown at once.
@@ -196,7 +196,8 @@ impl Subject {
                 Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
             }
             Subject::Console { board, pen, at, .. } => {
-                let from = at.map_or(From::Tail { bytes: TAIL }, |offset| From::Offset { offset });
+                let screen = From::Screen { offset: None, tail: TAIL };
+                let from = at.map_or(screen, |offset| From::Offset { offset });
                 Follow::Console { board: board.clone(), from, pen: *pen, stop_at_end: false }
             }
         }
@@ -233,6 +234,9 @@ impl Subject {
             Subject::Console { at, typed, .. } => {
                 // What was typed while the board could not be reached would surprise it now.
                 while typed.try_recv().is_ok() {}
+                if let Err(error) = pass_paint(&mut flow, welcome.painted, outlet).await {
+                    return broken(Err(error));
+                }
                 let (read, write) = tokio::io::split(flow);
                 let start = at.unwrap_or(welcome.start);
                 if welcome.start > start {
@@ -302,6 +306,16 @@ async fn next_lines(flow: &mut Flow) -> std::io::Result<Option<Vec<String>>> {
         lines.extend(client::next_line(flow).await.map_err(io)?);
     }
     Ok(Some(lines))
+}
+
+/// Passes on what paints the screen as it stood where the bytes begin.
+async fn pass_paint(flow: &mut Flow, painted: u64, outlet: &Outlet) -> std::io::Result<()> {
+    let mut paint = Vec::new();
+    flow.take(painted).read_to_end(&mut paint).await?;
+    if !paint.is_empty() {
+        outlet.tell(News::Bytes(paint)).await;
+    }
+    Ok(())
 }
 
 /// Passes bytes on, except the first `known`, and keeps `next` at the offset after the last.

@@ -67,6 +67,16 @@ pub enum From {
     },
     /// The last time the board was switched on.
     Boot,
+    /// The screen: first what paints it as it stood, see [`crate::wire::Welcome::painted`], and then
+    /// every byte from there on.
+    Screen {
+        /// As it stood when so many bytes were printed; as it stands now, if not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offset: Option<u64>,
+        /// So many bytes before that, at most, for those who look at what has scrolled away.
+        #[serde(default)]
+        tail: u64,
+    },
 }
 
 /// Why a text is no point in the past.
@@ -77,7 +87,7 @@ pub struct BadFrom(String);
 impl FromStr for From {
     type Err = BadFrom;
 
-    /// `boot`, `start`, `end`, a span ago, `@` and an offset, or `t@` and milliseconds since 1970.
+    /// `boot`, `start`, `end`, `screen`, a span ago, `@` and an offset, or `t@` and milliseconds since 1970.
     fn from_str(text: &str) -> Result<From, BadFrom> {
         let bad = || BadFrom(text.to_owned());
         let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad());
@@ -85,6 +95,7 @@ impl FromStr for From {
             "boot" => Ok(From::Boot),
             "start" => Ok(From::Start),
             "end" => Ok(From::End),
+            "screen" => Ok(From::Screen { offset: None, tail: 0 }),
             _ => match (text.strip_prefix('@'), text.strip_prefix("t@")) {
                 (Some(offset), _) => Ok(From::Offset { offset: number(offset)? }),
                 (_, Some(time)) => Ok(From::Time { time: Time(number(time)?) }),

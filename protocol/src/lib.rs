@@ -18,6 +18,8 @@
 //! | [`login`], [`provider`], [`context`] | becoming known to a lab; the labs that somebody is known to |
 //! | [`client`] | connect, call, follow |
 //! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
+//! | [`replay`] | a console and its board's timeline in one order |
+//! | [`screen`] | what a console looks like |
 //! | [`version`] | what each version of the words added |
 //!
 //! Everything on the wire is JSON by name. Methods, variants and fields are added, never renamed,
@@ -41,7 +43,9 @@ pub mod login;
 pub mod power;
 pub mod provider;
 pub mod proxy;
+pub mod replay;
 pub mod request;
+pub mod screen;
 pub mod search;
 pub mod service;
 pub mod tags;

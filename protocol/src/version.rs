@@ -5,7 +5,7 @@
 //! method would cost it the connection and every call in flight.
 
 /// 1: boards, classes, holds and the queue, power, consoles, journals, administration; accounts, tokens
-/// and keys; searches.
+/// and keys; searches, replays.
 pub const VERSION: u32 = 1;
 
 /// The oldest version this build still speaks.

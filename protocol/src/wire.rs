@@ -102,6 +102,20 @@ pub enum Follow {
         #[serde(default)]
         stop_at_end: bool,
     },
+    /// A console's bytes with their times, and its board's entries of the timeline, in one order: one
+    /// [`crate::replay::Moment`] a line. While it goes on, an entry may come a commit late.
+    Replay {
+        /// Whose.
+        board: BoardName,
+        /// From where in the console's history; the entries from then on.
+        from: From,
+        /// Close there, or at what is the end by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<From>,
+        /// Close at what is the end by now.
+        #[serde(default)]
+        stop_at_end: bool,
+    },
     /// The board table: one [`crate::board::Board`] a line, first all of them, then an empty line,
     /// then each again when something about it changed.
     Boards,
@@ -135,9 +149,17 @@ pub struct Welcome {
     /// Names this viewer in calls about the pen.
     #[serde(default)]
     pub session: u64,
+    /// So many bytes come first that are none of the console's: they paint its screen as it stood at
+    /// `start`.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub painted: u64,
     /// Which run of the daemon answers, for calls: another one does not remember what this one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
+}
+
+fn is_nothing(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// Sends the first line.

@@ -47,6 +47,8 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     );
     report.figure("attach-p50", attach.median() * 1e3, "ms", &beside, Bar::Most(2.0))?;
 
+    runtime.block_on(screen(report, &lab, &client, &board))?;
+
     let mut bare = Sample::new();
     let mut through = Sample::new();
     for _ in 0..ROUNDS {
@@ -73,6 +75,36 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     );
     let more = (through.median() - bare.median()) * 1e3;
     report.figure("echo-p50", more, "ms", &beside, Bar::Most(0.3))
+}
+
+/// From connecting to the whole screen, with so much history behind it.
+async fn screen(report: &mut Report, lab: &Lab, client: &Client, board: &Board) -> Result<()> {
+    const HISTORY: u64 = 24 << 20;
+    let line = b"\x1b[32m[  OK  ]\x1b[0m Started something with a name that is not short.\r\n";
+    let lines = line.repeat(1_000);
+    loop {
+        let line = client.board(name(0).parse()?).await?.line;
+        if line.is_some_and(|line| line.end >= HISTORY) {
+            break;
+        }
+        board.print(&lines)?;
+    }
+    let (mut sample, mut painted) = (Sample::new(), 0);
+    for _ in 0..ATTACHES {
+        let begun = Instant::now();
+        let (from, pen) = (From::Screen { offset: None, tail: 0 }, Pen::Unwanted);
+        let what = Follow::Console { board: name(0).parse()?, from, pen, stop_at_end: false };
+        let (mut flow, welcome) = client::follow(&lab.address(), what).await?;
+        painted = welcome.painted;
+        flow.read_exact(&mut vec![0; painted as usize]).await?;
+        sample.add_time(begun.elapsed());
+    }
+    let beside = format!(
+        "p99 {:.2} ms; connect to all {painted} bytes of the screen behind {} MiB",
+        sample.percentile(99) * 1e3,
+        HISTORY >> 20
+    );
+    report.figure("screen-p50", sample.median() * 1e3, "ms", &beside, Bar::Most(5.0))
 }
 
 /// Types on the console, a key when the one before is back.

@@ -17,11 +17,11 @@ use tokio::process::Command;
 
 use super::{Scene, said};
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 34] = [
     "boards", "board", "classes", "reserve", "release", "extend", "give", "holds", "queue",
-    "power", "console", "journal", "audit", "note", "run", "wait", "reload", "doctor", "admin",
-    "demo", "man", "whoami", "auth", "user", "group", "token", "key", "login", "logout", "labs",
-    "search",
+    "power", "console", "journal", "search", "record", "play", "at", "audit", "note", "run",
+    "wait", "reload", "doctor", "admin", "demo", "man", "whoami", "auth", "user", "group", "token",
+    "key", "login", "logout", "labs",
 ];
 
 #[tokio::test]

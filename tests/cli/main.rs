@@ -5,6 +5,7 @@
 mod around;
 mod json;
 mod login;
+mod recordings;
 mod run;
 mod terminal;
 mod transcript;

@@ -71,6 +71,7 @@ console           +++.    +++.    +++.    ++++    ++++
   with the pen    ---.    +hn.    +hn.    +hnn    ++++
 journal           +       +       +       +       +
   of a board      +++.    +++.    +++.    ++++    ++++
+replay            +++.    +++.    +++.    ++++    ++++
 boards            +       +       +       +       +
 keep              ---     +..     +..     +..     +..
 tunnel            ---.    +hn.    +hn.    +hnn    +hnn
@@ -124,6 +125,7 @@ console           o+      o+
   with the pen    oo      oo
 journal           ++      ++
   of a board      o+      o+
+replay            o+      o+
 boards            ++      ++
 keep              oo      oo
 tunnel            oo      oo

@@ -6,6 +6,7 @@
 //! - [`lists`]: tables, timelines, errors, JSON
 //! - [`log`]: labd's own log
 //! - [`metrics`]: what Prometheus is shown
+//! - [`screens`]: a screen that is painted again
 //!
 //! Whatever else comes to show what boards say gets a module here.
 
@@ -16,6 +17,7 @@ mod lists;
 mod log;
 mod metrics;
 mod sanitiser;
+mod screens;
 mod terminal;
 
 use std::process::Stdio;

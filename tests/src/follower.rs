@@ -60,6 +60,16 @@ impl Follower {
         Ok(bytes)
     }
 
+    /// So many bytes, as they are; what paints a screen, say.
+    ///
+    /// # Errors
+    /// If they do not come.
+    pub async fn bytes(&mut self, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        soon(self.stream.read_exact(&mut bytes)).await??;
+        Ok(bytes)
+    }
+
     /// The next line, without its end.
     ///
     /// # Errors

@@ -158,6 +158,7 @@ impl Rest {
         let welcome = Welcome {
             start: number("lab-start").unwrap_or_default(),
             session: number("lab-session").unwrap_or_default(),
+            painted: number("lab-painted").unwrap_or_default(),
             run: None,
         };
         // What flows is in chunks: enough for whoever only wants to be there.
@@ -265,6 +266,9 @@ fn flow(what: &Follow) -> String {
             let board = board.as_ref().map(|board| format!("board={board}&")).unwrap_or_default();
             let from = from.map(|from| format!("from={from}&")).unwrap_or_default();
             format!("/timeline?{board}{from}tail={tail}&end={stop_at_end}")
+        }
+        Follow::Replay { board, stop_at_end, .. } => {
+            format!("/boards/{board}/replay?from=start&end={stop_at_end}")
         }
         Follow::Boards => "/table".to_owned(),
         Follow::Keep { number } => format!("/holds/{number}/keep"),

@@ -25,9 +25,6 @@ use crate::At;
 use crate::exit::Failure;
 use crate::print::Output;
 
-/// What a terminal is shown of the past when it attaches.
-const SCREENFUL: u64 = 4 * 1024;
-
 const ABOUT: &str = "\
 At a terminal, Ctrl-T is the escape: Ctrl-T q leaves, Ctrl-T ? lists the others. Who does not \
 hold the board looks on. With --send or --expect, steps are taken in the order given, and the exit \
@@ -45,7 +42,7 @@ pub struct Console {
     /// Only look
     #[arg(short, long, conflicts_with = "send")]
     read_only: bool,
-    /// Begin in the past: boot, start, 10m, or @OFFSET
+    /// Begin in the past: boot, start, 10m, or @OFFSET; at a terminal, else with the screen as it is
     #[arg(short, long, value_name = "WHEN")]
     since: Option<From>,
     /// Show what there is, and end

@@ -1,7 +1,7 @@
 //! What is followed: a response whose body flows until either side has had enough.
 //!
 //! Where the stream really begins is in the header `Lab-Start`; a console's follower types under the number
-//! in `Lab-Session`.
+//! in `Lab-Session`, and takes so many bytes as `Lab-Painted` says for what paints the screen.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -49,13 +49,16 @@ pub(super) struct Flow {
 const LINES: &str = "application/x-ndjson";
 
 /// All that flows.
-pub(super) const FLOWS: [Flow; 6] = [
+pub(super) const FLOWS: [Flow; 7] = [
     Flow {
         name: "console",
         path: "/boards/{board}/console",
         about: "A console's bytes as they are. Lab-Session is the number to type under.",
         query: &[
-            ("from", "boot, start, end, a span ago as 10m, or @OFFSET; the end if not said"),
+            (
+                "from",
+                "boot, start, end, screen, a span ago as 10m, or @OFFSET; the end if not said",
+            ),
             ("pen", "wanted, to type; the caller holds the board"),
             ("end", "true: what there is, and no more"),
         ],
@@ -89,6 +92,23 @@ pub(super) const FLOWS: [Flow; 6] = [
             // Who asks for what there is, and not for how much of it, wants all.
             let from = from.or((stop_at_end && tail.is_none()).then_some(1));
             Ok(Follow::Journal { board, from, tail: tail.unwrap_or_default(), stop_at_end })
+        },
+    },
+    Flow {
+        name: "replay",
+        path: "/boards/{board}/replay",
+        about: "What a console printed, with times, and what happened to its board, in one order, a moment a line.",
+        query: &[
+            ("from", "boot, start, end, a span ago as 10m, or @OFFSET; the end if not said"),
+            ("until", "the same: no further than that, or than there is"),
+            ("end", "true: what there is, and no more"),
+        ],
+        content: LINES,
+        what: |words| {
+            let board = words.said("board")?.ok_or_else(|| bad("which board?"))?;
+            let from = words.said("from")?.unwrap_or(From::End);
+            let (until, stop_at_end) = (words.said("until")?, words.is("end")?);
+            Ok(Follow::Replay { board, from, until, stop_at_end })
         },
     },
     Flow {
@@ -185,11 +205,12 @@ async fn follow(
     let attend = listen::attend(lab.clone(), peer, Purpose::Follow(what), there);
     let attend = tokio::spawn(lab.answer(attend));
     let mut here = BufReader::new(here);
-    let Welcome { start, session, .. } = wire::answer(&mut here).await?;
+    let Welcome { start, session, painted, .. } = wire::answer(&mut here).await?;
     let headers = [
         ("content-type", flow.content.to_owned()),
         ("lab-start", start.to_string()),
         ("lab-session", session.to_string()),
+        ("lab-painted", painted.to_string()),
     ];
     let cut = once(async move {
         let is_whole = can_end && matches!(attend.await, Ok(Ok(())));
@@ -205,6 +226,7 @@ fn can_end(what: &Follow) -> bool {
     match what {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
         Follow::Export | Follow::Search(_) => true,
+        Follow::Replay { until, stop_at_end, .. } => *stop_at_end || until.is_some(),
         Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
     }
 }

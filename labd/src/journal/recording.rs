@@ -5,11 +5,16 @@
 //! consoles/rpi4/00000000000000000000.times   when: (offset, time) pairs, one a millisecond at most
 //! ```
 //!
+//! Beside them are [`frames`], which can be done without.
+//!
 //! A segment's name is the offset of its first byte. It ends with a line, if that ends in time: whoever
 //! [searches](super::search) looks at each by itself. The line appends and then shows; followers read
 //! the files, which for what is new means the page cache. Bytes are on disk within a second, times
 //! within a second of being in memory: a crash of the machine may lose that second. An offset is
 //! never used twice all the same, see [`Recording::open`].
+
+pub mod frames;
+mod times;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -23,6 +28,7 @@ use parking_lot::Mutex;
 use protocol::{Span, Time};
 use tokio::sync::watch;
 
+use self::frames::{Frame, frames_path};
 use super::index::Shelf;
 
 /// A segment that has grown to this many bytes is followed by a new one.
@@ -46,6 +52,8 @@ pub struct Recording {
     inner: Mutex<Inner>,
     shelf: Shelf,
     end: watch::Sender<u64>,
+    /// The newest; none until somebody has looked.
+    frame: Mutex<Option<Frame>>,
 }
 
 #[derive(Debug)]
@@ -157,7 +165,8 @@ impl Recording {
             finished: Vec::new(),
         });
         let (folder, shelf) = (folder.to_owned(), Shelf::new(folder.to_owned()));
-        Ok(Recording { folder, inner, shelf, end: watch::Sender::new(end) })
+        let (end, frame) = (watch::Sender::new(end), Mutex::new(None));
+        Ok(Recording { folder, inner, shelf, end, frame })
     }
 
     /// Appends what the console printed at `now`, then shows it to whoever follows.
@@ -267,7 +276,7 @@ impl Recording {
     ///
     /// # Errors
     /// The disk's, with the file's name.
-    pub fn times(&self, segment: &Segment) -> io::Result<Times> {
+    pub fn times_of(&self, segment: &Segment) -> io::Result<Times> {
         match self.times_within(&self.inner.lock(), segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Ok(Times { segment: *segment, marks: Vec::new() })
@@ -352,6 +361,11 @@ impl Recording {
                 [bytes_path(&self.folder, first.start), times_path(&self.folder, first.start)]
             {
                 fs::remove_file(&path).map_err(named(&path))?;
+            }
+            let frames = frames_path(&self.folder, first.start);
+            match fs::remove_file(&frames) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(named(&frames))?,
             }
             total -= first.length;
             inner.segments.remove(0);
@@ -587,7 +601,7 @@ mod tests {
         one.append(Time(2_000), b"bb").expect("appends");
         one.settle(Time(2_500)).expect("settles");
         one.append(Time(3_000), b"c").expect("appends");
-        let times = one.times(&one.segments()[0]).expect("reads");
+        let times = one.times_of(&one.segments()[0]).expect("reads");
         for (offset, came) in [(0, 1_000), (3, 1_000), (4, 2_000), (5, 2_000), (6, 3_000)] {
             assert_eq!(times.at(offset), Time(came), "{offset}");
         }

@@ -215,7 +215,7 @@ impl Seeker {
             }
             let times = match &mut open.times {
                 Some(times) => times,
-                none => none.insert(self.recording.times(&segment)?),
+                none => none.insert(self.recording.times_of(&segment)?),
             };
             let at = times.at(offset);
             if ask.since.is_none_or(|since| since <= at)

@@ -10,12 +10,13 @@ use protocol::power::{PowerAsk, PowerState};
 use protocol::user::{Verb, Who};
 use protocol::{Error, Span};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
-use super::past::device;
 use super::people::on;
 use super::{Board, Lab, request};
 use crate::console::line::Line;
 use crate::journal::Recording;
+use crate::journal::recording::frames::Frame;
 use crate::rules::access;
 use crate::rules::pen::Seat;
 
@@ -25,8 +26,8 @@ pub struct Viewer {
     line: Arc<Line>,
     /// Names the viewer in calls.
     pub session: u64,
-    /// Where its history begins.
-    pub start: u64,
+    /// Where its history begins, and what paints the screen there, if it is asked for.
+    pub begin: Frame,
 }
 
 impl Viewer {
@@ -65,7 +66,7 @@ impl Lab {
         let here = self.find(who, board)?;
         self.allow_on(who, Verb::See, &here)?;
         let line = here.line.clone().ok_or_else(|| lacks(board))?;
-        let start = self.offset_of(board, line.recording(), from).await?;
+        let begin = self.frame_of(board, line.recording(), from).await?;
         let session = self.next_session.fetch_add(1, Ordering::Relaxed);
         let ended = {
             // Under the book's lock, so that no hold ends between the look and the seat.
@@ -81,7 +82,7 @@ impl Lab {
         };
         self.sessions.lock().insert(session, line.clone());
         here.mark.touch();
-        Ok((Viewer { lab: self.clone(), line, session, start }, ended))
+        Ok((Viewer { lab: self.clone(), line, session, begin }, ended))
     }
 
     /// What a session asks about the pen. It may be dropped without the board's hold, which may be over.
@@ -143,6 +144,20 @@ impl Lab {
         Ok((line, board))
     }
 
+    /// Where `from` is in a recording, and what paints the screen there, if that is asked for.
+    pub(super) async fn frame_of(
+        &self,
+        board: &BoardName,
+        recording: &Arc<Recording>,
+        from: From,
+    ) -> Result<Frame, Error> {
+        let offset = self.offset_of(board, recording, from).await?;
+        let From::Screen { .. } = from else { return Ok(Frame { offset, paint: Vec::new() }) };
+        let recording = recording.clone();
+        let painted = spawn_blocking(move || recording.screen_at(offset)).await;
+        painted.map_err(unreadable)?.map_err(unreadable)
+    }
+
     pub(super) async fn offset_of(
         &self,
         board: &BoardName,
@@ -157,13 +172,20 @@ impl Lab {
             From::Time { time } => recording.offset_at(time),
             From::Ago { span } => recording.offset_at(now - span),
             From::Tail { bytes } => recording.line_start(recording.end().saturating_sub(bytes)),
-            From::Boot => Ok(self.last_power_on(board).await.unwrap_or(recording.start())),
+            From::Screen { offset, tail } => {
+                let at = offset.unwrap_or(u64::MAX).min(recording.end());
+                Ok(at.saturating_sub(tail).max(recording.start()))
+            }
+            From::Boot => {
+                let on = self.last_power_on(board).await;
+                Ok(on.and_then(|on| on.offset).unwrap_or(recording.start()))
+            }
         };
-        found.map_err(device)
+        found.map_err(unreadable)
     }
 
-    /// How far the console had come when the board was last switched on or reset.
-    async fn last_power_on(&self, board: &BoardName) -> Option<u64> {
+    /// When the board was last switched on or reset.
+    pub(super) async fn last_power_on(&self, board: &BoardName) -> Option<Entry> {
         // Without an outlet there is nothing to find, and a long ledger to search.
         if self.board(board).is_some_and(|board| board.keeper.is_none()) {
             return None;
@@ -184,11 +206,15 @@ impl Lab {
         let seen = |event: &Event| matches!(event, Event::PowerSeen { .. });
         match newest.as_slice() {
             [first, second] if told(&first.entry.event) && seen(&second.entry.event) => {
-                first.entry.offset
+                Some(first.entry.clone())
             }
-            other => other.last()?.entry.offset,
+            other => Some(other.last()?.entry.clone()),
         }
     }
+}
+
+pub(super) fn unreadable(error: impl ToString) -> Error {
+    Error::Device { device: "the recording".to_owned(), why: error.to_string() }
 }
 
 pub(super) fn lacks(board: &BoardName) -> Error {

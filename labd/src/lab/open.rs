@@ -127,6 +127,7 @@ impl Lab {
         tokio::spawn(keep_time(lab.clone()));
         tokio::spawn(follow_roles(lab.clone()));
         tokio::spawn(settle_recordings(lab.clone()));
+        tokio::spawn(keep_frames(lab.clone()));
         tokio::spawn(forget(lab.clone()));
         tokio::spawn(index_recordings(lab.clone()));
         lab.boards_now().values().for_each(|board| board.take_line());
@@ -491,6 +492,24 @@ async fn settle_recordings(lab: Arc<Lab>) {
         let written = tokio::task::spawn_blocking(move || writer.write(&writer.recordings())).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "a recording did not reach the disk");
+        }
+    }
+}
+
+/// The task that remembers what screens look like. A lab that does nothing else shows them all the same.
+async fn keep_frames(lab: Arc<Lab>) {
+    let mut ending = lab.ending.subscribe();
+    loop {
+        tokio::select! {
+            () = sleep(SETTLE) => {}
+            () = ended(&mut ending) => return,
+        }
+        let recordings = lab.recordings();
+        let kept = tokio::task::spawn_blocking(move || {
+            recordings.iter().try_for_each(|recording| recording.keep_frames())
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::warn!(%error, "screens are not kept, and take longer to be shown");
         }
     }
 }

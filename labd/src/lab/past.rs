@@ -11,14 +11,11 @@ use protocol::console::From;
 use protocol::user::Who;
 
 use super::Lab;
+use super::console::unreadable;
 use crate::config::History;
 use crate::journal::Recording;
 use crate::journal::recording::LastRun;
-
-/// What is said when a recording cannot be read.
-pub(super) fn device(error: io::Error) -> Error {
-    Error::Device { device: "the recording".to_owned(), why: error.to_string() }
-}
+use crate::journal::recording::frames::Frame;
 
 impl Lab {
     /// Whether there is, or was, such a board: one that has left may still be on the timeline.
@@ -47,10 +44,10 @@ impl Lab {
         who: &Who,
         board: &BoardName,
         from: From,
-    ) -> Result<(Arc<Recording>, u64), Error> {
+    ) -> Result<(Arc<Recording>, Frame), Error> {
         let recording = self.past_recording(who, board)?;
-        let start = self.offset_of(board, &recording, from).await?;
-        Ok((recording, start))
+        let begin = self.frame_of(board, &recording, from).await?;
+        Ok((recording, begin))
     }
 
     /// What a console printed that is no longer in the lab.
@@ -70,7 +67,7 @@ impl Lab {
                 .unwrap_or_else(|| super::console::lacks(board)));
         }
         let recording = Recording::open(&folder, LastRun::Whole, self.clock.now());
-        recording.map(Arc::new).map_err(device)
+        recording.map(Arc::new).map_err(unreadable)
     }
 
     /// The boards that have left, or have no console any more, and of whose consoles something is kept.

@@ -13,8 +13,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, sleep};
 
+use super::console::unreadable;
 use super::open::ended;
-use super::past::device;
 use super::{Board, Lab};
 use crate::journal::Recording;
 use crate::journal::index::make_one;
@@ -89,7 +89,7 @@ impl Lab {
         }
         // Of what class a board was that has left, nobody knows any more.
         if class.is_none() {
-            let past = self.past_boards().map_err(device)?;
+            let past = self.past_boards().map_err(unreadable)?;
             for name in past.into_iter().filter(|name| self.may_look_back(who, name)) {
                 recordings.push((name.clone(), self.past_recording(who, &name)?));
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::board::{Board, BoardName, Filter};
 use protocol::console::{From, Pen};
 use protocol::journal::Entry;
+use protocol::replay::Moment;
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
 use protocol::{Error, carry};
@@ -15,8 +16,9 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 
+use crate::journal::recording::frames::Frame;
 use crate::journal::search::Searcher;
-use crate::journal::{Cursor, Recording};
+use crate::journal::{Cursor, Recording, Replay};
 use crate::lab::Lab;
 use crate::lab::tunnel::SSH;
 use crate::rules::access;
@@ -56,6 +58,13 @@ pub async fn serve(
             match cursor {
                 Ok(cursor) => journal(lab, who, cursor, stop_at_end, stream).await,
                 Err(error) => refuse(&mut stream, "the ledger", error).await,
+            }
+        }
+        Follow::Replay { board, from, until, stop_at_end } => {
+            let until = until.or(stop_at_end.then_some(From::End));
+            match lab.replay(&who, &board, from, until).await {
+                Ok(replay) => self::replay(lab, who, board, replay, until.is_some(), stream).await,
+                Err(why) => wire::refuse(&mut stream, &why).await,
             }
         }
         Follow::Boards => boards(lab, who, stream).await,
@@ -146,20 +155,21 @@ async fn console(
     mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
     let Follow::Console { board, from, pen, stop_at_end } = what else { return Ok(()) };
-    let (viewer, ended) = match lab.attach(&who, &board, from, pen).await {
+    let (mut viewer, ended) = match lab.attach(&who, &board, from, pen).await {
         Ok(viewer) => viewer,
         Err(Error::NoSuch { .. } | Error::Lacks { .. }) if stop_at_end && pen == Pen::Unwanted => {
             return past(&lab, &who, &board, from, stream).await;
         }
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
-    wire::accept(&mut stream, &Welcome { start: viewer.start, session: viewer.session, run: None })
-        .await?;
+    let Frame { offset: start, paint } = std::mem::take(&mut viewer.begin);
+    let (session, painted) = (viewer.session, paint.len() as u64);
+    wire::accept(&mut stream, &Welcome { start, session, painted, ..Welcome::default() }).await?;
     let (mut read, write) = split(stream);
     let recording = viewer.recording().clone();
     let stop = stop_at_end.then(|| recording.end());
     let show = async {
-        match show(&recording, viewer.start, stop, write).await {
+        match show(&recording, start, stop, paint, write).await {
             Ok(()) => Ok(()),
             // Whoever has left sees nothing more, but what they typed before is still to be read.
             Err(_) => std::future::pending().await,
@@ -201,23 +211,28 @@ async fn past(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
 ) -> io::Result<()> {
     match lab.past(who, board, from).await {
-        Ok((recording, start)) => {
-            wire::accept(&mut stream, &Welcome { start, ..Welcome::default() }).await?;
+        Ok((recording, Frame { offset: start, paint })) => {
+            let painted = paint.len() as u64;
+            let welcome = Welcome { start, painted, ..Welcome::default() };
+            wire::accept(&mut stream, &welcome).await?;
             let (_read, write) = split(stream);
-            show(&recording, start, Some(recording.end()), write).await
+            show(&recording, start, Some(recording.end()), paint, write).await
         }
         Err(why) => wire::refuse(&mut stream, &why).await,
     }
 }
 
-/// Sends a recording from `offset` on, and what is new as it comes. What is no longer kept when it is
+/// Sends what paints the screen, and then a recording from `offset` on, and what is new as it comes. What is no longer kept when it is
 /// due ends the connection: the follower comes back, and is told where the bytes begin.
 async fn show<IO: AsyncWrite>(
     recording: &Arc<Recording>,
     mut offset: u64,
     stop: Option<u64>,
+    paint: Vec<u8>,
     mut to: WriteHalf<IO>,
 ) -> io::Result<()> {
+    to.write_all(&paint).await?;
+    drop(paint);
     let mut growth = recording.growth();
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -312,6 +327,49 @@ async fn search(
         write.shutdown().await
     };
     until_over(&lab, &mut read, tell).await
+}
+
+async fn replay(
+    lab: Arc<Lab>,
+    who: Who,
+    board: BoardName,
+    mut replay: Replay,
+    stop_at_end: bool,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    wire::accept(&mut stream, &Welcome { start: replay.position(), ..Welcome::default() }).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        loop {
+            let moments = replay.at_hand().await?;
+            if moments.is_empty() && (stop_at_end || !replay.grows().await?) {
+                return write.shutdown().await;
+            }
+            let mut lines = Vec::new();
+            for moment in moments {
+                if let Some(moment) = shown(&lab, &who, moment) {
+                    push_line(&mut lines, &moment)?;
+                }
+            }
+            write.write_all(&lines).await?;
+        }
+    };
+    let tell = async {
+        tokio::select! {
+            biased;
+            () = lab.until_hidden(&who, &board) => Ok(()),
+            told = tell => told,
+        }
+    };
+    until_over(&lab, &mut read, tell).await
+}
+
+/// A moment as somebody may see it.
+fn shown(lab: &Lab, who: &Who, moment: Moment) -> Option<Moment> {
+    match moment {
+        Moment::Happened { entry } => Some(Moment::Happened { entry: lab.readable(who, &entry)? }),
+        printed => Some(printed),
+    }
 }
 
 async fn boards(

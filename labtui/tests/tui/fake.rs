@@ -39,6 +39,8 @@ pub(crate) struct Known {
     /// What the console printed, and how much of its beginning is lost.
     pub(crate) printed: Vec<u8>,
     pub(crate) lost: u64,
+    /// What paints the screen before the first byte.
+    pub(crate) paint: Vec<u8>,
     pub(crate) typed: Vec<u8>,
     pub(crate) calls: VecDeque<String>,
     /// How often connections were cut; a connection ends when this grows.
@@ -209,7 +211,12 @@ impl FakeLab {
             _ => 0,
         };
         let mut at = start.max(lost);
-        wire::accept(&mut stream, &Welcome { start: at, session: 3, run: None }).await?;
+        let is_screen = matches!(from, From::Screen { .. });
+        let paint = if is_screen { known.borrow().paint.clone() } else { Vec::new() };
+        let painted = paint.len() as u64;
+        let welcome = Welcome { start: at, session: 3, painted, ..Welcome::default() };
+        wire::accept(&mut stream, &welcome).await?;
+        stream.write_all(&paint).await?;
         let mut keys = [0; 64];
         loop {
             let piece: Vec<u8> =

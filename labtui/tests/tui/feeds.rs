@@ -132,6 +132,26 @@ async fn a_console_goes_on_at_the_byte_after_the_last() {
 }
 
 #[tokio::test]
+async fn the_screen_comes_first_and_only_once() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    lab.change(|known| {
+        known.paint = b"screen".to_vec();
+        known.printed = b"0123456789".to_vec();
+    });
+    let door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let (_feed, _keys) = feed::console(lab.address(), 1, name("rpi4-1"), Pen::Unwanted, to);
+    assert_eq!(next(&mut news).await, News::Bytes(b"screen".to_vec()));
+    assert_eq!(next(&mut news).await, News::Bytes(b"0123456789".to_vec()));
+    drop(door);
+    lab.change(|known| known.cuts += 1);
+    assert!(matches!(any(&mut news).await, News::Down { .. }));
+    lab.change(|known| known.printed.extend(b"abc"));
+    let _door = lab.open();
+    assert_eq!(next(&mut news).await, News::Bytes(b"abc".to_vec()));
+}
+
+#[tokio::test]
 async fn what_is_no_longer_kept_is_told() {
     let lab = FakeLab::new(boards(), Vec::new());
     lab.change(|known| known.printed = b"0123456789".to_vec());

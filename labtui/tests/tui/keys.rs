@@ -218,7 +218,7 @@ impl Chance {
         let row =
             held(&format!("rpi4-{number}"), "漢字class", "ada", number, Span::seconds(number));
         let news = match self.below(9) {
-            0 => News::Up(Welcome { start: 0, session: self.below(5), run: None }),
+            0 => News::Up(Welcome { start: 0, session: self.below(5), ..Welcome::default() }),
             1 => down(),
             2 => News::Boards(boards().into_iter().take(self.below(9) as usize).collect()),
             3 => News::Changed(vec![row]),

@@ -215,7 +215,7 @@ impl Stage {
         let mut stage = Stage::on_ours(width, height);
         stage.keys("c");
         let feed = FeedId::Console(stage.model.console.as_ref().unwrap().feed);
-        stage.news(feed, News::Up(Welcome { start: 0, session: 3, run: None }));
+        stage.news(feed, News::Up(Welcome { start: 0, session: 3, ..Welcome::default() }));
         stage.news(feed, News::Bytes(printed.as_bytes().to_vec()));
         stage.know();
         stage

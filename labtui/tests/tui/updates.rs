@@ -334,7 +334,7 @@ fn the_pen_is_asked_for_forced_and_shown() {
     let mut stage = Stage::console(80, 24, "");
     assert_eq!(stage.model.pen(), PenHolder::Us);
     let feed = FeedId::Console(stage.model.console.as_ref().unwrap().feed);
-    stage.news(feed, News::Up(Welcome { start: 0, session: 8, run: None }));
+    stage.news(feed, News::Up(Welcome { start: 0, session: 8, ..Welcome::default() }));
     assert_eq!(stage.model.pen(), PenHolder::Other("ada".to_owned()));
     stage.keys("x");
     assert_eq!(stage.last_notice(), "You are only looking: ^T p asks for the pen.");

@@ -12,6 +12,7 @@ use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerState};
 use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
+use protocol::replay::Moment;
 use protocol::search::{Case, Direction, Hit, Search};
 use protocol::service::LabRequest;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
@@ -227,6 +228,13 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
 fn consoles_and_pens() {
     assert_wire(&From::Offset { offset: 5 }, r#"{"kind":"offset","offset":5}"#);
     assert_wire(&From::Boot, r#"{"kind":"boot"}"#);
+    let screen = From::Screen { offset: None, tail: 0 };
+    assert_wire(&screen, r#"{"kind":"screen","tail":0}"#);
+    assert_read(&screen, r#"{"kind":"screen"}"#);
+    let screen = From::Screen { offset: Some(5), tail: 4 };
+    assert_wire(&screen, r#"{"kind":"screen","offset":5,"tail":4}"#);
+    let welcome = Welcome { start: 5, painted: 9, ..Welcome::default() };
+    assert_wire(&welcome, r#"{"start":5,"session":0,"painted":9}"#);
     assert_wire(&Pen::Wanted, r#""wanted""#);
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
@@ -426,6 +434,28 @@ fn searches_and_hits() {
     );
 }
 
+#[test]
+fn a_replay_is_of_bytes_and_of_entries() {
+    let printed =
+        Moment::Printed { at: Time(1_700_000_000_000), offset: 5, bytes: b"ok\xff".into() };
+    assert_wire(&printed, r#"{"kind":"printed","at":1700000000000,"offset":5,"bytes":"b2v/"}"#);
+    let entry = Entry {
+        seq: 7,
+        at: Time(1_700_000_000_000),
+        who: None,
+        via: None,
+        request: None,
+        board: Some(rpi4()),
+        offset: Some(8),
+        event: Event::Break,
+    };
+    assert_wire(
+        &Moment::Happened { entry },
+        r#"{"kind":"happened","entry":{"seq":7,"at":1700000000000,"board":"rpi4","offset":8,"event":{"kind":"break"}}}"#,
+    );
+    assert_read(&Moment::Unknown, r#"{"kind":"smelled","of":"smoke"}"#);
+}
+
 /// The first line is frozen for ever.
 #[tokio::test]
 async fn the_first_line_each_way() {
@@ -450,6 +480,15 @@ async fn the_first_line_each_way() {
             "lab 1 follow {\"kind\":\"console\",\"board\":\"rpi4\",\"from\":{\"kind\":\"end\"},\"pen\":\"unwanted\",\"stop_at_end\":false}\n",
         ),
         (
+            Purpose::Follow(Follow::Replay {
+                board: rpi4(),
+                from: From::Boot,
+                until: Some(From::Offset { offset: 5 }),
+                stop_at_end: false,
+            }),
+            "lab 1 follow {\"kind\":\"replay\",\"board\":\"rpi4\",\"from\":{\"kind\":\"boot\"},\"until\":{\"kind\":\"offset\",\"offset\":5},\"stop_at_end\":false}\n",
+        ),
+        (
             Purpose::Follow(Follow::Keep { number: 41 }),
             "lab 1 follow {\"kind\":\"keep\",\"number\":41}\n",
         ),
@@ -464,7 +503,7 @@ async fn the_first_line_each_way() {
         assert_eq!(wire::listen(&mut BufReader::new(line.as_bytes())).await, Ok(purpose));
     }
     let mut answer = Vec::new();
-    let welcome = Welcome { start: 4711, session: 3, run: None };
+    let welcome = Welcome { start: 4711, session: 3, ..Welcome::default() };
     wire::accept(&mut answer, &welcome).await.expect("answers");
     assert_eq!(answer, b"ok 1 1 {\"start\":4711,\"session\":3}\n");
     assert_eq!(wire::answer(&mut BufReader::new(answer.as_slice())).await, Ok(welcome));

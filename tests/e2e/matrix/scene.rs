@@ -34,6 +34,7 @@ pub(super) enum Row {
     WithPen,
     Journal,
     OfBoard,
+    Replay,
     Boards,
     Keep,
     Tunnel,
@@ -53,6 +54,7 @@ impl Row {
             Row::WithPen => "  with the pen",
             Row::Journal => "journal",
             Row::OfBoard => "  of a board",
+            Row::Replay => "replay",
             Row::Boards => "boards",
             Row::Keep => "keep",
             Row::Tunnel => "tunnel",
@@ -76,6 +78,7 @@ macro_rules! follows {
 follows! {
     Follow::Console { .. } => [Row::Console, Row::WithPen];
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
+    Follow::Replay { .. } => [Row::Replay];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
     Follow::Tunnel { .. } => [Row::Tunnel];
@@ -117,6 +120,7 @@ impl Row {
             | Row::WithPen
             | Row::OfBoard
             | Row::SearchBoard
+            | Row::Replay
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Invited | Row::Journal | Row::Boards | Row::Export | Row::Search => ANY,
@@ -308,6 +312,11 @@ impl Scene {
                 let all =
                     Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
                 return Ok(me.follow(all).await.map(drop));
+            }
+            Row::Replay => {
+                let (board, from, until) = (name(here), From::Start, None);
+                let replay = Follow::Replay { board, from, until, stop_at_end: true };
+                return Ok(me.follow(replay).await.map(drop));
             }
             Row::Boards => return Ok(me.follow(Follow::Boards).await.map(drop)),
             Row::Keep => {

@@ -27,6 +27,8 @@ pub(super) struct Link {
     pen: Pen,
     read: ReadHalf<Flow>,
     write: WriteHalf<Flow>,
+    /// What paints the screen as it stood at the first byte, if that was asked for.
+    pub(super) paint: Vec<u8>,
     /// The next byte to come.
     pub(super) offset: u64,
     /// Names this viewer in calls.
@@ -99,7 +101,7 @@ impl Link {
         from: From,
         pen: Pen,
     ) -> Result<Link, Error> {
-        let (flow, welcome, read_only) = match dial(at, board, from, pen).await {
+        let (mut flow, welcome, read_only) = match dial(at, board, from, pen).await {
             Err(
                 why @ (Error::HeldBy { .. } | Error::NotHeld { .. } | Error::NotAllowed { .. }),
             ) if pen == Pen::Wanted => {
@@ -111,6 +113,12 @@ impl Link {
                 (flow, welcome, None)
             }
         };
+        let mut paint = Vec::new();
+        let painted = (&mut flow).take(welcome.painted).read_to_end(&mut paint).await;
+        painted.map_err(|error| Error::Unreachable {
+            address: at.address().to_string(),
+            why: error.to_string(),
+        })?;
         let (read, write) = split(flow);
         let (offset, session) = (welcome.start, welcome.session);
         Ok(Link {
@@ -119,6 +127,7 @@ impl Link {
             pen,
             read,
             write,
+            paint,
             offset,
             session,
             read_only,

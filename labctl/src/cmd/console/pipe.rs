@@ -33,6 +33,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &Output) -> anyhow::Res
     let typing = type_all(&typist);
     tokio::pin!(typing);
     let (mut heard, mut output, mut show) = (vec![0; PIECE], stdout(), Show::new(console));
+    output.write_all(&show.of(&link.paint)).await?;
     let mut end = None::<Instant>;
     loop {
         let over = async {

@@ -10,15 +10,15 @@ use protocol::board::BoardName;
 use protocol::client::Client;
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
-use protocol::text;
 use protocol::{Error, Span};
+use protocol::{screen, text};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::super::timeline::Timeline;
+use super::Console;
 use super::link::{Exchanged, Heard, Link};
 use super::show::Show;
-use super::{Console, SCREENFUL};
 use crate::At;
 use crate::print::Output;
 
@@ -72,7 +72,7 @@ impl Drop for Raw {
 
 /// Serves the terminal until the user leaves.
 pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow::Result<()> {
-    let from = console.since.unwrap_or(From::Tail { bytes: SCREENFUL });
+    let from = console.since.unwrap_or(From::Screen { offset: None, tail: 0 });
     let link = Link::open(at, &console.board, from, console.pen()).await?;
     let calls = at.connect().await?;
     let escape =
@@ -99,6 +99,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
         asked: None,
         mending: None,
     };
+    session.paint()?;
     let outcome = session.serve(at).await;
     drop(raw);
     out.say("");
@@ -166,6 +167,18 @@ impl Session<'_> {
                 _ = interrupt.recv() => return Ok(()),
             }
         }
+    }
+
+    /// The screen as it stood. Where lines are printed one below the other they follow what is on the
+    /// terminal; a program that draws all over its screen gets one of its own.
+    fn paint(&mut self) -> std::io::Result<()> {
+        let paint = std::mem::take(&mut self.link.paint);
+        if screen::is_drawn(&paint) {
+            let rows = crossterm::terminal::size().map_or(screen::SIZE.1, |(_, rows)| rows);
+            self.show("\n".repeat(rows.into()).as_bytes())?;
+            return self.show(&paint);
+        }
+        self.show(paint.strip_prefix(screen::FRESH).unwrap_or(&paint))
     }
 
     /// The board's bytes, as far as they are safe for a terminal.
