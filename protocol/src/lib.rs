@@ -25,6 +25,7 @@
 pub mod account;
 pub mod address;
 pub mod board;
+pub mod boot;
 pub mod carry;
 pub mod client;
 pub mod console;

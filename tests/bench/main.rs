@@ -19,6 +19,7 @@ mod grants;
 mod holds;
 mod list;
 mod many;
+mod patterns;
 mod process;
 mod start;
 mod tls;
@@ -36,7 +37,8 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
+    ("patterns", patterns::run),
     ("list", list::run),
     ("calls", calls::run),
     ("tls", tls::run),
