@@ -132,3 +132,13 @@ impl fmt::Display for Outcome {
         })
     }
 }
+
+/// A span to the hundredth of a second, as boots are compared: `2.31s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub Span);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}s", self.0.0 / 1_000, self.0.0 % 1_000 / 10)
+    }
+}

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
-use crate::boot::{Cause, Outcome};
+use crate::boot::{Cause, Outcome, Seconds};
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
 use crate::time::{Span, Time};
@@ -439,16 +439,20 @@ impl fmt::Display for Event {
             }
             Event::BootBegan { number, .. } => write!(f, "boot {number} began: by itself"),
             Event::BootReached { number, stage, after } => {
-                write!(f, "boot {number} reached {stage} after {after}")
+                write!(f, "boot {number} reached {stage} after {}", Seconds(*after))
             }
             Event::BootHung { number, stage: Some(stage), usual } => {
-                write!(f, "boot {number} hangs in {stage}, where others stay {usual} at most")
+                write!(
+                    f,
+                    "boot {number} hangs in {stage}, where others stay {} at most",
+                    Seconds(*usual)
+                )
             }
             Event::BootHung { number, stage: None, usual } => {
-                write!(f, "boot {number} hangs: others say something within {usual}")
+                write!(f, "boot {number} hangs: others say something within {}", Seconds(*usual))
             }
             Event::BootEnded { number, outcome, after } => {
-                write!(f, "boot {number}: {outcome} after {after}")
+                write!(f, "boot {number}: {outcome} after {}", Seconds(*after))
             }
             Event::Panicked => write!(f, "it panicked"),
             Event::Matched { trigger, text } => write!(f, "{trigger} matched: {text}"),

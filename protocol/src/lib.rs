@@ -47,6 +47,7 @@ pub mod tags;
 pub mod text;
 pub mod time;
 pub mod tls;
+pub mod trigger;
 pub mod user;
 pub mod version;
 pub mod web;

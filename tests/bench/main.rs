@@ -21,6 +21,7 @@ mod list;
 mod many;
 mod patterns;
 mod process;
+mod react;
 mod start;
 mod tls;
 mod tunnel;
@@ -37,7 +38,7 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 12] = [
+const GROUPS: [(&str, Group); 13] = [
     ("patterns", patterns::run),
     ("list", list::run),
     ("calls", calls::run),
@@ -45,6 +46,7 @@ const GROUPS: [(&str, Group); 12] = [
     ("tunnel", tunnel::run),
     ("flood", flood::run),
     ("attach", attach::run),
+    ("react", react::run),
     ("grants", grants::run),
     ("start", start::run),
     ("viewers", viewers::run),

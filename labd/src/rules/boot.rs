@@ -27,7 +27,8 @@ const PANICS: Limit = Limit { times: 5, every: Span::minutes(10) };
 #[derive(Debug, Default)]
 pub struct Tracker {
     newest: Option<Boot>,
-    is_on: bool,
+    /// Whether it has power, if anybody knows.
+    is_on: Option<bool>,
     /// What this boot has shown: stages, and which of their patterns.
     shown: BTreeSet<(usize, usize)>,
     restarts: Lately,
@@ -65,7 +66,7 @@ pub struct Change {
 
 impl Tracker {
     /// Goes on from what is known: the newest boot, and whether the board had power.
-    pub fn new(newest: Option<Boot>, is_on: bool) -> Tracker {
+    pub fn new(newest: Option<Boot>, is_on: Option<bool>) -> Tracker {
         Tracker { newest, is_on, ..Tracker::default() }
     }
 
@@ -74,15 +75,20 @@ impl Tracker {
         self.newest.as_ref()
     }
 
-    /// The board's outlet is about to be switched, or was seen to have been.
-    pub fn power(&mut self, is_on: bool, now: Moment) -> Vec<Change> {
-        if std::mem::replace(&mut self.is_on, is_on) == is_on {
-            return Vec::new();
+    /// The board's outlet is switched.
+    pub fn switch(&mut self, is_on: bool, now: Moment) -> Vec<Change> {
+        match self.is_on.replace(is_on) {
+            Some(before) if before == is_on => Vec::new(),
+            _ if is_on => self.begin(Cause::Power, now),
+            _ => self.end(Outcome::Cut, now).into_iter().collect(),
         }
-        if is_on {
-            return self.begin(Cause::Power, now);
-        }
-        self.end(Outcome::Cut, now).into_iter().collect()
+    }
+
+    /// The board's outlet was seen. If somebody else has switched it on, nobody knows when: the boot begins
+    /// with its first words.
+    pub fn notice(&mut self, is_on: bool, now: Moment) -> Option<Change> {
+        self.is_on = Some(is_on);
+        if is_on { None } else { self.end(Outcome::Cut, now) }
     }
 
     /// The board's reset button is about to be pressed.

@@ -145,11 +145,13 @@ impl Default for Scan {
 }
 
 impl Scan {
-    /// The next piece of what the console prints. Always the same patterns.
-    pub fn see(&mut self, patterns: &Patterns, bytes: &[u8], mut found: impl FnMut(Match)) {
+    /// The next piece of what the console prints, for the same patterns as before. What is found comes with
+    /// the text of its line so far.
+    pub fn see(&mut self, patterns: &Patterns, bytes: &[u8], mut found: impl FnMut(Match, &[u8])) {
         let mut states = patterns.states.lock();
         for (index, byte) in bytes.iter().enumerate() {
-            let mut tell = |pattern| found(Match { pattern, end: index + 1 });
+            let end = index + 1;
+            let mut tell = |pattern, line: &[u8]| found(Match { pattern, end }, line);
             if self.sanitiser.is_at_rest() && (b' '..=b'~').contains(byte) {
                 self.step(patterns, &mut states, *byte, &mut tell);
                 continue;
@@ -162,17 +164,12 @@ impl Scan {
         }
     }
 
-    /// The text of the line so far: behind a match, of the line that it is in.
-    pub fn line(&self) -> &[u8] {
-        &self.line
-    }
-
     fn step(
         &mut self,
         patterns: &Patterns,
         states: &mut MutexGuard<'_, Cache>,
         byte: u8,
-        tell: &mut impl FnMut(usize),
+        tell: &mut impl FnMut(usize, &[u8]),
     ) {
         match byte {
             b'\r' | b'\n' => return self.end_line(),
@@ -197,16 +194,17 @@ impl Scan {
         }
     }
 
-    fn once(&mut self, patterns: &Patterns, pattern: usize, tell: &mut impl FnMut(usize)) {
+    fn once(&mut self, patterns: &Patterns, pattern: usize, tell: &mut impl FnMut(usize, &[u8])) {
         self.told.resize(patterns.count.div_ceil(64), 0);
         let (word, bit) = (pattern / 64, 1 << (pattern % 64));
         if self.told[word] & bit == 0 {
             self.told[word] |= bit;
-            tell(pattern);
+            tell(pattern, &self.line);
         }
     }
 
-    fn end_line(&mut self) {
+    /// What comes next begins a line, whether or not this one was ended.
+    pub fn end_line(&mut self) {
         self.line.clear();
         self.state = None;
         self.told.clear();

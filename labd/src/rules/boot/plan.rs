@@ -48,19 +48,20 @@ impl Default for Plan {
                     &[
                         "^U-Boot (SPL|TPL) [0-9]",
                         "^NOTICE:  BL(1|2|31): v[0-9]",
-                        "^DDR V[0-9]|^DDR Version ",
+                        "^DDR V[0-9]|DDR [0-9.]+ lpddr",
                         "^RPi: BOOTLOADER|^RPi: BOOTSYS",
-                        "^SeaBIOS \\(version ",
+                        "^[A-Za-z ]*BIOS \\(",
                         "^UEFI firmware \\(version ",
                         "^OpenSBI v[0-9]",
                     ],
                 ),
                 stage("u-boot", &["^U-Boot [0-9]{4}\\.[0-9]{2}", "^barebox [0-9]{4}\\.[0-9]{2}"]),
+                stage("grub", &["Welcome to GRUB!", "^ +GNU GRUB  version "]),
                 stage("kernel", &["Linux version [0-9]", "^Starting kernel \\.\\.\\."]),
                 stage(
                     "init",
                     &[
-                        "systemd\\[1\\]: ",
+                        "systemd\\[1\\]: |^\\[  OK  \\] ",
                         "^INIT: version [0-9]",
                         "OpenRC [0-9.]+ is starting up",
                         "Run /[a-z/]+ as init process",

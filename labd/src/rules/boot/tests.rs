@@ -1,5 +1,5 @@
 use super::*;
-use Outcome::{Cut, Done, Going, Panicked};
+use Outcome::{Cut, Done, Panicked};
 
 fn at(ms: u64) -> Moment {
     Moment { at: Time(ms), offset: ms }
@@ -25,8 +25,8 @@ fn boots(tracker: &mut Tracker, lines: &[&str]) -> Vec<Boot> {
     for (second, line) in (1..).zip(lines) {
         let now = at(second * 1_000);
         let changes = match *line {
-            "on" => tracker.power(true, now),
-            "off" => tracker.power(false, now),
+            "on" => tracker.switch(true, now),
+            "off" => tracker.switch(false, now),
             "reset" => tracker.reset(now),
             line => tracker.see(&Plan::default(), sight(line), now),
         };
@@ -38,9 +38,11 @@ fn boots(tracker: &mut Tracker, lines: &[&str]) -> Vec<Boot> {
     boots
 }
 
-fn told(boots: &[Boot]) -> Vec<(Cause, Vec<(&str, u64)>, Outcome)> {
+type Told = (Cause, Vec<(&'static str, u64)>, Outcome);
+
+fn told(boots: &[Boot]) -> Vec<Told> {
     let stages = |boot: &'_ Boot| -> Vec<(&'static str, u64)> {
-        let names = ["rom", "u-boot", "kernel", "init", "login"];
+        let names = ["rom", "u-boot", "grub", "kernel", "init", "login"];
         let name = |stage: &str| *names.iter().find(|name| **name == stage).expect("a stage");
         boot.stages.iter().map(|it| (name(&it.stage), it.after.0 / 1_000)).collect()
     };
@@ -72,8 +74,7 @@ fn a_board_that_begins_again_boots_anew() {
             (Cause::Itself, vec![("rom", 0)], Cut),
             (Cause::Itself, vec![("rom", 0), ("u-boot", 1)], Cut),
             (Cause::Itself, vec![("u-boot", 0), ("login", 1)], Done),
-            // It had no power, as far as anybody knew, so nothing was cut.
-            (Cause::Reset, vec![], Going),
+            (Cause::Reset, vec![], Cut),
         ]
     );
 }
@@ -82,13 +83,26 @@ fn a_board_that_begins_again_boots_anew() {
 fn a_boot_goes_on_under_the_next_daemon() {
     let mut tracker = Tracker::default();
     let before = boots(&mut tracker, &["on", SPL, U_BOOT]);
-    let mut tracker = Tracker::new(before.last().cloned(), true);
+    let mut tracker = Tracker::new(before.last().cloned(), Some(true));
     let after = boots(
         &mut tracker,
         &["on", U_BOOT, "x", KERNEL, "off"].map(|l| if l == "x" { KERNEL } else { l }),
     );
     assert_eq!(after.len(), 1);
     assert_eq!((after[0].number, after[0].outcome, after[0].stages.len()), (1, Cut, 3));
+}
+
+#[test]
+fn what_somebody_else_switches_on_is_no_edge() {
+    let mut tracker = Tracker::new(None, None);
+    assert_eq!(tracker.notice(false, at(1)), None);
+    assert_eq!(tracker.notice(true, at(2)), None);
+    assert_eq!(tracker.switch(true, at(3)), []);
+    tracker.reset(at(4));
+    assert_eq!(tracker.notice(true, at(5)), None);
+    assert!(tracker.notice(false, at(6)).is_some(), "it is cut");
+    // Somebody has it switched whose outlet cannot tell.
+    assert_eq!(Tracker::new(None, None).switch(true, at(4)).len(), 1);
 }
 
 #[test]
@@ -141,7 +155,7 @@ fn it_is_known_how_long_boots_take() {
 #[test]
 fn a_boot_hangs_until_it_goes_on() {
     let mut tracker = Tracker::default();
-    tracker.power(true, at(0));
+    tracker.switch(true, at(0));
     let history = history(100);
     assert_eq!(tracker.look(&history, at(1_980)), None);
     let hung = tracker.look(&history, at(1_981)).expect("it hangs");
@@ -149,7 +163,7 @@ fn a_boot_hangs_until_it_goes_on() {
     assert_eq!(tracker.look(&history, at(9_000)), None);
     let changes = tracker.see(&Plan::default(), sight(KERNEL), at(9_000));
     assert!(!changes[0].boot.as_ref().expect("a boot").hung);
-    tracker.power(false, at(9_500));
+    tracker.switch(false, at(9_500));
     assert_eq!(tracker.look(&history, at(90_000)), None);
 }
 

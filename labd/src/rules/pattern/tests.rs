@@ -14,7 +14,7 @@ fn found<'a>(
 ) -> Vec<(usize, usize)> {
     let (mut scan, mut found, mut before) = (Scan::default(), Vec::new(), 0);
     for piece in pieces {
-        scan.see(patterns, piece, |Match { pattern, end }| found.push((pattern, before + end)));
+        scan.see(patterns, piece, |Match { pattern, end }, _| found.push((pattern, before + end)));
         before += piece.len();
     }
     found.sort_unstable();
@@ -99,7 +99,7 @@ proptest! {
             for (console, pieces) in [&one, &other].into_iter().enumerate() {
                 let Some(piece) = pieces.get(index) else { continue };
                 let (matches, before) = &mut seen[console];
-                scans[console].see(&patterns, piece, |Match { pattern, end }| {
+                scans[console].see(&patterns, piece, |Match { pattern, end }, _| {
                     matches.push((pattern, *before + end));
                 });
                 *before += piece.len();
