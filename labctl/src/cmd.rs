@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod board;
 mod boards;
+mod boots;
 mod classes;
 mod console;
 mod demo;
@@ -32,6 +33,7 @@ mod ssh;
 mod steps;
 mod timeline;
 mod token;
+mod triggers;
 mod user;
 mod wait;
 mod want;
@@ -71,6 +73,10 @@ pub enum Command {
     Console(console::Console),
     /// Show a board's timeline: who did what, and what happened
     Journal(journal::Journal),
+    /// List how a board boots, or lay two boots side by side
+    Boots(boots::Boots),
+    /// List what the lab does when consoles show something
+    Triggers(triggers::Triggers),
     /// Show who did what, from where, and what was not allowed
     Audit(audit::Audit),
     /// Write something down on a board's timeline
@@ -141,6 +147,8 @@ impl Command {
             Command::Power(command) => command.run(at, out).await?,
             Command::Console(command) => command.run(at, out).await?,
             Command::Journal(command) => command.run(at, out).await?,
+            Command::Boots(command) => command.run(at, out).await?,
+            Command::Triggers(command) => command.run(at, out).await?,
             Command::Audit(command) => command.run(at, out).await?,
             Command::Note(command) => command.run(at, out).await?,
             Command::Run(command) => return command.run(at, out).await.map(Some),

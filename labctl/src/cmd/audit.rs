@@ -118,7 +118,7 @@ fn sentence(out: &Output, entry: &Entry) -> String {
 }
 
 /// `2h` ago, `2026-11-20`, `2026-11-20 09:00`.
-fn moment(text: &str) -> Result<Time, String> {
+pub(super) fn moment(text: &str) -> Result<Time, String> {
     let now = Zoned::now();
     let local = |at: DateTime| at.to_zoned(now.time_zone().clone()).ok();
     let (at, ago) = match text.parse::<Span>() {
