@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod board;
 mod boards;
+mod boots;
 mod cast;
 mod classes;
 mod console;
@@ -38,6 +39,7 @@ mod ssh;
 mod steps;
 mod timeline;
 mod token;
+mod triggers;
 mod user;
 mod wait;
 mod want;
@@ -78,6 +80,10 @@ pub enum Command {
     Console(console::Console),
     /// Show a board's timeline: who did what, and what happened
     Journal(journal::Journal),
+    /// List how a board boots, or lay two boots side by side
+    Boots(boots::Boots),
+    /// List what the lab does when consoles show something
+    Triggers(triggers::Triggers),
     /// Write a part of a board's past to a file, to keep and to share
     Record(record::Record),
     /// Play a recording, or a part of a board's past
@@ -156,6 +162,8 @@ impl Command {
             Command::Power(command) => command.run(at, out).await?,
             Command::Console(command) => command.run(at, out).await?,
             Command::Journal(command) => command.run(at, out).await?,
+            Command::Boots(command) => command.run(at, out).await?,
+            Command::Triggers(command) => command.run(at, out).await?,
             Command::Record(command) => command.run(at, out).await?,
             Command::Play(command) => command.run(at).await?,
             Command::At(command) => command.run(at, out).await?,

@@ -11,6 +11,7 @@ mod crosscheck;
 pub mod executable;
 pub mod fault;
 mod options;
+mod orders;
 pub mod reader;
 pub mod secret;
 mod settings;
@@ -34,6 +35,8 @@ use self::ucl::Value;
 use crate::console::Device;
 use crate::power::Outlet;
 use crate::provider::Provider;
+use crate::rules::boot::Plan;
+use crate::rules::trigger::Trigger;
 
 /// A lab as its administrator describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +114,9 @@ impl Config {
         let holds = settings::Holds::read(&mut top, faults);
         let controllers = options::Controllers::read(&mut top);
         let classes = class::read(&mut top, &holds, faults);
-        let boards = board::read(&mut top, &classes, &holds, &controllers, faults);
+        let triggers = orders::triggers(&mut top);
+        let around = board::Around { classes: &classes, holds: &holds, triggers: &triggers };
+        let boards = board::read(&mut top, around, &controllers, faults);
         let config = Config {
             setup: Setup::read(&mut top),
             access: Access::read(&mut top, faults),
@@ -257,6 +262,10 @@ pub struct BoardConfig {
     pub console: Option<Device>,
     /// How fast may be typed.
     pub pace: Pace,
+    /// How it boots.
+    pub boot: Plan,
+    /// What is done when its console shows something.
+    pub triggers: Vec<Trigger>,
 }
 
 /// What becomes of a board's power when a hold ends.

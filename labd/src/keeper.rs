@@ -26,6 +26,7 @@ use crate::journal::{Mark, Recording};
 use crate::ledger::{Commit, Draft, Ledger, Write};
 use crate::power::{self, Outlet, Power};
 use crate::rules::power::{Job, Limits, Next, Seen, Step};
+use crate::watcher::Watcher;
 use controller::{Controller, Controllers};
 
 /// How often an outlet is looked at while it is to obey: at first, and at most.
@@ -67,6 +68,7 @@ struct Shared {
     clock: Clock,
     mark: Arc<Mark>,
     recording: Option<Arc<Recording>>,
+    watcher: Arc<Watcher>,
     state: Mutex<State>,
     asked: Notify,
 }
@@ -129,6 +131,8 @@ pub struct Ground {
     pub mark: Arc<Mark>,
     /// How far the board's console has come.
     pub recording: Option<Arc<Recording>>,
+    /// Who is told that power changes.
+    pub watcher: Arc<Watcher>,
     /// The devices behind all outlets.
     pub controllers: Controllers,
 }
@@ -151,7 +155,7 @@ impl Keeper {
         known: Known,
         ground: Ground,
     ) -> Keeper {
-        let Ground { ledger, clock, mark, recording, controllers } = ground;
+        let Ground { ledger, clock, mark, recording, watcher, controllers } = ground;
         let queue = known
             .job
             .map(|job| Pending { job, also: Vec::new(), hold: None, answers: Vec::new() })
@@ -166,6 +170,7 @@ impl Keeper {
             clock,
             mark,
             recording,
+            watcher,
             state: Mutex::new(State { queue, written: known.seen, ..State::default() }),
             asked: Notify::new(),
         });
@@ -371,8 +376,13 @@ impl Shared {
         let (mut announced, mut told) = (false, false);
         let mut seen = Seen::Unclear;
         let mut pause = LOOK.0;
-        let mut trouble = None;
+        let (mut trouble, mut aim) = (None, None);
         loop {
+            if let Seen::At(is_on) = seen
+                && aim == Some(is_on)
+            {
+                self.watcher.notice(is_on, self.offset());
+            }
             let Wiring { outlet, controller, limits, .. } = &*self.wiring();
             match job.next(told, seen, self.clock.steady(), *limits) {
                 Next::Tell(on) => {
@@ -381,6 +391,11 @@ impl Shared {
                         let event = Event::PowerSent { to: Some(on).into() };
                         self.try_to_write(self.write(&job, event)).await?;
                         announced = true;
+                    }
+                    aim = Some(on);
+                    // That it is off is known when it is seen.
+                    if on || !outlet.can_tell() {
+                        self.watcher.switch(on, self.offset());
                     }
                     match controller.speak(|| outlet.set(on)).await {
                         Ok(()) => (told, pause) = (true, LOOK.0),
@@ -396,7 +411,10 @@ impl Shared {
                     }
                 }
                 Next::Reset => match controller.speak(|| outlet.reset()).await {
-                    Ok(()) => told = true,
+                    Ok(()) => {
+                        told = true;
+                        self.watcher.reset(self.offset());
+                    }
                     Err(error) if is_final(&error) => return self.give_up(&job, &error).await,
                     Err(error) => {
                         trouble = Some(error);
@@ -500,7 +518,7 @@ impl Shared {
         let wiring = self.wiring();
         let answer = wiring.controller.speak(|| wiring.outlet.get()).await;
         let seen = answer.as_ref().map_or(PowerState::Unknown, |on| (*on).into());
-        let (changed, news) = {
+        let (changed, news, is_at_rest) = {
             let mut state = self.state.lock();
             if self.wiring().outlet != wiring.outlet {
                 return answer.map(PowerState::from);
@@ -509,11 +527,16 @@ impl Shared {
             let changed = std::mem::replace(&mut state.seen, seen) != seen;
             let obeys = seen == PowerState::Unknown && state.job.is_some();
             let news = !obeys && std::mem::replace(&mut state.written, seen) != seen;
-            (changed, news)
+            (changed, news, state.job.is_none())
         };
         if news {
             let write = Write::put(seen_key(&self.board), &seen);
             drop(self.stage(By::default(), Event::PowerSeen { state: seen }, vec![write]));
+        }
+        if let Ok(Some(is_on)) = answer
+            && is_at_rest
+        {
+            self.watcher.notice(is_on, self.offset());
         }
         if changed {
             self.mark.touch();
@@ -567,6 +590,11 @@ impl Shared {
     fn draft(&self, by: By, event: Event, writes: Vec<Write>) -> Draft {
         let offset = self.recording.as_ref().map(|recording| recording.end());
         Draft { by, board: Some(self.board.clone()), offset, event, writes }
+    }
+
+    /// How far the board's console has come.
+    fn offset(&self) -> u64 {
+        self.recording.as_ref().map_or(0, |recording| recording.end())
     }
 
     fn device(&self, error: &power::Error) -> Error {

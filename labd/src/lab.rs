@@ -8,6 +8,7 @@
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`tunnel`]: a way to a board's own network services
+//! - [`boots`]: how boards boot; [`deeds`]: what triggers have the lab do
 //! - [`prepare`]: what is done before a hold begins and after it ends
 //! - [`look`]: what people see; [`past`]: of boards that have left; [`replay`]: again; [`search`]: in what
 //!   consoles printed
@@ -16,9 +17,11 @@
 //! - [`request`]: which request is being answered; [`once`]: that each is done once
 
 pub mod admin;
+pub mod boots;
 pub mod console;
 pub mod counts;
 pub mod decide;
+pub mod deeds;
 pub mod look;
 mod once;
 pub mod open;
@@ -62,6 +65,8 @@ use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
 use crate::rules::once::Once;
 use crate::rules::people::People;
+use crate::rules::trigger::Orders;
+use crate::watcher::{self, Happening, Watcher};
 
 /// A lab that runs.
 pub struct Lab {
@@ -89,6 +94,9 @@ pub struct Lab {
     /// Logins that are under way; gone with the daemon.
     attempts: Mutex<people::Attempts>,
     controllers: Controllers,
+    watched: watcher::Common,
+    /// To [`deeds`].
+    deeds: mpsc::Sender<Happening>,
     sessions: Mutex<HashMap<u64, Arc<Line>>>,
     next_session: AtomicU64,
     next_request: AtomicU64,
@@ -128,6 +136,9 @@ struct Board {
     recording: Option<Arc<Recording>>,
     line: Option<Arc<Line>>,
     keeper: Option<Arc<Keeper>>,
+    watcher: Arc<Watcher>,
+    /// What it is to look for.
+    orders: Option<Arc<Orders>>,
     /// Whoever prepares or cleans the board has it.
     chores: Arc<tokio::sync::Mutex<()>>,
     /// What was opened under a hold older than this is over, see [`tunnel`].

@@ -13,7 +13,8 @@
 //! | doors | [`rpc`]; [`http`] and [`ssh`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`doorstep`], [`lab`], `protocol` |
 //! | before the doors | [`doorstep`] | [`rules`] |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
-//! | hands | [`keeper`], [`console::line`] | their drivers, [`rules`], the memory below |
+//! | hands | [`keeper`], [`console::line`] | their drivers, [`watcher`], [`rules`], the memory below |
+//! | eyes | [`watcher`] | [`rules`], the memory below |
 //! | drivers | [`power`], [`console`]; [`qemu`] and [`sim`], whose boards are both | their trait |
 //! | programs | [`program`]; [`service_manager`], the one that runs labd | nothing |
 //! | those who vouch | [`provider`] | `protocol`, their own settings |
@@ -30,6 +31,7 @@
 //! | hold | who has a board, from when until when; its number, the fence, only ever grows | [`rules::hold`] |
 //! | rule | a pure decision | [`rules`] |
 //! | keeper | the one task that owns a board's power | [`keeper`] |
+//! | watcher | what sees that a board boots, and what triggers wait for | [`watcher`] |
 //! | line | the one task that owns a console's device | [`console::line`] |
 //! | driver | one small file that talks to one kind of hardware | [`power`], [`console`] |
 //! | ledger | the one durable truth | [`ledger`] |
@@ -55,6 +57,8 @@
 //!   asks a [`journal::index`] which blocks of a recording to read. Indexes are made by a thread of their own.
 //! - **The screen**: every 64 KiB a picture of it is kept beside the recording ([`journal::recording::frames`]);
 //!   whoever attaches gets the one before, with what was printed since.
+//! - **Seen**: [`console::line`], and [`keeper`] for power → [`watcher`] → [`rules::pattern`], [`rules::boot`] → the
+//!   timeline; what a trigger does besides → [`console::line`] or [`lab::deeds`].
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is
@@ -90,3 +94,4 @@ pub mod sim;
 pub mod ssh;
 pub mod store;
 pub mod tls;
+pub mod watcher;

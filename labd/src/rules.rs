@@ -6,18 +6,24 @@
 //! - [`power`]: what an outlet is told next
 //! - [`echo`]: whether what was typed may be written down
 //! - [`guard`]: whom a door listens to before it knows who they are
+//! - [`pattern`]: what is recognised in what a console prints; [`boot`]: what that says of a boot;
+//!   [`trigger`]: what is to be done upon it; [`limit`]: how often
 //! - [`once`]: what was done already, when it is asked again
 //! - [`access`]: who may do what
 //! - [`people`]: whom the lab knows by itself
 //! - [`key`]: which ssh public keys the lab takes
 
 pub mod access;
+pub mod boot;
 pub mod echo;
 pub mod guard;
 pub mod hold;
 pub mod key;
+pub mod limit;
 pub mod once;
+pub mod pattern;
 pub mod pen;
 pub mod people;
 pub mod power;
 pub mod queue;
+pub mod trigger;

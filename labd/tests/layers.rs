@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 16] = [
+const MAY_KNOW: [(&str, &[&str]); 17] = [
     ("program", &["program"]),
     ("provider", &["provider", "config", "setting_words"]),
     ("service_manager", &["service_manager"]),
@@ -58,9 +58,14 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
             "ledger",
             "rules",
             "service_manager",
+            "watcher",
         ],
     ),
-    ("keeper", &["keeper", "config", "clock", "journal", "ledger", "power", "program", "rules"]),
+    ("watcher", &["watcher", "clock", "journal", "ledger", "rules"]),
+    (
+        "keeper",
+        &["keeper", "config", "clock", "journal", "ledger", "power", "program", "rules", "watcher"],
+    ),
 ];
 
 #[test]

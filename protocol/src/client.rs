@@ -11,6 +11,7 @@ use crate::account::{
 };
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
+use crate::boot::Boots;
 use crate::console::{PenAsk, PenState};
 use crate::context::Context;
 use crate::dial::dial;
@@ -21,7 +22,8 @@ use crate::link::{Errand, Link};
 use crate::login;
 use crate::power::{PowerAsk, PowerDetail};
 use crate::service::{LabRequest, LabResponse};
-use crate::time::Span;
+use crate::time::{Span, Time};
+use crate::trigger::Trigger;
 use crate::user::{UserName, Who};
 use crate::wire::{Follow, Purpose, Welcome};
 
@@ -156,6 +158,8 @@ calls! {
     Give = give(board: BoardName, to: UserName) -> Hold;
     Power = power(board: BoardName, ask: PowerAsk) -> PowerDetail;
     Outlet = outlet(board: BoardName) -> PowerDetail;
+    Boots = boots(board: BoardName, since: Option<Time>) -> Boots;
+    Triggers = triggers() -> Vec<Trigger>;
     Pen = pen(session: u64, ask: PenAsk) -> PenState;
     TypeIn = type_in(session: u64, bytes: Vec<u8>) -> ();
     SendBreak = send_break(session: u64, span: Span) -> ();
@@ -203,6 +207,8 @@ impl Call {
             | Call::Queue
             | Call::Placed
             | Call::Outlet
+            | Call::Boots
+            | Call::Triggers
             | Call::May
             | Call::Accounts
             | Call::Tokens

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
+use crate::boot::{Cause, Outcome, Seconds};
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::user::{UserName, Verb};
 
 /// Something that happened.
@@ -294,6 +295,57 @@ pub enum Event {
         /// For what.
         ask: PowerAsk,
     },
+    /// The board began to boot.
+    BootBegan {
+        /// The boot's number.
+        number: u64,
+        /// What began it.
+        cause: Cause,
+    },
+    /// A boot has reached a stage.
+    BootReached {
+        /// The boot's number.
+        number: u64,
+        /// Which stage.
+        stage: String,
+        /// How long after the boot began.
+        after: Span,
+    },
+    /// A boot stays in a stage for longer than those of its class do.
+    BootHung {
+        /// The boot's number.
+        number: u64,
+        /// Which stage; none is before the first.
+        #[serde(default)]
+        stage: Option<String>,
+        /// How long 99 of 100 stay there at most.
+        usual: Span,
+    },
+    /// A boot is over.
+    BootEnded {
+        /// The boot's number.
+        number: u64,
+        /// What became of it.
+        outcome: Outcome,
+        /// How long after it began.
+        after: Span,
+    },
+    /// The console showed a panic of a board that was not booting.
+    Panicked,
+    /// The console showed what a trigger waits for.
+    Matched {
+        /// The trigger's name.
+        trigger: String,
+        /// The line so far.
+        text: String,
+    },
+    /// A trigger does nothing for a while: it matched too often.
+    Muted {
+        /// The trigger's name.
+        trigger: String,
+        /// For how long.
+        span: Span,
+    },
     /// Said by a newer daemon.
     #[serde(other)]
     Unknown,
@@ -379,6 +431,34 @@ impl fmt::Display for Event {
             Event::Tunnelled { to } => write!(f, "opened a tunnel to {to}"),
             Event::Denied { verb, why } => write!(f, "may not {verb}: {why}"),
             Event::Forgotten { last } => write!(f, "let go of the entries up to {last}"),
+            Event::BootBegan { number, cause: Cause::Power } => {
+                write!(f, "boot {number} began: power came on")
+            }
+            Event::BootBegan { number, cause: Cause::Reset } => {
+                write!(f, "boot {number} began: it was reset")
+            }
+            Event::BootBegan { number, .. } => write!(f, "boot {number} began: by itself"),
+            Event::BootReached { number, stage, after } => {
+                write!(f, "boot {number} reached {stage} after {}", Seconds(*after))
+            }
+            Event::BootHung { number, stage: Some(stage), usual } => {
+                write!(
+                    f,
+                    "boot {number} hangs in {stage}, where others stay {} at most",
+                    Seconds(*usual)
+                )
+            }
+            Event::BootHung { number, stage: None, usual } => {
+                write!(f, "boot {number} hangs: others say something within {}", Seconds(*usual))
+            }
+            Event::BootEnded { number, outcome, after } => {
+                write!(f, "boot {number}: {outcome} after {}", Seconds(*after))
+            }
+            Event::Panicked => write!(f, "it panicked"),
+            Event::Matched { trigger, text } => write!(f, "{trigger} matched: {text}"),
+            Event::Muted { trigger, span } => {
+                write!(f, "{trigger} matches too often, and does nothing for {span}")
+            }
             Event::Unknown => write!(f, "something that this version does not know"),
         }
     }

@@ -28,6 +28,7 @@
 pub mod account;
 pub mod address;
 pub mod board;
+pub mod boot;
 pub mod carry;
 pub mod client;
 pub mod console;
@@ -52,6 +53,7 @@ pub mod tags;
 pub mod text;
 pub mod time;
 pub mod tls;
+pub mod trigger;
 pub mod user;
 pub mod version;
 pub mod web;

@@ -8,11 +8,13 @@ use crate::account::{
 };
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
+use crate::boot::Boots;
 use crate::console::{PenAsk, PenState};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::power::{PowerAsk, PowerDetail};
-use crate::time::Span;
+use crate::time::{Span, Time};
+use crate::trigger::Trigger;
 use crate::user::{UserName, Who};
 
 /// What can be asked of a lab.
@@ -49,6 +51,11 @@ pub trait Lab {
     async fn power(board: BoardName, ask: PowerAsk) -> Result<PowerDetail, Error>;
     /// Asks the outlet itself how it stands.
     async fn outlet(board: BoardName) -> Result<PowerDetail, Error>;
+
+    /// A board's boots since a time, and how long those of its class take.
+    async fn boots(board: BoardName, since: Option<Time>) -> Result<Boots, Error>;
+    /// What the lab does when consoles show something.
+    async fn triggers() -> Result<Vec<Trigger>, Error>;
 
     /// Takes, asks for, or gives up the pen for a session that follows a console.
     async fn pen(session: u64, ask: PenAsk) -> Result<PenState, Error>;

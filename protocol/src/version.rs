@@ -4,8 +4,8 @@
 //! A client refuses, before it sends, a call that is younger than the daemon it talks to: an unknown
 //! method would cost it the connection and every call in flight.
 
-/// 1: boards, classes, holds and the queue, power, consoles, journals, administration; accounts, tokens
-/// and keys; searches, replays.
+/// 1: boards, classes, holds and the queue, power, consoles, boots, triggers, journals, administration; accounts,
+/// tokens and keys; searches, replays.
 pub const VERSION: u32 = 1;
 
 /// The oldest version this build still speaks.

@@ -80,6 +80,20 @@ impl Board {
         Ok(())
     }
 
+    /// Waits for a byte that is typed.
+    pub(crate) fn typed(&self) -> Result<u8> {
+        let mut byte = [0];
+        loop {
+            match (&self.wire).read(&mut byte) {
+                Ok(_) => return Ok(byte[0]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.wait(PollFlags::POLLIN)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     fn wait(&self, what: PollFlags) -> Result<()> {
         poll(&mut [PollFd::new(self.wire.as_fd(), what)], PollTimeout::from(100_u8))?;
         Ok(())

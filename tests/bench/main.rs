@@ -20,7 +20,9 @@ mod grants;
 mod holds;
 mod list;
 mod many;
+mod patterns;
 mod process;
+mod react;
 mod search;
 mod start;
 mod tls;
@@ -39,13 +41,15 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 12] = [
+const GROUPS: [(&str, Group); 14] = [
+    ("patterns", patterns::run),
     ("list", list::run),
     ("calls", calls::run),
     ("tls", tls::run),
     ("tunnel", tunnel::run),
     ("flood", flood::run),
     ("attach", attach::run),
+    ("react", react::run),
     ("grants", grants::run),
     ("start", start::run),
     ("viewers", viewers::run),

@@ -106,6 +106,14 @@ impl Lab {
         consoles(&self.folder)
     }
 
+    /// The same, with something before.
+    pub(crate) fn start_with(settings: &str, boards: &[String]) -> Result<Lab> {
+        let folder = tempfile::tempdir()?;
+        let config = format!("{settings}\n{}", config(boards));
+        fs::write(folder.path().join("labd.conf"), config)?;
+        Lab::start_in(folder)
+    }
+
     /// Starts a lab of a board, with a door for those from elsewhere.
     pub(crate) fn start_with_door() -> Result<Lab> {
         Lab::start_behind_door(&config(&[simulated()]))

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use labd::config::{BoardConfig, Config, History, OnRelease, Pace, PowerSettings, Tls, check};
+use labd::rules::boot::{Plan as Booting, Stage};
+use labd::rules::trigger::Trigger;
 use proptest::prelude::*;
 
 #[test]
@@ -185,6 +187,16 @@ fn board_summary(out: &mut String, board: &BoardConfig) {
     }
     if board.pace != Pace::UNLIMITED {
         line(out, "  pace", format!("{} bytes every {}", board.pace.bytes, board.pace.every));
+    }
+    if board.boot != Booting::default() {
+        for Stage { name, patterns } in &board.boot.stages {
+            line(out, "  stage", format!("{name} {patterns:?}"));
+        }
+        line(out, "  panic", format!("{:?}", board.boot.panic));
+    }
+    for Trigger { name, pattern, deeds, limit } in &board.triggers {
+        let often = format!("{} times in {}", limit.times, limit.every);
+        line(out, "  trigger", format!("{name} {pattern:?} {deeds:?}, {often}"));
     }
     if let Some(outlet) = &board.outlet {
         line(out, "  outlet", unnumbered(outlet));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a story ends where it goes wrong")]
 
 mod audit;
+mod boots;
 mod consoles;
 mod crashes;
 mod doors;
@@ -30,6 +31,7 @@ mod secrets;
 mod setup;
 mod table;
 mod tls;
+mod triggers;
 mod typing;
 
 use std::time::Duration;

@@ -39,6 +39,8 @@ extend            ---.    +hn.    +hn.    +hnn    +hnn
 give              ----    ----    +hn.    +hnn    +hnn
 power             ---.    +hn.    +hn.    +hnn    ++++
 outlet            +++.    +++.    +++.    ++++    ++++
+boots             +++.    +++.    +++.    ++++    ++++
+triggers          +       +       +       +       +
 pen               ---.    +hn.    +hn.    +hn.    +++.
   dropping        ---.    +++.    +++.    +++.    +++.
 type_in           ---.    +hn.    +hn.    +hn.    +++.
@@ -98,6 +100,8 @@ extend            oo      oo
 give              oo      oo
 power             oo      oo
 outlet            o+      o+
+boots             o+      o+
+triggers          ++      ++
 pen               oo      oo
   dropping        oo      oo
 type_in           oo      oo

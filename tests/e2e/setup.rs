@@ -202,6 +202,7 @@ async fn power_goes_off_when_a_hold_ends_if_that_is_configured() -> Result<()> {
             "asked for power off",
             "the outlet was told to be off",
             "power was seen to be off",
+            "boot 1: cut after 0.00s",
             "power off is done",
             "is free and clean",
         ]

@@ -11,11 +11,13 @@ use super::class::{Class, Conduct};
 use super::crosscheck::crosscheck;
 use super::fault::Faults;
 use super::options::{Controllers, Options};
+use super::orders::besides;
 use super::reader::{Setting, Table, nearest};
 use super::settings::Holds;
 use super::ucl::{Place, Value};
 use super::{BoardConfig, Pace};
 use crate::console::Device;
+use crate::rules::trigger::Trigger;
 
 /// A board, and where its parts stand.
 pub(super) struct Draft {
@@ -34,22 +36,28 @@ pub(super) struct Places {
 /// Reads every board. One without a name is a fault, and left out.
 pub(super) fn read(
     top: &mut Table<'_>,
-    classes: &BTreeMap<String, Class>,
-    holds: &Holds,
+    around: Around<'_>,
     controllers: &Controllers<'_>,
     faults: &Faults,
 ) -> Vec<BoardConfig> {
-    let lab = Lab { classes, holds, controllers, faults };
+    let lab = Lab { around, controllers, faults };
     let drafts: Vec<Draft> =
         top.list("boards").into_iter().filter_map(|value| lab.board(value)).collect();
     crosscheck(&drafts, faults);
     drafts.into_iter().map(|draft| draft.board).collect()
 }
 
+/// What holds where a board says nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) classes: &'a BTreeMap<String, Class>,
+    pub(super) holds: &'a Holds,
+    pub(super) triggers: &'a [Trigger],
+}
+
 /// What boards are read with.
 struct Lab<'a> {
-    classes: &'a BTreeMap<String, Class>,
-    holds: &'a Holds,
+    around: Around<'a>,
     controllers: &'a Controllers<'a>,
     faults: &'a Faults,
 }
@@ -60,8 +68,8 @@ impl Lab<'_> {
         let name = table.required("name");
         let class = self.class(&mut table);
         let nothing = Conduct::default();
-        let common = self.classes.get(&class).map_or(&nothing, |class| &class.conduct);
-        let around = common.holds(self.holds);
+        let common = self.around.classes.get(&class).map_or(&nothing, |class| &class.conduct);
+        let around = common.holds(self.around.holds);
         let own = Conduct::read(&mut table, &around, self.faults);
         let holds = own.holds(&around);
         let macs: Vec<Mac> = table.or("mac", Vec::new());
@@ -96,6 +104,11 @@ impl Lab<'_> {
             outlet: options.outlet,
             console: options.console,
             pace: own.pace.or(common.pace).unwrap_or(usual),
+            boot: own.boot.plan(&common.boot),
+            triggers: besides(
+                own.triggers,
+                &besides(common.triggers.clone(), self.around.triggers),
+            ),
         };
         Some(Draft { board, places })
     }
@@ -108,9 +121,9 @@ impl Lab<'_> {
             table.fault("class", "'class' and 'brdclass' mean the same; write one of them");
         }
         let Some(class) = table.required::<String>(key) else { return String::new() };
-        if !self.classes.contains_key(&class) {
+        if !self.around.classes.contains_key(&class) {
             let name = class.escape_debug();
-            let help = match nearest(&class, self.classes.keys().map(String::as_str)) {
+            let help = match nearest(&class, self.around.classes.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean '{near}'?"),
                 None => format!("write classes {{ {name} {{ }} }}"),
             };

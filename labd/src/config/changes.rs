@@ -67,6 +67,8 @@ impl BoardConfig {
             ("outlet", self.outlet != new.outlet),
             ("console", self.console != new.console),
             ("pace", self.pace != new.pace),
+            ("boot", self.boot != new.boot),
+            ("triggers", self.triggers != new.triggers),
         ])
     }
 }

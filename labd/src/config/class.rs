@@ -8,10 +8,12 @@ use protocol::user::is_group;
 use serde_json::Value as Json;
 
 use super::fault::Faults;
+use super::orders::{self, Booting};
 use super::reader::{Setting, Table};
 use super::settings::{Holds, Lasting, section, spans};
 use super::ucl::{Node, Place, Value};
 use super::{OnRelease, Pace};
+use crate::rules::trigger::Trigger;
 use crate::setting_words;
 
 /// `rpi4 { tags = [arm64, poe]; on_release = off; arch = arm64-aarch64 }`
@@ -30,6 +32,8 @@ pub(super) struct Conduct {
     pub(super) longest_hold: Option<Span>,
     pub(super) on_release: Option<OnRelease>,
     pub(super) pace: Option<Pace>,
+    pub(super) boot: Booting,
+    pub(super) triggers: Vec<Trigger>,
 }
 
 impl Conduct {
@@ -45,6 +49,8 @@ impl Conduct {
             longest_hold,
             on_release: table.optional("on_release"),
             pace: Pace::read(table, faults),
+            boot: Booting::read(table),
+            triggers: orders::triggers(table),
         }
     }
 

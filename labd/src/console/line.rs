@@ -28,6 +28,7 @@ use crate::config::Pace;
 use crate::journal::{Mark, Recording};
 use crate::ledger::Ledger;
 use crate::rules::pen::{Outcome, Seat};
+use crate::watcher::Watcher;
 
 /// So many pieces of input wait for the device before whoever types has to wait.
 const INPUTS: usize = 16;
@@ -49,6 +50,8 @@ pub struct Ground {
     pub clock: Clock,
     /// What to touch when the board looks different.
     pub mark: Arc<Mark>,
+    /// Who looks at what is recorded.
+    pub watcher: Arc<Watcher>,
 }
 
 impl Line {
@@ -57,7 +60,7 @@ impl Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
         let (breaks, to_break) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
-        let Ground { recording, ledger, clock, mark } = ground;
+        let Ground { recording, ledger, clock, mark, watcher } = ground;
         let shared = Arc::new(Shared {
             board,
             wanted: watch::Sender::new(Wanted { device, pace, is_ours: false }),
@@ -66,6 +69,7 @@ impl Line {
             ledger,
             clock,
             mark,
+            watcher,
             desk: Mutex::default(),
             endings: Mutex::default(),
             fence: watch::Sender::default(),

@@ -197,6 +197,10 @@ fn members(
 }
 
 fn is_number(schema: &Schema, known: &SchemaGenerator) -> bool {
+    if let Some(Json::Array(any)) = schema.get("anyOf") {
+        let of_any = |of: &Json| Schema::try_from(of.clone()).is_ok_and(|of| is_number(&of, known));
+        return any.iter().any(of_any);
+    }
     let schema = resolved(schema, known);
     let is_integer = |kind: &Json| kind == "integer";
     match schema.get("type") {

@@ -85,7 +85,10 @@ fn query(rest: Rest, takes: Vec<(&str, Schema)>, schemas: &SchemaGenerator) -> V
     match rest {
         Rest::Named => takes
             .into_iter()
-            .map(|(name, schema)| parameter("query", name, schema.into(), true))
+            .map(|(name, schema)| {
+                let is_required = !may_be_null(&schema);
+                parameter("query", name, schema.into(), is_required)
+            })
             .collect(),
         Rest::Whole(_) => takes.iter().flat_map(|(_, schema)| of_object(schema, schemas)).collect(),
         Rest::Boards => {
@@ -94,6 +97,13 @@ fn query(rest: Rest, takes: Vec<(&str, Schema)>, schemas: &SchemaGenerator) -> V
             by.into_iter().chain([mine]).collect()
         }
     }
+}
+
+/// Whether what is not said means nothing.
+fn may_be_null(schema: &Schema) -> bool {
+    let is_null = |of: &Json| of.get("type") == Some(&json!("null"));
+    let any = schema.get("anyOf").and_then(Json::as_array);
+    any.is_some_and(|any| any.iter().any(is_null))
 }
 
 fn of_object(schema: &Schema, schemas: &SchemaGenerator) -> Vec<Json> {

@@ -49,6 +49,8 @@ pub(super) fn route(call: Call) -> Route {
         Call::Give => post("/boards/{board}/hold/give"),
         Call::Power => post("/boards/{board}/power"),
         Call::Outlet => get("/boards/{board}/power"),
+        Call::Boots => get("/boards/{board}/boots"),
+        Call::Triggers => get("/triggers"),
         Call::Pen => post("/sessions/{session}/pen").whole("ask"),
         Call::TypeIn => post("/sessions/{session}/type"),
         Call::SendBreak => post("/sessions/{session}/break"),

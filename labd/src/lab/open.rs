@@ -9,18 +9,19 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use protocol::board::BoardName;
+use protocol::boot::Boot;
 use protocol::hold::Ended;
 use protocol::journal::Event;
 use protocol::power::PowerState;
 use protocol::{Error, Span, Time};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, sleep};
 
 use super::counts::Counts;
 use super::decide::{board_key, place_key};
 use super::people::absent::follow_roles;
 use super::search::index_recordings;
-use super::{Board, Lab, Remembered};
+use super::{Board, Lab, Remembered, deeds};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Config, History, OnRelease, PowerSettings};
 use crate::console::line::{self, Line};
@@ -33,6 +34,8 @@ use crate::memory::{self, Memory, Sizes};
 use crate::rules::hold::{Book, Last, Record, Stage, Terms, Waiting};
 use crate::rules::people::People;
 use crate::rules::power::{Job, Limits};
+use crate::rules::trigger::Orders;
+use crate::watcher::{self, Watcher, boots_of};
 
 /// Decisions within this time of each other wake the lab's own clock once.
 const BREATH: Duration = Duration::from_millis(10);
@@ -62,6 +65,14 @@ pub enum Failure {
         /// What the system says.
         source: io::Error,
     },
+    /// What is looked for on a console.
+    #[error("what is looked for on the console of {board}: {why}")]
+    Patterns {
+        /// Whose.
+        board: BoardName,
+        /// What is wrong with it.
+        why: String,
+    },
     /// It cannot write down that it started.
     #[error("the lab cannot write its ledger: {0}")]
     CannotRecord(String),
@@ -81,6 +92,7 @@ impl Lab {
     ) -> Result<Arc<Lab>, Failure> {
         let (memory, last_run) = Memory::open(folder, &clock, Sizes::default())?;
         let started = clock.now();
+        let (to_deeds, asked) = mpsc::channel(deeds::WAITING);
         let lab = Lab {
             folder: folder.to_owned(),
             config_file,
@@ -106,6 +118,8 @@ impl Lab {
             counts: Counts::default(),
             attempts: Mutex::default(),
             controllers: Controllers::default(),
+            watched: watcher::Common::default(),
+            deeds: to_deeds,
             sessions: Mutex::new(HashMap::new()),
             next_session: AtomicU64::new(1),
             next_request: AtomicU64::new(1),
@@ -130,7 +144,8 @@ impl Lab {
         tokio::spawn(keep_frames(lab.clone()));
         tokio::spawn(forget(lab.clone()));
         tokio::spawn(index_recordings(lab.clone()));
-        lab.boards_now().values().for_each(|board| board.take_line());
+        tokio::spawn(deeds::serve(lab.clone(), asked));
+        lab.boards_now().values().for_each(|board| board.take_line(&lab.watched));
         Ok(lab)
     }
 
@@ -217,16 +232,48 @@ impl Lab {
             None if config.console.is_some() => Some(self.open_recording(name)?),
             recording => recording,
         };
+        let orders = config.console.as_ref().map(|_| self.orders(config)).transpose()?;
+        let watcher = match before {
+            Some(board) => board.watcher.clone(),
+            None => Arc::new(self.raise_watcher(config, known.seen, &mark)?),
+        };
+        let ground = Ground { mark: &mark, recording: recording.as_ref(), watcher: &watcher };
         Ok(Board {
-            line: self.raise_line(config, before, &mark, recording.as_ref()),
-            keeper: self.raise_keeper(&lab.power, config, before, &mark, recording.as_ref(), known),
+            line: self.raise_line(config, before, ground),
+            keeper: self.raise_keeper(&lab.power, config, before, ground, known),
+            orders,
             chores: before.map_or_else(Arc::default, |board| board.chores.clone()),
             fence: before.map_or_else(Arc::default, |board| board.fence.clone()),
             trouble: before.map_or_else(Arc::default, |board| board.trouble.clone()),
             config: config.clone(),
             mark,
             recording,
+            watcher,
         })
+    }
+
+    fn orders(&self, config: &BoardConfig) -> Result<Arc<Orders>, Failure> {
+        let BoardConfig { name: board, boot, triggers, .. } = config;
+        let orders = self.watched.orders(boot, triggers);
+        orders.map_err(|why| Failure::Patterns { board: board.clone(), why })
+    }
+
+    fn raise_watcher(
+        &self,
+        config: &BoardConfig,
+        seen: PowerState,
+        mark: &Arc<Mark>,
+    ) -> Result<Watcher, Failure> {
+        let boots = self.memory.scan(&boots_of(&config.name))?;
+        let boots: Vec<Boot> = boots.into_iter().map(|(_, boot)| boot).collect();
+        self.watched.learn(&config.class, &boots);
+        let ground = watcher::Ground {
+            ledger: self.ledger().clone(),
+            clock: self.clock.clone(),
+            mark: mark.clone(),
+            deeds: self.deeds.clone(),
+        };
+        Ok(Watcher::new(config.name.clone(), &boots, is_on(seen), ground))
     }
 
     fn open_recording(&self, board: &BoardName) -> Result<Arc<Recording>, Failure> {
@@ -244,8 +291,7 @@ impl Lab {
         &self,
         config: &BoardConfig,
         before: Option<&Board>,
-        mark: &Arc<Mark>,
-        recording: Option<&Arc<Recording>>,
+        Ground { mark, recording, watcher }: Ground<'_>,
     ) -> Option<Arc<Line>> {
         let device = config.console.clone()?;
         if let Some(line) = before.and_then(|board| board.line.clone()) {
@@ -256,6 +302,7 @@ impl Lab {
             ledger: self.ledger().clone(),
             clock: self.clock.clone(),
             mark: mark.clone(),
+            watcher: watcher.clone(),
         };
         Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
     }
@@ -265,8 +312,7 @@ impl Lab {
         power: &PowerSettings,
         config: &BoardConfig,
         before: Option<&Board>,
-        mark: &Arc<Mark>,
-        recording: Option<&Arc<Recording>>,
+        Ground { mark, recording, watcher }: Ground<'_>,
         known: Known,
     ) -> Option<Arc<Keeper>> {
         let outlet = config.outlet.clone()?;
@@ -278,6 +324,7 @@ impl Lab {
             clock: self.clock.clone(),
             mark: mark.clone(),
             recording: recording.cloned(),
+            watcher: watcher.clone(),
             controllers: self.controllers.clone(),
         };
         Some(Arc::new(Keeper::start(config.name.clone(), outlet, care(power), known, ground)))
@@ -422,8 +469,12 @@ fn unchanged(config: &BoardConfig, before: Option<&BoardConfig>) -> BoardConfig 
 }
 
 impl Board {
-    /// Its line has the console that is configured from now on.
-    pub(super) fn take_line(&self) {
+    /// Its line has the console that is configured from now on, and what its watcher looks for there.
+    pub(super) fn take_line(&self, common: &watcher::Common) {
+        let (orders, history) = (self.orders.clone(), common.history(&self.config.class));
+        if let Err(error) = self.watcher.take(orders, history, self.recording.as_deref()) {
+            tracing::error!(board = %self.config.name, %error, "the line so far cannot be read");
+        }
         if let (Some(line), Some(device)) = (&self.line, &self.config.console) {
             line.take(device.clone(), self.config.pace);
         }
@@ -435,6 +486,22 @@ impl Board {
             keeper.take(outlet.clone(), care(power));
         }
     }
+}
+
+fn is_on(seen: PowerState) -> Option<bool> {
+    match seen {
+        PowerState::On => Some(true),
+        PowerState::Off => Some(false),
+        PowerState::None | PowerState::Unknown => None,
+    }
+}
+
+/// What a board's hands share.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    mark: &'a Arc<Mark>,
+    recording: Option<&'a Arc<Recording>>,
+    watcher: &'a Arc<Watcher>,
 }
 
 fn care(power: &PowerSettings) -> Care {
@@ -462,6 +529,7 @@ async fn keep_time(lab: Arc<Lab>) {
         if let Err(error) = lab.tick() {
             tracing::error!(%error, "what time does could not be done");
         }
+        lab.look_at_boots();
         lab.pulse.send_modify(|beats| *beats += 1);
         let next = lab.book.lock().book.next_tick();
         let due = async {

@@ -124,7 +124,7 @@ impl Lab {
             if let Ok(Err(error)) = written {
                 tracing::error!(%error, "a recording did not reach the disk");
             }
-            boards.values().for_each(|board| board.take_line());
+            boards.values().for_each(|board| board.take_line(&self.watched));
             outlets.await;
             boards.values().for_each(|board| board.take_outlet(&config.power));
         };

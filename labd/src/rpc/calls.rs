@@ -7,12 +7,14 @@ use protocol::account::{
 };
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
+use protocol::boot::Boots;
 use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::service;
+use protocol::trigger::Trigger;
 use protocol::user::{UserName, Verb, Who};
-use protocol::{Error, Span, limits};
+use protocol::{Error, Span, Time, limits};
 use tarpc::context::Context;
 
 use super::identity;
@@ -117,6 +119,19 @@ impl service::Lab for Caller {
 
     async fn outlet(self, _: Context, board: BoardName) -> Result<PowerDetail, Error> {
         self.lab.outlet(&self.who()?, &board).await
+    }
+
+    async fn boots(
+        self,
+        _: Context,
+        board: BoardName,
+        since: Option<Time>,
+    ) -> Result<Boots, Error> {
+        self.lab.boots(&self.who()?, &board, since).await
+    }
+
+    async fn triggers(self, _: Context) -> Result<Vec<Trigger>, Error> {
+        Ok(self.lab.triggers(&self.who()?))
     }
 
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {

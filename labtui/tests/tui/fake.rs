@@ -11,14 +11,16 @@ use protocol::account::{
 };
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
+use protocol::boot::Boots;
 use protocol::console::{From, PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::journal::Entry;
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
 use protocol::service::Lab;
+use protocol::trigger::Trigger;
 use protocol::user::{Role, UserName, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
-use protocol::{Error, Span};
+use protocol::{Error, Span, Time};
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel};
 use tempfile::TempDir;
@@ -305,6 +307,8 @@ impl Lab for FakeLab {
         extend(BoardName, Span) -> Hold;
         give(BoardName, UserName) -> Hold;
         outlet(BoardName) -> PowerDetail;
+        boots(BoardName, Option<Time>) -> Boots;
+        triggers() -> Vec<Trigger>;
         note(BoardName, String) -> ();
         reload() -> Vec<String>;
         doctor() -> Vec<String>;

@@ -8,6 +8,8 @@ pub struct Sanitiser {
     state: State,
     /// The sequence or the character so far.
     held: Vec<u8>,
+    /// Whether not even what is harmless to a terminal passes.
+    text_only: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +34,16 @@ enum State {
 const LONGEST: usize = 64;
 
 impl Sanitiser {
+    /// Lets no control sequence through, for those who read what was said and do not show it.
+    pub fn text_only() -> Sanitiser {
+        Sanitiser { text_only: true, ..Sanitiser::default() }
+    }
+
+    /// Whether it is between sequences and characters: printable ASCII passes as it is.
+    pub fn is_at_rest(&self) -> bool {
+        self.state == State::Text
+    }
+
     /// Appends to `out` what may be shown of `bytes`.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         for &byte in bytes {
@@ -123,7 +135,7 @@ impl Sanitiser {
             0x20..=0x3f if self.held.len() < LONGEST => self.held.push(byte),
             0x40..=0x7e => {
                 self.state = State::Text;
-                if is_harmless(&self.held, byte) {
+                if !self.text_only && is_harmless(&self.held, byte) {
                     out.extend_from_slice(b"\x1b[");
                     out.extend_from_slice(&self.held);
                     out.push(byte);
@@ -204,6 +216,15 @@ mod tests {
     fn what_is_never_ended_swallows_its_own_line_only() {
         assert_eq!(shown(b"a\x1b]0;noise\r\nKernel panic"), b"a\nKernel panic");
         assert_eq!(shown(b"a\x1bPnoise\x1b\nb\n"), b"a\nb\n");
+    }
+
+    #[test]
+    fn text_alone_has_no_colours() {
+        let mut out = Vec::new();
+        let mut sanitiser = Sanitiser::text_only();
+        sanitiser.feed(b"\x1b[1;31mred\x1b[0m\x1b[2K\tx\r\n\x1b", &mut out);
+        assert_eq!(out, b"red\tx\r\n");
+        assert!(!sanitiser.is_at_rest());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use protocol::account::{
     TokenAsk,
 };
 use protocol::board::{Board, BoardName, Filter, State};
+use protocol::boot::{Boot, Boots, Cause, Outcome, Reached, Usual};
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::error::Error;
 use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
@@ -15,6 +16,7 @@ use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
 use protocol::replay::Moment;
 use protocol::search::{Case, Direction, Hit, Search};
 use protocol::service::LabRequest;
+use protocol::trigger::Trigger;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
 use protocol::wire::{self, Follow, Purpose, Welcome};
 use protocol::{Span, Time};
@@ -211,6 +213,31 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
         ),
         (Event::Forgotten { last: 9 }, r#"{"kind":"forgotten","last":9}"#),
         (Event::ClockStepped { by_ms: -5 }, r#"{"kind":"clock-stepped","by_ms":-5}"#),
+        (
+            Event::BootBegan { number: 7, cause: Cause::Itself },
+            r#"{"kind":"boot-began","number":7,"cause":"itself"}"#,
+        ),
+        (
+            Event::BootReached { number: 7, stage: "kernel".into(), after: Span(2_310) },
+            r#"{"kind":"boot-reached","number":7,"stage":"kernel","after":2310}"#,
+        ),
+        (
+            Event::BootHung { number: 7, stage: None, usual: Span(5) },
+            r#"{"kind":"boot-hung","number":7,"stage":null,"usual":5}"#,
+        ),
+        (
+            Event::BootEnded { number: 7, outcome: Outcome::Done, after: Span(9) },
+            r#"{"kind":"boot-ended","number":7,"outcome":"done","after":9}"#,
+        ),
+        (Event::Panicked, r#"{"kind":"panicked"}"#),
+        (
+            Event::Matched { trigger: "hot".into(), text: "too hot".into() },
+            r#"{"kind":"matched","trigger":"hot","text":"too hot"}"#,
+        ),
+        (
+            Event::Muted { trigger: "hot".into(), span: Span(60_000) },
+            r#"{"kind":"muted","trigger":"hot","span":60000}"#,
+        ),
     ] {
         assert_wire(&entry(event), &around(bytes));
     }
@@ -222,6 +249,40 @@ fn entries_of_the_timeline_carry_their_event_by_kind() {
     );
     let bare = Entry { who: None, board: None, offset: None, ..entry(Event::Stopped) };
     assert_wire(&bare, r#"{"seq":9,"at":1700000000000,"event":{"kind":"stopped"}}"#);
+}
+
+#[test]
+fn boots_and_triggers() {
+    let boot = Boot {
+        number: 7,
+        at: Time(1_700_000_000_000),
+        offset: 4_096,
+        cause: Cause::Power,
+        stages: vec![Reached { stage: "rom".into(), after: Span(310), offset: 4_200 }],
+        outcome: Outcome::Panicked,
+        took: Some(Span(4_000)),
+        hung: false,
+    };
+    let usual = Usual { stage: None, boots: 20, p50: Span(300), p95: Span(320), p99: Span(330) };
+    assert_wire(
+        &Boots { boots: vec![boot.clone()], usual: vec![usual] },
+        r#"{"boots":[{"number":7,"at":1700000000000,"offset":4096,"cause":"power","stages":[{"stage":"rom","after":310,"offset":4200}],"outcome":"panicked","took":4000,"hung":false}],"usual":[{"boots":20,"p50":300,"p95":320,"p99":330}]}"#,
+    );
+    assert_read(
+        &Boot { outcome: Outcome::Unknown, took: None, cause: Cause::Unknown, ..boot },
+        r#"{"number":7,"at":1700000000000,"offset":4096,"cause":"kexec","stages":[{"stage":"rom","after":310,"offset":4200}],"outcome":"lost"}"#,
+    );
+    assert_wire(
+        &Trigger {
+            name: "hot".into(),
+            pattern: "too hot".into(),
+            deeds: vec!["power off".into()],
+            times: 10,
+            every: Span(60_000),
+            boards: vec![rpi4()],
+        },
+        r#"{"name":"hot","pattern":"too hot","deeds":["power off"],"times":10,"every":60000,"boards":["rpi4"]}"#,
+    );
 }
 
 #[test]

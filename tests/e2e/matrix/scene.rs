@@ -18,7 +18,7 @@ use protocol::power::PowerAsk;
 use protocol::search::Search;
 use protocol::user::{Role, Scope, UserName, Verb};
 use protocol::wire::Follow;
-use protocol::{Error, Span};
+use protocol::{Error, Span, Time};
 use tokio::net::TcpListener;
 
 use super::Door;
@@ -132,6 +132,7 @@ impl Row {
                 | Call::Give
                 | Call::Power
                 | Call::Outlet
+                | Call::Boots
                 | Call::Pen
                 | Call::TypeIn
                 | Call::SendBreak
@@ -150,6 +151,7 @@ impl Row {
                 | Call::Classes
                 | Call::Holds
                 | Call::Queue
+                | Call::Triggers
                 | Call::Accounts
                 | Call::Tokens
                 | Call::Keys
@@ -362,6 +364,8 @@ impl Scene {
             Call::Give => me.give(name(here), "eve".parse()?).await.map(drop),
             Call::Power => me.power(name(here), PowerAsk::On).await.map(drop),
             Call::Outlet => me.outlet(name(here)).await.map(drop),
+            Call::Boots => me.boots(name(here), Some(Time(1))).await.map(drop),
+            Call::Triggers => me.triggers().await.map(drop),
             Call::Pen | Call::TypeIn | Call::SendBreak => {
                 let bobs = self.bob.type_at("theirs").await?;
                 // Whatever she comes with, her consoles are open.

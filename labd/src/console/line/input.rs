@@ -31,6 +31,13 @@ pub(super) struct Text {
     pub(super) answer: Answer,
 }
 
+impl Right {
+    /// The lab's own, which no hold and no pen ends.
+    pub(super) fn of_lab(by: By) -> Right {
+        Right { by, hold: None, turn: u64::MAX }
+    }
+}
+
 /// A BREAK, on its way to the device.
 #[derive(Debug)]
 pub(super) struct Break {

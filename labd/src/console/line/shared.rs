@@ -19,6 +19,7 @@ use crate::config::Pace;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger};
 use crate::rules::pen::Desk;
+use crate::watcher::Watcher;
 
 /// The newest line is remembered up to so many bytes.
 pub(super) const LINE: usize = 512;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) ledger: Ledger,
     pub(super) clock: Clock,
     pub(super) mark: Arc<Mark>,
+    pub(super) watcher: Arc<Watcher>,
     pub(super) desk: Mutex<Desk>,
     /// How each session that follows is told that it is over.
     pub(super) endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,

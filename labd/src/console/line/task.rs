@@ -1,5 +1,6 @@
 //! The task: one loop around the device.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -9,17 +10,20 @@ use std::task::{Context, Poll};
 use protocol::console::ConsoleState;
 use protocol::journal::{By, Event};
 use tokio::io::ReadBuf;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::super::typed::Typed;
 use super::super::{Console, Device, Port};
-use super::input::{Break, Text, tell};
+use super::input::{Break, Right, Text, tell};
 use super::shared::{Shared, Wanted};
 use crate::config::Pace;
+use crate::watcher::Reply;
 
 /// As much is read at once; ptys and serial ports give no more than 4 KiB.
 const CHUNK: usize = 8 * 1024;
+/// So much of what triggers type waits for the device; more has no prompt to answer.
+const REPLIES: usize = 16;
 /// A recording that cannot be written is tried again this often.
 const RETRY: Duration = Duration::from_millis(250);
 /// A BREAK that has not begun by then does not.
@@ -37,6 +41,8 @@ pub(super) struct Task {
     taking: Option<Text>,
     breaking: Option<Breaking>,
     behind: Option<Behind>,
+    /// What triggers have typed next.
+    replies: VecDeque<Reply>,
     pace: Pace,
     journal: Typed,
 }
@@ -72,7 +78,8 @@ impl Task {
     ) -> Task {
         let (wanted, journal) = (line.wanted.subscribe(), Typed::default());
         let (taking, breaking, behind, pace) = (None, None, None, Pace::UNLIMITED);
-        Task { line, wanted, typed, to_break, taking, breaking, behind, pace, journal }
+        let replies = VecDeque::new();
+        Task { line, wanted, typed, to_break, taking, breaking, behind, replies, pace, journal }
     }
 
     pub(super) async fn run(mut self) {
@@ -122,6 +129,7 @@ impl Task {
         if let Some(Breaking { what, .. }) = self.breaking.take() {
             tell(what.answer, Err(self.line.away("the BREAK was cut short")));
         }
+        self.replies.clear();
         self.journal.give_up();
         if let Some(Text { bytes, of, answer, .. }) = self.taking.take() {
             let undone = format!("{} of {of} bytes were typed", of - bytes.len());
@@ -175,6 +183,7 @@ impl Task {
         // By then the board has read all that was written, if it reads as fast as its pace says.
         let mut read_by = Instant::now();
         loop {
+            self.take_reply();
             let left = self.taking.as_ref().map_or(0, |text| text.bytes.len());
             let spare = self.pace.bytes - left.min(self.pace.bytes);
             let may_write = read_by.checked_sub(self.pace.pause(spare)).unwrap_or(read_by);
@@ -229,6 +238,17 @@ impl Task {
         }
         self.journal.type_in(&text.right.by, &text.bytes, Instant::now());
         self.taking = Some(text);
+    }
+
+    /// What a trigger types comes before all that waits for the device, and is not cut into what it takes.
+    fn take_reply(&mut self) {
+        if self.taking.is_none()
+            && let Some(Reply { by, bytes }) = self.replies.pop_front()
+        {
+            // Nobody waits for the answer.
+            let (answer, _) = oneshot::channel();
+            self.take(Text { right: Right::of_lab(by), of: bytes.len(), bytes, answer });
+        }
     }
 
     /// The device has taken so many bytes.
@@ -320,6 +340,10 @@ impl Task {
             }
         }
         let recorded = &bytes[..bytes.len() - rest.len()];
+        let start = self.line.recording.end() - recorded.len() as u64;
+        let replies = self.line.watcher.printed(start, recorded);
+        let room = REPLIES.saturating_sub(self.replies.len());
+        self.replies.extend(replies.into_iter().take(room));
         if self.behind.is_none() && self.line.status.lock().fault.is_some() {
             self.line.set_state(ConsoleState::Open, None);
         }
