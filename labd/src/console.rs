@@ -101,13 +101,18 @@ pub fn let_go_of_others<'a>(consoles: impl Iterator<Item = &'a Device>) {
 }
 
 impl Device {
+    /// How its line is set, if it can be set from here.
+    pub fn uart(&self) -> Option<&Uart> {
+        match self {
+            Device::Serial(port) => Some(port.uart()),
+            Device::Tcp(server) => server.uart(),
+            Device::Qemu(_) | Device::Sim(_) => None,
+        }
+    }
+
     /// How fast may be typed, if the configuration does not say.
     pub fn pace(&self) -> Pace {
-        match self {
-            Device::Serial(port) => port.uart().pace(),
-            Device::Tcp(server) => server.uart().map_or(Pace::UNLIMITED, Uart::pace),
-            Device::Qemu(_) | Device::Sim(_) => Pace::UNLIMITED,
-        }
+        self.uart().map_or(Pace::UNLIMITED, Uart::pace)
     }
 }
 

@@ -165,4 +165,53 @@ pub struct ConsoleDetail {
     /// Why it is away, if it is.
     #[serde(default)]
     pub fault: Option<String>,
+    /// How its line is set, if it is one that can be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uart: Option<Uart>,
+}
+
+/// How a serial line is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Uart {
+    /// Baud.
+    pub speed: u32,
+    /// Bits of a character.
+    pub bits: u8,
+    /// The check of each character.
+    pub parity: Parity,
+    /// Bits that end a character.
+    pub stop: u8,
+    /// How either side makes the other wait.
+    pub flow: FlowControl,
+}
+
+impl Default for Uart {
+    fn default() -> Uart {
+        let (parity, flow) = (Parity::None, FlowControl::None);
+        Uart { speed: 115_200, bits: 8, parity, stop: 1, flow }
+    }
+}
+
+/// The check of each character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parity {
+    /// There is none.
+    None,
+    /// An odd number of ones.
+    Odd,
+    /// An even number of ones.
+    Even,
+}
+
+/// How either side makes the other wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowControl {
+    /// It does not.
+    None,
+    /// XON and XOFF.
+    Software,
+    /// RTS and CTS.
+    Hardware,
 }

@@ -1,9 +1,11 @@
 //! What travels to and from a terminal server that speaks telnet, with RFC 2217 or without it:
 //! bytes in, bytes out, no I/O.
 
+use protocol::rfc2217;
+use protocol::telnet::{BRK, COM_PORT, Event, IAC, Telnet};
+
 use super::super::uart::Uart;
-use super::rfc2217::{self, Notice};
-use super::telnet::{BRK, COM_PORT, Event, IAC, Telnet};
+use super::rfc2217::Notice;
 
 /// One connection's codec.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ impl Codec {
     /// A new connection: RFC 2217 if there is a port to set. Appends to `out` what it begins with.
     pub fn new(uart: Option<Uart>, out: &mut Vec<u8>) -> Codec {
         Codec {
-            telnet: Telnet::new(uart.is_some(), out),
+            telnet: Telnet::client(uart.is_some(), out),
             to_set: uart,
             asked_speed: None,
             other_speed: None,
@@ -38,7 +40,8 @@ impl Codec {
                 Event::Nothing => {}
                 Event::Data(byte) => data.push(byte),
                 Event::Agreed(COM_PORT) => self.set_up(out),
-                Event::Agreed(_) => {}
+                // A server has no BREAK to ask for.
+                Event::Agreed(_) | Event::Break => {}
                 Event::Message(COM_PORT, said) => {
                     if let Some(notice) = Notice::read(said) {
                         self.heed(notice);
@@ -86,7 +89,7 @@ impl Codec {
 
     fn set_up(&mut self, out: &mut Vec<u8>) {
         if let Some(uart) = self.to_set.take() {
-            rfc2217::set_up(&uart, out);
+            rfc2217::set_up(&uart.into(), out);
             self.asked_speed = Some(uart.speed);
         }
     }
@@ -133,7 +136,7 @@ mod tests {
         assert!(!codec.sets_ports());
         let (_, out) = receive(&mut codec, &[255, 253, 44]);
         let mut settings = Vec::new();
-        rfc2217::set_up(&Uart::default(), &mut settings);
+        rfc2217::set_up(&Uart::default().into(), &mut settings);
         assert_eq!(out, settings);
         assert!(codec.sets_ports());
         assert_eq!(receive(&mut codec, &[255, 254, 44, 255, 253, 44]).1.len(), 6);
