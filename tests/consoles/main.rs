@@ -7,6 +7,7 @@ mod pty;
 mod reload;
 mod ser2net;
 mod serial;
+mod served;
 mod tcp;
 
 use std::time::Duration;

@@ -66,6 +66,7 @@ impl BoardConfig {
             ("outlet", self.outlet != new.outlet),
             ("console", self.console != new.console),
             ("pace", self.pace != new.pace),
+            ("ports for other clients", self.serve != new.serve),
         ])
     }
 }
