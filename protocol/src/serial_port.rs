@@ -24,7 +24,7 @@ use crate::time::Span;
 const CHUNK: usize = 4 * 1024;
 /// Nothing more is read while so much waits for the client.
 const WAITING: usize = 16 * 1024;
-/// After the client has said all, the board has so long to answer.
+/// After a raw client has said all, the board has so long to answer. One that speaks telnet has gone.
 const LINGER: Duration = Duration::from_secs(2);
 /// A BREAK that nobody ends is over after this; the lab allows no longer one.
 const LONGEST_BREAK: Duration = Duration::from_secs(3);
@@ -90,6 +90,7 @@ impl SerialPort {
         }
         let (mut said, mut printed) = (vec![0; CHUNK], vec![0; CHUNK]);
         let mut breaking = std::pin::pin!(Fuse::terminated());
+        let linger = if dialect == Dialect::Raw { LINGER } else { Duration::ZERO };
         let mut leaves = None;
         loop {
             if breaking.is_terminated()
@@ -102,7 +103,7 @@ impl SerialPort {
             let wakes = [over, leaves].into_iter().flatten().min();
             tokio::select! {
                 read = from_client.read(&mut said), if leaves.is_none() && talk.listens() => match read? {
-                    0 => leaves = Some(Instant::now() + LINGER),
+                    0 => leaves = Some(Instant::now() + linger),
                     read => talk.hear(&said[..read])?,
                 },
                 read = from_board.read(&mut printed), if talk.has_room() => match read? {
@@ -124,7 +125,7 @@ impl SerialPort {
             }
             // Its time begins when all that it typed is on its way.
             if !talk.listens() {
-                leaves = leaves.map(|_| Instant::now() + LINGER);
+                leaves = leaves.map(|_| Instant::now() + linger);
             }
         }
     }

@@ -8,17 +8,21 @@ use anyhow::{Context, Result, ensure};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::{soon, until};
 use lab_tests::person::Person;
-use lab_tests::root;
+use lab_tests::{programs, root};
 use labd::console::Console;
 use labd::console::tcp::{Protocol, TcpConsole};
 use labd::console::uart::Uart;
 use labd::doorstep::Doorstep;
 use labd::serial_ports::Ports;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::address::Address;
 use protocol::hold::Release;
 use protocol::journal::{Entry, Event};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use protocol::user::Role;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, split};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::pty::Board;
 use super::ser2net::own_address;
@@ -29,6 +33,8 @@ struct Scene {
     lab: TestLab,
     port: Board,
     root: Person,
+    /// Where root comes with labctl.
+    socket: Address,
     rfc2217: SocketAddr,
     raw: SocketAddr,
 }
@@ -40,8 +46,8 @@ impl Scene {
         let lab = Plan::new(described(&port, rfc2217, raw)).open().await?;
         lab.settled().await?;
         tokio::spawn(Ports::open(lab.lab().clone(), Doorstep::new()).await?.keep());
-        let root = lab.admin().await?;
-        Ok(Scene { lab, port, root, rfc2217, raw })
+        let (root, socket) = (lab.admin().await?, lab.socket_of("root", Role::Admin)?);
+        Ok(Scene { lab, port, root, socket, rfc2217, raw })
     }
 
     /// The same, and root holds the board.
@@ -62,6 +68,19 @@ impl Scene {
             }
         })
         .await?
+    }
+
+    /// The board prints the three bytes that are typed; whoever types them is content.
+    async fn prints_back(&mut self, mut program: Command) -> Result<()> {
+        let run = program.output();
+        let board = async {
+            let typed = self.port.take(3).await;
+            self.port.print(&typed).await;
+        };
+        let (run, ()) = soon(async { tokio::join!(run, board) }).await?;
+        let run = run?;
+        ensure!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        Ok(())
     }
 
     /// The entries up to a note that is written now.
@@ -324,5 +343,49 @@ async fn socat_makes_a_terminal_of_a_raw_port() -> Result<()> {
     let mut terminal = std::fs::OpenOptions::new().write(true).open(&link)?;
     std::io::Write::write_all(&mut terminal, b"ls\r")?;
     assert_eq!(scene.port.take(3).await, b"ls\r");
+    Ok(())
+}
+
+/// labctl for root, when it says what it serves: the first word of that.
+async fn labctl(scene: &Scene, arguments: &[&str]) -> Result<(Child, String)> {
+    let mut labctl = Command::new(programs::path("labctl")?);
+    labctl.arg("serial").arg("rpi4").args(arguments).env("LAB", scene.socket.to_string());
+    let mut labctl = labctl.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut said = String::new();
+    let mut lines = BufReader::new(labctl.stdout.as_mut().context("piped")?);
+    soon(lines.read_line(&mut said)).await??;
+    Ok((labctl, said.split(' ').next().context("a place")?.to_owned()))
+}
+
+const PRINTS_BACK: &str = "
+port.write(b'ls\\r')
+assert port.read(3) == b'ls\\r'
+";
+
+#[tokio::test]
+async fn labctl_brings_a_console_here_for_pyserial_as_a_port_and_as_a_terminal() -> Result<()> {
+    let mut scene = Scene::held().await?;
+    let (_port, here) = labctl(&scene, &[]).await?;
+    let by_port = "port = serial.serial_for_url(url, baudrate=115200, timeout=20)";
+    scene.prints_back(python(here.parse()?, &format!("{by_port}{PRINTS_BACK}"))).await?;
+    let link = scene.lab.path("tty");
+    let (terminal, there) = labctl(&scene, &["--pty", &link.display().to_string()]).await?;
+    assert_eq!(there, link.display().to_string());
+    let by_terminal = format!("port = serial.Serial('{there}', 115200, timeout=20)");
+    scene.prints_back(python(here.parse()?, &format!("{by_terminal}{PRINTS_BACK}"))).await?;
+    kill(Pid::from_raw(terminal.id().context("it runs")?.try_into()?), Signal::SIGINT)?;
+    until(|| !link.is_symlink()).await
+}
+
+#[tokio::test]
+async fn labctl_serves_nobody_but_its_own_user_and_not_the_network() -> Result<()> {
+    let scene = Scene::held().await?;
+    let (_labctl, here) = labctl(&scene, &["--raw"]).await?;
+    assert_eq!(of_another_user(here.parse()?).await?, "");
+    let (refused, said) = labctl(&scene, &["--listen", "0.0.0.0:0"]).await?;
+    assert_eq!(said, "");
+    assert_eq!(soon(refused.wait_with_output()).await??.status.code(), Some(2));
+    let typed = |entry: &Entry| matches!(entry.event, Event::Typed { .. });
+    assert!(!scene.timeline().await?.iter().any(typed));
     Ok(())
 }
