@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use protocol::console::LineErrors;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::uart::Uart;
@@ -54,6 +55,11 @@ pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
     /// A pipe that holds what was read until it is taken from there, if this port outlives labd: what is
     /// read next is what is in it then.
     fn unrecorded(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// What has gone wrong on the line since it was opened; none if this port does not count that.
+    fn errors(&self) -> Option<LineErrors> {
         None
     }
 

@@ -118,6 +118,7 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
             viewers: vec![viewer(3, "ada", true), viewer(4, "bob", false)],
             fault: None,
             uart: None,
+            quality: None,
         }),
         queue: vec![place],
         board,
