@@ -67,7 +67,7 @@ fn read(text: &str) -> Option<SocketAddr> {
         .collect();
     let address: IpAddr = match words?.as_slice() {
         [four] => (*four).into(),
-        six => Ipv6Addr::from(<[u8; 16]>::try_from(six.concat()).ok()?).to_canonical().into(),
+        six => Ipv6Addr::from(<[u8; 16]>::try_from(six.concat()).ok()?).to_canonical(),
     };
     Some(SocketAddr::new(address, u16::from_str_radix(port, 16).ok()?))
 }
