@@ -35,6 +35,7 @@ mod reload;
 mod reserve;
 mod run;
 mod search;
+mod serial;
 mod ssh;
 mod steps;
 mod timeline;
@@ -100,6 +101,8 @@ pub enum Command {
     Run(run::Run),
     /// Come to a shell of a board you hold, by ssh
     Ssh(ssh::Ssh),
+    /// Bring a board's console to this machine as a serial port, for programs of other make
+    Serial(serial::Serial),
     /// Bring a port of a board you hold to this machine
     Forward(forward::Forward),
     /// Carry an ssh connection to the lab or a board: for ProxyCommand
@@ -172,6 +175,7 @@ impl Command {
             Command::Run(command) => return command.run(at, out).await.map(Some),
             Command::Search(command) => return command.run(at, out).await.map(Some),
             Command::Ssh(command) => command.run(at)?,
+            Command::Serial(command) => command.run(at, out).await?,
             Command::Forward(command) => command.run(at, out).await?,
             Command::Proxy(command) => command.run(at).await?,
             Command::Wait(command) => command.run(at, out).await?,

@@ -15,7 +15,7 @@ use protocol::web::Url;
 use crate::exit::Failure;
 
 /// Commands that start other programs, or have something to do with this machine's ports.
-const CLOSED: [&str; 5] = ["demo", "forward", "proxy", "run", "ssh"];
+const CLOSED: [&str; 6] = ["demo", "forward", "proxy", "run", "serial", "ssh"];
 
 /// Whether labctl runs for a visitor.
 pub fn is_one() -> bool {

@@ -25,6 +25,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use protocol::Span;
 use protocol::board::BoardName;
+use protocol::serial_port::Dialect;
 use serde_json::Value as Json;
 
 pub use self::changes::Change;
@@ -266,6 +267,26 @@ pub struct BoardConfig {
     pub boot: Plan,
     /// What is done when its console shows something.
     pub triggers: Vec<Trigger>,
+    /// Where clients of other make find its console.
+    pub serve: Serve,
+}
+
+/// `serve { rfc2217 = "127.0.0.1:7001"; raw = "127.0.0.1:7002" }`: ports on loopback, for pyserial, tio, telnet
+/// and the like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Serve {
+    /// With telnet and RFC 2217.
+    pub rfc2217: Option<SocketAddr>,
+    /// Bytes as they are.
+    pub raw: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Each port, and what is spoken there.
+    pub fn ports(&self) -> impl Iterator<Item = (SocketAddr, Dialect)> {
+        let ports = [(self.rfc2217, Dialect::Rfc2217), (self.raw, Dialect::Raw)];
+        ports.into_iter().filter_map(|(at, dialect)| Some((at?, dialect)))
+    }
 }
 
 /// What becomes of a board's power when a hold ends.

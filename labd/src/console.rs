@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use protocol::console::LineErrors;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::uart::Uart;
@@ -54,6 +55,11 @@ pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
     /// A pipe that holds what was read until it is taken from there, if this port outlives labd: what is
     /// read next is what is in it then.
     fn unrecorded(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// What has gone wrong on the line since it was opened; none if this port does not count that.
+    fn errors(&self) -> Option<LineErrors> {
         None
     }
 
@@ -101,13 +107,18 @@ pub fn let_go_of_others<'a>(consoles: impl Iterator<Item = &'a Device>) {
 }
 
 impl Device {
+    /// How its line is set, if it can be set from here.
+    pub fn uart(&self) -> Option<&Uart> {
+        match self {
+            Device::Serial(port) => Some(port.uart()),
+            Device::Tcp(server) => server.uart(),
+            Device::Qemu(_) | Device::Sim(_) => None,
+        }
+    }
+
     /// How fast may be typed, if the configuration does not say.
     pub fn pace(&self) -> Pace {
-        match self {
-            Device::Serial(port) => port.uart().pace(),
-            Device::Tcp(server) => server.uart().map_or(Pace::UNLIMITED, Uart::pace),
-            Device::Qemu(_) | Device::Sim(_) => Pace::UNLIMITED,
-        }
+        self.uart().map_or(Pace::UNLIMITED, Uart::pace)
     }
 }
 

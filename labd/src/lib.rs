@@ -10,7 +10,7 @@
 //! | layer | rooms | may know |
 //! | --- | --- | --- |
 //! | the program | [`cli`] | everything |
-//! | doors | [`rpc`]; [`http`] and [`ssh`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`doorstep`], [`lab`], `protocol` |
+//! | doors | [`rpc`]; [`http`], [`ssh`] and [`serial_ports`], whose visitors are served by [`rpc`]; [`tls`], before [`rpc`] and [`http`] | [`doorstep`], [`lab`], `protocol` |
 //! | before the doors | [`doorstep`] | [`rules`] |
 //! | the house | [`lab`] | everything below; nobody else wires things together |
 //! | hands | [`keeper`], [`console::line`] | their drivers, [`watcher`], [`rules`], the memory below |
@@ -67,6 +67,7 @@
 //!   is good once, which becomes a certificate as an invitation's does.
 //! - **By ssh**: the client's key → [`ssh::visit`] → [`ssh::session`] → a console, or labctl and labtui run for
 //!   the visitor → [`rpc::listen`]; `ssh -J` → [`ssh::tunnel`] → [`lab::tunnel`].
+//! - **By a client of another make**, over loopback: [`serial_ports`] → [`rpc::inside`] → a console, as by ssh.
 //! - **Start**: [`config`] is read whole; [`memory`] brings ledger and store together; each keeper looks
 //!   what its outlet says; what was in hand goes on; the doors open. Under systemd, [`service_manager`] has
 //!   kept sockets and serial ports open meanwhile.
@@ -89,6 +90,7 @@ pub mod provider;
 pub mod qemu;
 pub mod rpc;
 pub mod rules;
+pub mod serial_ports;
 pub mod service_manager;
 pub mod sim;
 pub mod ssh;

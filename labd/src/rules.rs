@@ -3,6 +3,7 @@
 //! - [`hold`]: who holds which board, and who waits
 //! - [`queue`]: in which order those who wait are served, and when that may be
 //! - [`pen`]: who may type on a console
+//! - [`line_quality`]: whether a console's line is good, and set right
 //! - [`power`]: what an outlet is told next
 //! - [`echo`]: whether what was typed may be written down
 //! - [`guard`]: whom a door listens to before it knows who they are
@@ -20,6 +21,7 @@ pub mod guard;
 pub mod hold;
 pub mod key;
 pub mod limit;
+pub mod line_quality;
 pub mod once;
 pub mod pattern;
 pub mod pen;

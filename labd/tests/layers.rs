@@ -39,7 +39,15 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
         ],
     ),
     // A program that runs for a visitor talks to the lab as any other.
-    ("ssh", &["ssh", "doorstep", "rules::guard", "lab", "rpc::listen", "rpc::identity"]),
+    (
+        "ssh",
+        &["ssh", "doorstep", "rules::guard", "lab", "rpc::listen", "rpc::identity", "rpc::inside"],
+    ),
+    // Its visitors are served by what they would find at the socket.
+    (
+        "serial_ports",
+        &["serial_ports", "doorstep", "lab", "rpc::identity", "rpc::inside", "config"],
+    ),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),
     ("journal", &["journal", "ledger"]),

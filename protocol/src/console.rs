@@ -176,4 +176,148 @@ pub struct ConsoleDetail {
     /// Why it is away, if it is.
     #[serde(default)]
     pub fault: Option<String>,
+    /// How its line is set, if it is one that can be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uart: Option<Uart>,
+    /// How good its line is, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<LineQuality>,
+}
+
+/// How good a console's line is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LineQuality {
+    /// What went wrong on it since labd began; none if its port does not count that.
+    #[serde(default)]
+    pub errors: Option<LineErrors>,
+    /// What it printed since then, in bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// What is likely the matter with it.
+    #[serde(default)]
+    pub hint: Option<String>,
+}
+
+impl LineQuality {
+    /// Errors in a million bytes, if they are counted.
+    pub fn errors_per_mb(&self) -> Option<u64> {
+        let errors = self.errors?.all();
+        Some(errors.saturating_mul(1_000_000) / self.bytes.max(1))
+    }
+
+    /// Whether more goes wrong than on any line that is in order.
+    pub fn is_bad(&self) -> bool {
+        let many = self.errors.is_some_and(|errors| errors.all() >= 10);
+        many && self.errors_per_mb() > Some(100)
+    }
+}
+
+/// What went wrong on a line, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LineErrors {
+    /// Characters were lost because nobody took them in time.
+    #[serde(default)]
+    pub overrun: u64,
+    /// Characters did not end where they should.
+    #[serde(default)]
+    pub framing: u64,
+    /// Characters did not have the parity that they should.
+    #[serde(default)]
+    pub parity: u64,
+    /// The board held the line, or lost its power.
+    #[serde(default)]
+    pub breaks: u64,
+}
+
+impl LineErrors {
+    /// All of them; a BREAK is no error.
+    pub fn all(&self) -> u64 {
+        self.overrun + self.framing + self.parity
+    }
+
+    fn each(self, other: LineErrors, what: fn(u64, u64) -> u64) -> LineErrors {
+        LineErrors {
+            overrun: what(self.overrun, other.overrun),
+            framing: what(self.framing, other.framing),
+            parity: what(self.parity, other.parity),
+            breaks: what(self.breaks, other.breaks),
+        }
+    }
+}
+
+impl std::ops::Add for LineErrors {
+    type Output = LineErrors;
+
+    fn add(self, other: LineErrors) -> LineErrors {
+        self.each(other, u64::saturating_add)
+    }
+}
+
+impl std::ops::Sub for LineErrors {
+    type Output = LineErrors;
+
+    fn sub(self, other: LineErrors) -> LineErrors {
+        self.each(other, u64::saturating_sub)
+    }
+}
+
+/// `3 framing, 1 overrun`, or `none`.
+impl fmt::Display for LineErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            (self.overrun, "overrun"),
+            (self.framing, "framing"),
+            (self.parity, "parity"),
+            (self.breaks, "BREAK"),
+        ];
+        let some: Vec<_> = kinds.iter().filter(|(count, _)| *count > 0).collect();
+        let words: Vec<_> = some.iter().map(|(count, kind)| format!("{count} {kind}")).collect();
+        write!(f, "{}", if words.is_empty() { "none".to_owned() } else { words.join(", ") })
+    }
+}
+
+/// How a serial line is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Uart {
+    /// Baud.
+    pub speed: u32,
+    /// Bits of a character.
+    pub bits: u8,
+    /// The check of each character.
+    pub parity: Parity,
+    /// Bits that end a character.
+    pub stop: u8,
+    /// How either side makes the other wait.
+    pub flow: FlowControl,
+}
+
+impl Default for Uart {
+    fn default() -> Uart {
+        let (parity, flow) = (Parity::None, FlowControl::None);
+        Uart { speed: 115_200, bits: 8, parity, stop: 1, flow }
+    }
+}
+
+/// The check of each character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parity {
+    /// There is none.
+    None,
+    /// An odd number of ones.
+    Odd,
+    /// An even number of ones.
+    Even,
+}
+
+/// How either side makes the other wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowControl {
+    /// It does not.
+    None,
+    /// XON and XOFF.
+    Software,
+    /// RTS and CTS.
+    Hardware,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::BoardName;
 use crate::boot::{Cause, Outcome, Seconds};
+use crate::console::LineErrors;
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
 use crate::time::{Span, Time};
@@ -234,6 +235,13 @@ pub enum Event {
     },
     /// A BREAK was sent on the console.
     Break,
+    /// Something went wrong on the console's line: all since the last of these.
+    LineErrors {
+        /// What.
+        errors: LineErrors,
+        /// Among how many bytes.
+        bytes: u64,
+    },
     /// Somebody wrote something down.
     Noted {
         /// What.
@@ -421,6 +429,9 @@ impl fmt::Display for Event {
                 write!(f, "typed {bytes} bytes that were not echoed")
             }
             Event::Break => write!(f, "sent a BREAK"),
+            Event::LineErrors { errors, bytes } => {
+                write!(f, "the console's line is not clean: {errors} in {bytes} bytes")
+            }
             Event::Noted { text } => write!(f, "noted: {text}"),
             Event::Account { name, what } => write!(f, "changed the account {name}: {what}"),
             Event::Token { id, of, what } => write!(f, "{what} the token {id} of {of}"),

@@ -16,6 +16,7 @@
 //! | [`dial`], [`proxy`], [`tls`] | how one gets there, and who is believed to be it |
 //! | [`web`] | one request to a web server |
 //! | [`login`], [`provider`], [`context`] | becoming known to a lab; the labs that somebody is known to |
+//! | [`telnet`], [`rfc2217`], [`serial_port`], [`neighbour`] | a console as a port for clients of others' make |
 //! | [`client`] | connect, call, follow |
 //! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
 //! | [`replay`] | a console and its board's timeline in one order |
@@ -41,15 +42,19 @@ pub mod journal;
 pub mod limits;
 pub mod link;
 pub mod login;
+pub mod neighbour;
 pub mod power;
 pub mod provider;
 pub mod proxy;
 pub mod replay;
 pub mod request;
+pub mod rfc2217;
 pub mod screen;
 pub mod search;
+pub mod serial_port;
 pub mod service;
 pub mod tags;
+pub mod telnet;
 pub mod text;
 pub mod time;
 pub mod tls;

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail like the test")]
 
 mod breaks;
+mod errors;
 mod pty;
 mod reload;
 mod ser2net;
 mod serial;
+mod served;
 mod tcp;
 
 use lab_tests::patience;

@@ -58,6 +58,11 @@ impl Board {
         taken
     }
 
+    /// Both directions, for who prints while somebody types.
+    pub(crate) fn both(&mut self) -> (&mut pipe::Sender, &mut pipe::Receiver) {
+        (&mut self.mouth, &mut self.ear)
+    }
+
     /// How the port is set.
     pub(crate) fn settings(&self) -> Termios {
         tcgetattr(&self.port).unwrap()

@@ -82,7 +82,7 @@ impl Drop for Ser2net {
 /// An address of this machine that is this process's own, and a port that no other test has. A port
 /// asked from the kernel and given back would not do: a process that another test is starting may
 /// still hold it.
-fn own_address() -> SocketAddr {
+pub(crate) fn own_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(4001);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let host = Ipv4Addr::new(127, 64 | high, middle, low);

@@ -1,6 +1,7 @@
 //! `labctl board`: everything about one board.
 
 use protocol::board::{BoardDetail, BoardName};
+use protocol::console::LineQuality;
 use protocol::text::plain;
 
 use super::want;
@@ -57,6 +58,9 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
             "console",
             format!("{} ({}), {} bytes so far", console.state, console.device, console.end),
         );
+        if let Some(quality) = &console.quality {
+            line("line", on_line(quality));
+        }
         for viewer in &console.viewers {
             let pen = if viewer.pen { ", has the pen" } else { "" };
             line("viewer", format!("{} since {}{pen}", viewer.who, out.time(viewer.since)));
@@ -77,4 +81,15 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// What went wrong on a line, and what may be the matter.
+fn on_line(quality: &LineQuality) -> String {
+    let errors = quality.errors.map(|errors| {
+        let (bytes, rate) = (quality.bytes, quality.errors_per_mb().unwrap_or_default());
+        let bad = if quality.is_bad() { "bad: " } else { "" };
+        format!("{bad}errors: {errors} in {bytes} bytes ({rate} a MB)")
+    });
+    let said: Vec<_> = errors.into_iter().chain(quality.hint.clone()).collect();
+    said.join("; ")
 }

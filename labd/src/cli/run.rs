@@ -26,6 +26,7 @@ use crate::doorstep::guests::{Guests, Room};
 use crate::http::metrics;
 use crate::lab::Lab;
 use crate::rpc::listen;
+use crate::serial_ports::Ports;
 use crate::service_manager;
 use crate::ssh::{self, host_key};
 use crate::tls;
@@ -70,6 +71,8 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         let doorstep = Doorstep::before(guests.clone(), lab.config().exempt.clone());
         open_tls(&lab, &doorstep).await?;
         open_ssh(&lab, &places.state(), &doorstep).await?;
+        let ports = Ports::open(lab.clone(), doorstep.clone()).await?;
+        tokio::spawn(ports.keep());
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
         open_metrics(&lab, &doorstep).await?;
         service_manager::tell(&format!("READY=1\n{}", status(&lab)));

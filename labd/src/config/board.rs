@@ -1,9 +1,10 @@
 //! Boards, with what they take over from their class.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use protocol::board::BoardName;
+use protocol::neighbour::is_loopback;
 use protocol::user::BadName;
 use serde_json::Value as Json;
 
@@ -13,9 +14,9 @@ use super::fault::Faults;
 use super::options::{Controllers, Options};
 use super::orders::besides;
 use super::reader::{Setting, Table, nearest};
-use super::settings::Holds;
+use super::settings::{Holds, section};
 use super::ucl::{Place, Value};
-use super::{BoardConfig, Pace};
+use super::{BoardConfig, Pace, Serve};
 use crate::console::Device;
 use crate::rules::trigger::Trigger;
 
@@ -31,6 +32,7 @@ pub(super) struct Places {
     pub(super) mac: Place,
     pub(super) outlet: Place,
     pub(super) console: Place,
+    pub(super) serve: Place,
 }
 
 /// Reads every board. One without a name is a fault, and left out.
@@ -88,7 +90,9 @@ impl Lab<'_> {
             mac: table.place_of("mac").clone(),
             outlet: options.outlet_at,
             console: options.console_at,
+            serve: table.place_of("serve").clone(),
         };
+        let serve = Serve::read(&mut table, options.console.is_some(), self.faults);
         table.finish();
         let board = BoardConfig {
             name: name?,
@@ -109,6 +113,7 @@ impl Lab<'_> {
                 own.triggers,
                 &besides(common.triggers.clone(), self.around.triggers),
             ),
+            serve,
         };
         Some(Draft { board, places })
     }
@@ -130,6 +135,37 @@ impl Lab<'_> {
             table.fault(key, format!("there is no class '{name}'; {help}"));
         }
         class
+    }
+}
+
+impl Serve {
+    fn read(board: &mut Table<'_>, has_console: bool, faults: &Faults) -> Serve {
+        if board.value("serve").is_some() && !has_console {
+            board
+                .fault("serve", "serve: this board has no console; give it one, or leave this out");
+        }
+        section(board, "serve", faults, |table| Serve {
+            rfc2217: table.optional("rfc2217").map(|Here(address)| address),
+            raw: table.optional("raw").map(|Here(address)| address),
+        })
+    }
+}
+
+/// Where only programs of this machine come.
+struct Here(SocketAddr);
+
+impl Setting for Here {
+    const WANTED: &'static str =
+        "an address of this machine alone and a port, such as 127.0.0.1:7001";
+
+    fn read(value: &Value) -> Result<Here, Option<String>> {
+        match SocketAddr::read(value)? {
+            address if address.port() == 0 => Err(None),
+            address if is_loopback(address.ip()) => Ok(Here(address)),
+            address => Err(Some(format!(
+                "{address} is open to others, and what is typed there would be too; write 127.0.0.1, and from elsewhere use 'labctl serial'"
+            ))),
+        }
     }
 }
 

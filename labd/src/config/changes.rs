@@ -69,6 +69,7 @@ impl BoardConfig {
             ("pace", self.pace != new.pace),
             ("boot", self.boot != new.boot),
             ("triggers", self.triggers != new.triggers),
+            ("ports for other clients", self.serve != new.serve),
         ])
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn crosscheck(drafts: &[Draft], faults: &Faults) {
         faults.add(second.at, format!("board '{}' is there twice ({lines})", first.thing));
     }
     let used = drafts.iter().flat_map(|board| outlet(board).into_iter().chain(console(board)));
-    for (first, second) in twice(used.chain(drafts.iter().flat_map(macs))) {
+    for (first, second) in
+        twice(used.chain(drafts.iter().flat_map(macs)).chain(drafts.iter().flat_map(ports)))
+    {
         let (one, other) = (&first.board.board.name, &second.board.board.name);
         // A board that is there twice has everything twice, and that it is there twice is told.
         if one == other && !std::ptr::eq(first.board, second.board) {
@@ -60,6 +62,11 @@ fn name(board: &Draft) -> Claim<'_> {
 fn outlet(board: &Draft) -> Option<Claim<'_>> {
     let outlet = board.board.outlet.as_ref()?;
     Some(Claim { thing: format!("outlet {outlet}"), board, at: &board.places.outlet })
+}
+
+fn ports(board: &Draft) -> impl Iterator<Item = Claim<'_>> {
+    let ports = board.board.serve.ports();
+    ports.map(|(port, _)| Claim { thing: format!("port {port}"), board, at: &board.places.serve })
 }
 
 fn console(board: &Draft) -> Option<Claim<'_>> {

@@ -137,6 +137,8 @@ impl Line {
             end: self.shared.recording.end(),
             viewers: self.shared.desk.lock().viewers(),
             fault: status.fault.clone(),
+            quality: status.quality.quality(),
+            uart: self.device().uart().map(|uart| (*uart).into()),
         }
     }
 

@@ -4,7 +4,6 @@
 pub mod codec;
 mod port;
 mod rfc2217;
-mod telnet;
 
 use std::fmt;
 use std::io;

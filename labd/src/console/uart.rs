@@ -89,6 +89,27 @@ impl fmt::Display for Uart {
     }
 }
 
+impl From<Uart> for protocol::console::Uart {
+    fn from(uart: Uart) -> protocol::console::Uart {
+        use protocol::console;
+        console::Uart {
+            speed: uart.speed,
+            bits: uart.bits.into(),
+            parity: match uart.parity {
+                Parity::None => console::Parity::None,
+                Parity::Odd => console::Parity::Odd,
+                Parity::Even => console::Parity::Even,
+            },
+            stop: uart.stop.into(),
+            flow: match uart.flow {
+                FlowControl::None => console::FlowControl::None,
+                FlowControl::Software => console::FlowControl::Software,
+                FlowControl::Hardware => console::FlowControl::Hardware,
+            },
+        }
+    }
+}
+
 /// What a UART's clock can be set to.
 struct Speed(u32);
 

@@ -125,11 +125,27 @@ fn is_so(family: &Family<Labels, Gauge>, labels: Labels) {
 fn consoles(registry: &mut Registry, lab: &Lab) {
     let bytes = Family::<Labels, Counter>::default();
     let viewers = Family::<Labels, Gauge>::default();
+    let errors = Family::<Labels, Counter>::default();
     for (board, detail) in lab.consoles() {
         let name = vec![("board", board.to_string())];
         bytes.get_or_create(&name).inc_by(detail.end);
         viewers.get_or_create(&name).set(number(detail.viewers.len()));
+        // A port that does not count has no row, and not a zero.
+        if let Some(found) = detail.quality.and_then(|quality| quality.errors) {
+            let kinds = [
+                ("overrun", found.overrun),
+                ("framing", found.framing),
+                ("parity", found.parity),
+                ("break", found.breaks),
+            ];
+            for (kind, count) in kinds {
+                let labels = vec![("board", board.to_string()), ("kind", kind.to_owned())];
+                errors.get_or_create(&labels).inc_by(count);
+            }
+        }
     }
+    let help = "What went wrong on a console's line, where its port counts that";
+    registry.register("console_line_errors", help, errors);
     let help = "What a console has printed since labd first opened it";
     registry.register_with_unit("console_printed", help, Unit::Bytes, bytes);
     registry.register("console_viewers", "Who look at a console", viewers);

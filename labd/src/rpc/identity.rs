@@ -19,8 +19,16 @@ use crate::lab::people::system::{ask, known, unsaid};
 pub async fn of_peer(peer: Option<UCred>) -> Result<Peer, Error> {
     let peer = peer.ok_or_else(unsaid)?;
     let via = peer.pid().map_or_else(|| "unix".to_owned(), |pid| format!("unix pid {pid}"));
+    of_uid(peer.uid(), via).await
+}
+
+/// That user of the system; they came in that way.
+///
+/// # Errors
+/// [`Error::Bad`] if the system does not say who that is.
+pub async fn of_uid(uid: u32, via: String) -> Result<Peer, Error> {
     ask(move || {
-        let uid = Uid::from_raw(peer.uid());
+        let uid = Uid::from_raw(uid);
         let user = User::from_uid(uid).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid{uid}"), |user| user.name.clone());
         let name = name.parse().map_err(|bad: BadName| Error::Bad { why: bad.to_string() })?;

@@ -7,19 +7,17 @@ use protocol::account::Key;
 use protocol::address::Address;
 use protocol::client::Client;
 use protocol::user::Who;
-use protocol::wire::{self, Purpose, Welcome};
+use protocol::wire::{Purpose, Welcome};
 use tokio::io::{BufReader, DuplexStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Door;
 use crate::lab::people::{Peer, Proof};
 use crate::rpc::identity::completed;
-use crate::rpc::listen::converse;
+use crate::rpc::inside::{self, Inside};
 
 /// So many channels at once: sessions and tunnels.
 const CHANNELS: usize = 32;
-/// A conversation's only buffer.
-const BUFFER: usize = 64 * 1024;
 
 /// Whether a visitor is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,15 +129,8 @@ impl Visitor {
         &self,
         purpose: &Purpose,
     ) -> Result<(BufReader<DuplexStream>, Welcome), Error> {
-        let (ours, theirs) = tokio::io::duplex(BUFFER);
-        tokio::spawn(converse(self.door.lab.clone(), self.peer.clone(), theirs));
-        let mut stream = BufReader::with_capacity(BUFFER, ours);
-        wire::ask(&mut stream, purpose).await.map_err(|error| Error::Unreachable {
-            address: "the lab".to_owned(),
-            why: error.to_string(),
-        })?;
-        let welcome = wire::answer(&mut stream).await?;
-        Ok((stream, welcome))
+        let Inside { flow, welcome, .. } = inside::ask(&self.door.lab, &self.peer, purpose).await?;
+        Ok((flow, welcome))
     }
 
     /// For calls.

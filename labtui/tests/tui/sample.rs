@@ -117,6 +117,8 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
             end: 48_213,
             viewers: vec![viewer(3, "ada", true), viewer(4, "bob", false)],
             fault: None,
+            uart: None,
+            quality: None,
         }),
         queue: vec![place],
         board,

@@ -35,6 +35,8 @@ targets! {
     records,
     /// What is shown of what a board prints.
     sanitiser,
+    /// What a client of other make sends to a serial port that labd serves.
+    serial_client,
     /// What an SNMP agent answers.
     snmp,
     /// ssh public keys.

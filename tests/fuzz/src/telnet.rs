@@ -2,7 +2,7 @@ use labd::console::tcp::codec::Codec;
 use labd::console::uart::Uart;
 
 /// Bytes that set a port up at the usual speed.
-const SETTINGS: usize = 38;
+const SETTINGS: usize = 45;
 
 /// The first byte says whether there is a port to set, the second where TCP cuts the rest.
 pub(crate) fn target(data: &[u8]) {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use protocol::Error;
 use protocol::board::BoardName;
-use protocol::console::ConsoleState;
+use protocol::console::{ConsoleState, LineErrors};
 use protocol::journal::{By, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Pace;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger};
+use crate::rules::line_quality;
 use crate::rules::pen::Desk;
 use crate::watcher::Watcher;
 
@@ -60,6 +62,7 @@ pub(super) struct Status {
     /// The newest whole line, and what has come of the next.
     pub(super) last_line: Vec<u8>,
     pub(super) present_line: Vec<u8>,
+    pub(super) quality: line_quality::Line,
 }
 
 impl Wanted {
@@ -122,6 +125,15 @@ impl Shared {
         let board = Some(self.board.clone());
         drop(self.ledger.stage(Draft { by, board, offset, event, writes: Vec::new() }));
         self.mark.touch();
+    }
+
+    /// Looks how good the line is by what was read, and writes down what went wrong.
+    pub(super) fn look_at_line(&self, read: &[u8], errors: Option<LineErrors>) {
+        let now = Duration::from_millis(self.clock.now().0);
+        let wrong = self.status.lock().quality.read(now, read, errors);
+        if let Some((errors, bytes)) = wrong {
+            self.note(By::default(), Event::LineErrors { errors, bytes });
+        }
     }
 
     /// Writes down what became of a BREAK, and says it.

@@ -97,6 +97,7 @@ impl Task {
             match self.open(&device).await {
                 Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
+                    self.line.status.lock().quality.opened();
                     self.line.note(By::default(), Event::ConsoleOpened);
                     seen_open = true;
                     let why = self.serve(port, &device).await;
@@ -348,6 +349,7 @@ impl Task {
             self.line.set_state(ConsoleState::Open, None);
         }
         self.line.remember(recorded);
+        self.line.look_at_line(recorded, port.errors());
         self.note_all(|journal, _| journal.printed(recorded));
     }
 

@@ -1,9 +1,13 @@
 //! What travels to and from a terminal server that speaks telnet, with RFC 2217 or without it:
 //! bytes in, bytes out, no I/O.
 
+use protocol::console::LineErrors;
+use protocol::rfc2217;
+use protocol::rfc2217::code::SET_LINESTATE_MASK;
+use protocol::telnet::{BRK, COM_PORT, Event, IAC, Telnet};
+
 use super::super::uart::Uart;
-use super::rfc2217::{self, Notice};
-use super::telnet::{BRK, COM_PORT, Event, IAC, Telnet};
+use super::rfc2217::{Notice, line_state};
 
 /// One connection's codec.
 #[derive(Debug)]
@@ -16,17 +20,20 @@ pub struct Codec {
     asked_speed: Option<u32>,
     other_speed: Option<u32>,
     suspended: bool,
+    /// None until the server agrees to tell.
+    errors: Option<LineErrors>,
 }
 
 impl Codec {
     /// A new connection: RFC 2217 if there is a port to set. Appends to `out` what it begins with.
     pub fn new(uart: Option<Uart>, out: &mut Vec<u8>) -> Codec {
         Codec {
-            telnet: Telnet::new(uart.is_some(), out),
+            telnet: Telnet::client(uart.is_some(), out),
             to_set: uart,
             asked_speed: None,
             other_speed: None,
             suspended: false,
+            errors: None,
         }
     }
 
@@ -38,7 +45,8 @@ impl Codec {
                 Event::Nothing => {}
                 Event::Data(byte) => data.push(byte),
                 Event::Agreed(COM_PORT) => self.set_up(out),
-                Event::Agreed(_) => {}
+                // A server has no BREAK to ask for.
+                Event::Agreed(_) | Event::Break => {}
                 Event::Message(COM_PORT, said) => {
                     if let Some(notice) = Notice::read(said) {
                         self.heed(notice);
@@ -84,9 +92,15 @@ impl Codec {
         self.other_speed.take()
     }
 
+    /// What has gone wrong on the line, if the server tells.
+    pub fn errors(&self) -> Option<LineErrors> {
+        self.errors
+    }
+
     fn set_up(&mut self, out: &mut Vec<u8>) {
         if let Some(uart) = self.to_set.take() {
-            rfc2217::set_up(&uart, out);
+            rfc2217::set_up(&uart.into(), out);
+            rfc2217::say(SET_LINESTATE_MASK, &[line_state::ALL], out);
             self.asked_speed = Some(uart.speed);
         }
     }
@@ -96,6 +110,10 @@ impl Codec {
             Notice::Speed(speed) => self.compare(speed),
             Notice::Suspend => self.suspended = true,
             Notice::Resume => self.suspended = false,
+            Notice::TellsErrors => {
+                self.errors = self.errors.or_else(|| Some(LineErrors::default()))
+            }
+            Notice::Errors(new) => self.errors = Some(self.errors.unwrap_or_default() + new),
         }
     }
 
@@ -115,7 +133,7 @@ mod tests {
     use super::*;
 
     /// Bytes that set a port up at the usual speed.
-    const SETTINGS: usize = 38;
+    const SETTINGS: usize = 45;
 
     fn codec(uart: Option<Uart>) -> Codec {
         Codec::new(uart, &mut Vec::new())
@@ -133,7 +151,8 @@ mod tests {
         assert!(!codec.sets_ports());
         let (_, out) = receive(&mut codec, &[255, 253, 44]);
         let mut settings = Vec::new();
-        rfc2217::set_up(&Uart::default(), &mut settings);
+        rfc2217::set_up(&Uart::default().into(), &mut settings);
+        settings.extend([255, 250, 44, 10, 0x1e, 255, 240]);
         assert_eq!(out, settings);
         assert!(codec.sets_ports());
         assert_eq!(receive(&mut codec, &[255, 254, 44, 255, 253, 44]).1.len(), 6);
@@ -157,6 +176,28 @@ mod tests {
         assert_eq!(codec.take_other_speed(), Some(9600));
         receive(&mut codec, &answer);
         assert_eq!(codec.take_other_speed(), None);
+    }
+
+    #[test]
+    fn what_a_server_does_not_tell_is_not_none() {
+        let mut codec = codec(Some(Uart::default()));
+        receive(&mut codec, &[255, 253, 44]);
+        assert_eq!(codec.errors(), None);
+        receive(&mut codec, &[255, 250, 44, 110, 0x1e, 255, 240]);
+        assert_eq!(codec.errors(), Some(LineErrors::default()));
+        // Framing and overrun at once, then a BREAK; that there is data is of no interest.
+        for state in [8 | 2 | 1, 16, 0x60] {
+            receive(&mut codec, &[255, 250, 44, 106, state, 255, 240]);
+        }
+        let told = LineErrors { overrun: 1, framing: 1, parity: 0, breaks: 1 };
+        assert_eq!(codec.errors(), Some(told));
+    }
+
+    #[test]
+    fn a_server_that_refuses_to_tell_is_not_believed_to_have_no_errors() {
+        let mut codec = codec(Some(Uart::default()));
+        receive(&mut codec, &[255, 253, 44, 255, 250, 44, 110, 0, 255, 240]);
+        assert_eq!(codec.errors(), None);
     }
 
     #[test]

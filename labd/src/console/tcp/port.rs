@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use protocol::console::LineErrors;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -178,6 +179,10 @@ impl Port for Telnet {
     fn set_break(&mut self, on: bool) -> io::Result<()> {
         self.codec.set_break(on, &mut self.out);
         Ok(())
+    }
+
+    fn errors(&self) -> Option<LineErrors> {
+        self.codec.errors()
     }
 }
 

@@ -1,24 +1,30 @@
 //! Telnet without I/O: RFC 854 and 855, with the options BINARY (RFC 856), ECHO (857),
 //! SUPPRESS-GO-AHEAD (858) and COM-PORT (2217). Every other option is refused, and each only once
 //! a request, as in RFC 1143: two peers that follow it never loop.
+//!
+//! Both sides of it: labd is a client of terminal servers, and a server to others' clients.
 
 use std::mem;
 
 /// Bytes without meaning for a terminal: the option of RFC 856.
-pub(super) const BINARY: u8 = 0;
+pub const BINARY: u8 = 0;
 const ECHO: u8 = 1;
 const SUPPRESS_GO_AHEAD: u8 = 3;
 /// The option of RFC 2217.
-pub(super) const COM_PORT: u8 = 44;
+pub const COM_PORT: u8 = 44;
 
-pub(super) const SE: u8 = 240;
-pub(super) const BRK: u8 = 243;
-pub(super) const SB: u8 = 250;
+/// Ends a subnegotiation.
+pub const SE: u8 = 240;
+/// A BREAK, of a length that the server decides.
+pub const BRK: u8 = 243;
+/// Begins a subnegotiation.
+pub const SB: u8 = 250;
 const WILL: u8 = 251;
 const WONT: u8 = 252;
 const DO: u8 = 253;
 const DONT: u8 = 254;
-pub(super) const IAC: u8 = 255;
+/// Begins a command; doubled, it is a byte of data.
+pub const IAC: u8 = 255;
 
 /// Bytes of a subnegotiation that are kept; one that is longer is skipped. Those of RFC 2217 have
 /// five, but for a signature, which nobody reads.
@@ -26,11 +32,13 @@ const LONGEST_MESSAGE: usize = 256;
 
 /// What a byte from the peer has brought.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event<'a> {
+pub enum Event<'a> {
     /// Nothing yet.
     Nothing,
-    /// A byte from the board.
+    /// A byte from the board, or for it.
     Data(u8),
+    /// The peer wants a BREAK.
+    Break,
     /// The peer lets us use this option from now on.
     Agreed(u8),
     /// A whole subnegotiation: its option, and what it says.
@@ -39,7 +47,7 @@ pub(super) enum Event<'a> {
 
 /// One connection's state.
 #[derive(Debug)]
-pub(super) struct Telnet {
+pub struct Telnet {
     ours: Side,
     theirs: Side,
     input: Input,
@@ -60,36 +68,58 @@ enum Input {
 }
 
 impl Telnet {
-    /// A new connection. Appends to `out` what it begins with: a request for each option, among
-    /// them COM-PORT if `com_port`.
-    pub(super) fn new(com_port: bool, out: &mut Vec<u8>) -> Telnet {
-        let mut telnet = Telnet {
-            ours: Side::new(WILL, WONT, &[BINARY, SUPPRESS_GO_AHEAD]),
-            theirs: Side::new(DO, DONT, &[BINARY, SUPPRESS_GO_AHEAD, ECHO]),
-            input: Input::Data,
-            after_cr: false,
-            message: Vec::new(),
-        };
+    /// A new connection to a server. Appends to `out` what it begins with: a request for each option,
+    /// among them COM-PORT if `com_port`.
+    pub fn client(com_port: bool, out: &mut Vec<u8>) -> Telnet {
+        let both = [BINARY, SUPPRESS_GO_AHEAD];
+        let mut telnet = Telnet::new(&both, &[BINARY, SUPPRESS_GO_AHEAD, ECHO]);
         if com_port {
             telnet.ours.options.push((COM_PORT, Standing::Off));
             telnet.ours.ask(COM_PORT, out);
         }
-        for option in [BINARY, SUPPRESS_GO_AHEAD] {
-            telnet.ours.ask(option, out);
-            telnet.theirs.ask(option, out);
-        }
+        telnet.ask_for(&both, out);
         telnet
+    }
+
+    /// A new connection from a client, which may ask for COM-PORT. It is told that the board echoes, so
+    /// that a terminal sends each key as it is pressed. Appends to `out` what it begins with.
+    pub fn server(out: &mut Vec<u8>) -> Telnet {
+        let both = [BINARY, SUPPRESS_GO_AHEAD];
+        let ours = [BINARY, SUPPRESS_GO_AHEAD, ECHO];
+        let mut telnet = Telnet::new(&ours, &[BINARY, SUPPRESS_GO_AHEAD, COM_PORT]);
+        telnet.ours.ask(ECHO, out);
+        telnet.ask_for(&both, out);
+        telnet
+    }
+
+    fn new(ours: &[u8], theirs: &[u8]) -> Telnet {
+        Telnet {
+            ours: Side::new(WILL, WONT, ours),
+            theirs: Side::new(DO, DONT, theirs),
+            input: Input::Data,
+            after_cr: false,
+            message: Vec::new(),
+        }
+    }
+
+    /// Asks that both sides use these options.
+    fn ask_for(&mut self, options: &[u8], out: &mut Vec<u8>) {
+        for &option in options {
+            self.ours.ask(option, out);
+            self.theirs.ask(option, out);
+        }
     }
 
     /// Takes one byte from the peer. Appends the reply to `out`, if there is one: three bytes at
     /// most, for the third byte of a request.
-    pub(super) fn take(&mut self, byte: u8, out: &mut Vec<u8>) -> Event<'_> {
+    pub fn take(&mut self, byte: u8, out: &mut Vec<u8>) -> Event<'_> {
         match (mem::replace(&mut self.input, Input::Data), byte) {
             (Input::Data, IAC) => self.input = Input::Command,
             (Input::Data, _) => return self.data(byte),
             (Input::Command, IAC) => return self.data(byte),
             (Input::Command, SB) => self.begin_message(),
             (Input::Command, WILL | WONT | DO | DONT) => self.input = Input::Negotiation(byte),
+            (Input::Command, BRK) => return Event::Break,
             // NOP, DATA MARK, GO AHEAD and the like ask nothing of a console.
             (Input::Command, _) => {}
             (Input::Negotiation(verb), option) => return self.negotiate(verb, option, out),
@@ -106,7 +136,7 @@ impl Telnet {
     }
 
     /// Appends `typed` to `out` as it has to travel.
-    pub(super) fn escape(&self, typed: &[u8], out: &mut Vec<u8>) {
+    pub fn escape(&self, typed: &[u8], out: &mut Vec<u8>) {
         let binary = self.agreed(BINARY);
         for &byte in typed {
             out.push(byte);
@@ -120,17 +150,22 @@ impl Telnet {
     }
 
     /// Whether the peer lets us use `option`.
-    pub(super) fn agreed(&self, option: u8) -> bool {
+    pub fn agreed(&self, option: u8) -> bool {
         self.ours.stands(option, Standing::On)
     }
 
+    /// Whether the peer uses `option`.
+    pub fn is_used(&self, option: u8) -> bool {
+        self.theirs.stands(option, Standing::On)
+    }
+
     /// Whether every request of ours is answered.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         !self.ours.waits() && !self.theirs.waits()
     }
 
     fn data(&mut self, byte: u8) -> Event<'_> {
-        let filling = self.after_cr && byte == 0 && !self.theirs.stands(BINARY, Standing::On);
+        let filling = self.after_cr && byte == 0 && !self.is_used(BINARY);
         self.after_cr = byte == b'\r';
         if filling { Event::Nothing } else { Event::Data(byte) }
     }
@@ -247,17 +282,57 @@ mod tests {
     }
 
     fn telnet() -> Telnet {
-        Telnet::new(true, &mut Vec::new())
+        Telnet::client(true, &mut Vec::new())
     }
 
     #[test]
     fn begins_with_a_request_for_each_option() {
         let mut out = Vec::new();
-        Telnet::new(false, &mut out);
+        Telnet::client(false, &mut out);
         assert_eq!(out, [IAC, WILL, 0, IAC, DO, 0, IAC, WILL, 3, IAC, DO, 3]);
         out.clear();
-        Telnet::new(true, &mut out);
+        Telnet::client(true, &mut out);
         assert_eq!(out[..3], [IAC, WILL, 44]);
+    }
+
+    #[test]
+    fn a_server_asks_too_and_lets_the_port_be_set_if_asked() {
+        let mut out = Vec::new();
+        let mut server = Telnet::server(&mut out);
+        let asked = [IAC, WILL, 1, IAC, WILL, 0, IAC, DO, 0, IAC, WILL, 3, IAC, DO, 3];
+        assert_eq!(out, asked);
+        assert!(!server.is_used(COM_PORT));
+        assert_eq!(hear(&mut server, &[IAC, WILL, COM_PORT]).1, [IAC, DO, COM_PORT]);
+        assert!(server.is_used(COM_PORT));
+        assert_eq!(hear(&mut server, &[IAC, DO, COM_PORT]).1, [IAC, WONT, COM_PORT]);
+        assert_eq!(hear(&mut server, &[IAC, WONT, COM_PORT]).1, [IAC, DONT, COM_PORT]);
+        assert!(!server.is_used(COM_PORT));
+    }
+
+    /// Each asks for what it wants, and is answered; nobody answers an answer.
+    #[test]
+    fn a_client_and_a_server_come_to_terms_and_fall_silent() {
+        let (mut asked, mut answered) = (Vec::new(), Vec::new());
+        let mut client = Telnet::client(true, &mut asked);
+        let mut server = Telnet::server(&mut answered);
+        for _ in 0..2 {
+            let (_, replies) = hear(&mut server, &asked);
+            answered.extend(replies);
+            asked = hear(&mut client, &answered).1;
+            answered.clear();
+        }
+        assert_eq!((asked, answered), (vec![], vec![]));
+        assert!(client.is_settled() && server.is_settled());
+        assert!(client.agreed(COM_PORT) && server.is_used(COM_PORT));
+        assert!(client.agreed(BINARY) && server.agreed(BINARY));
+    }
+
+    #[test]
+    fn a_break_is_heard() {
+        assert_eq!(telnet().take(IAC, &mut Vec::new()), Event::Nothing);
+        let mut telnet = telnet();
+        telnet.take(IAC, &mut Vec::new());
+        assert_eq!(telnet.take(BRK, &mut Vec::new()), Event::Break);
     }
 
     #[test]
@@ -287,7 +362,7 @@ mod tests {
         assert_eq!(hear(&mut telnet, &[IAC, DO, 31]).1, [IAC, WONT, 31]);
         assert_eq!(hear(&mut telnet, &[IAC, DO, ECHO]).1, [IAC, WONT, ECHO]);
         assert_eq!(hear(&mut telnet, &[IAC, WONT, 24, IAC, DONT, 31]).1, b"");
-        let mut plain = Telnet::new(false, &mut Vec::new());
+        let mut plain = Telnet::client(false, &mut Vec::new());
         assert_eq!(hear(&mut plain, &[IAC, DO, COM_PORT]).1, [IAC, WONT, COM_PORT]);
     }
 
