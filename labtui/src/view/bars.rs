@@ -37,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, layout: &Layout) {
     }
     if !layout.status.is_empty() {
         let standing = standing(model);
-        let room = usize::from(layout.status.width).saturating_sub(standing.width());
+        let room = usize::from(layout.status.width).saturating_sub(standing.width() + 1);
         both_sides(frame, layout.status, standing, hints(model, model.context(), room));
     }
 }
@@ -82,7 +82,7 @@ fn header(model: &Model) -> Line<'static> {
 fn standing(model: &Model) -> Line<'static> {
     let (filter, marked) = (model.table.filter(), model.table.marked().len());
     let mut line = Line::default();
-    let mut say = |text: String, look| line.push_span(Piece::styled(format!(" {text} "), look));
+    let mut say = |text: String, look| line.push_span(Piece::styled(format!(" {text}"), look));
     if !filter.text().is_empty() {
         say(format!("/{}", clean(filter.text())), model.theme.strong);
     }
@@ -169,10 +169,10 @@ pub(super) fn typed(frame: &mut Frame, model: &Model, layout: &Layout) {
         _ => None,
     };
     let width = usize::from(layout.status.width);
-    let mut line = Line::styled(format!(" {text} "), model.theme.strong);
-    let end = line.width().saturating_sub(1).min(width.saturating_sub(1));
-    line.extend(fault.map(|why| Piece::styled(format!("! {}", clean(why)), model.theme.bad)));
-    let room = width.saturating_sub(line.width());
+    let mut line = Line::styled(format!(" {text}"), model.theme.strong);
+    let end = line.width().min(width.saturating_sub(1));
+    line.extend(fault.map(|why| Piece::styled(format!(" ! {}", clean(why)), model.theme.bad)));
+    let room = width.saturating_sub(line.width() + 1);
     frame.render_widget(Clear, layout.status);
     frame.buffer_mut().set_style(layout.status, model.theme.text);
     both_sides(frame, layout.status, line, hints(model, model.context(), room));

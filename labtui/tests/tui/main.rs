@@ -8,6 +8,7 @@ mod feeds;
 mod hostile;
 mod keys;
 mod pty;
+mod rows;
 mod sample;
 mod screens;
 mod updates;
