@@ -135,12 +135,10 @@ pub(super) fn switch(model: &mut Model, board: &Board, ask: PowerAsk, effects: &
 /// What it is called, and what it does to a board.
 pub(super) fn damage(ask: PowerAsk) -> (&'static str, &'static str) {
     match ask {
-        PowerAsk::On => ("Switch on", "It will boot."),
-        PowerAsk::Off => ("Switch off", "Its power is cut at once; what runs on it is lost."),
-        PowerAsk::Cycle => {
-            ("Cycle", "Its power is cut at once and comes back; what runs on it is lost.")
-        }
-        PowerAsk::Reset => ("Reset", "It begins again at once; what runs on it is lost."),
+        PowerAsk::On => ("Switch on", "What is off boots."),
+        PowerAsk::Off => ("Switch off", "Power is cut at once; what runs is lost."),
+        PowerAsk::Cycle => ("Cycle", "Power is cut at once and comes back; what runs is lost."),
+        PowerAsk::Reset => ("Reset", "All begins again at once; what runs is lost."),
     }
 }
 

@@ -11,4 +11,5 @@ mod pty;
 mod rows;
 mod sample;
 mod screens;
+mod stories;
 mod updates;

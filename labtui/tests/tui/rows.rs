@@ -676,7 +676,7 @@ fn row_29_saved_settings_are_taken_over_and_bad_ones_are_told_and_left() {
 
 #[test]
 fn row_30_an_empty_table_says_why_and_what_to_do() {
-    let mut stage = Stage::new(120, 24);
+    let mut stage = Stage::new(100, 24);
     assert!(stage.screen().contains("Connecting to unix:/run/labd/labd.sock"));
     let why = Error::Unreachable { address: "x".to_owned(), why: "refused".to_owned() };
     stage.news(FeedId::Boards, News::Down { why, attempt: 1, pause: Span(250) });
