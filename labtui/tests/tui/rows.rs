@@ -699,3 +699,41 @@ fn row_31_the_log_has_no_letter_that_was_typed_or_copied() {
         assert!(!secret.summary().contains("hunter2"), "{}", secret.summary());
     }
 }
+
+#[test]
+fn the_books_table_has_every_row_and_names_tests_that_there_are() {
+    let page = include_str!("../../../contrib/book/labtui.md");
+    for row in 1..=31 {
+        assert!(page.contains(&format!("\n| {row} | ")), "row {row}");
+    }
+    let files = [
+        include_str!("rows.rs"),
+        include_str!("stories.rs"),
+        include_str!("screens.rs"),
+        include_str!("keys.rs"),
+        include_str!("updates.rs"),
+        include_str!("pty.rs"),
+    ];
+    let (_, table) = page.split_once("## Conventions").unwrap();
+    let named = table.split(|c: char| !(c.is_ascii_alphanumeric() || "_…".contains(c)));
+    let mut count = 0;
+    for start in named.filter_map(|word| word.strip_suffix('…')).filter(|word| word.contains('_'))
+    {
+        assert!(files.iter().any(|file| file.contains(&format!("fn {start}"))), "{start}");
+        count += 1;
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn the_books_settings_are_the_usual_ones() {
+    let page = include_str!("../../../contrib/book/labtui.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let mut usual = Settings::default();
+    let power = ["p", "F5"].map(|key| key.parse().unwrap());
+    usual.keys.bind(Group::Boards, "power", power.to_vec());
+    usual.theme.name = Some("auto");
+    usual.keys.set_escape(Escape::preset("tio").unwrap());
+    assert_eq!(Settings::read(example), Ok(usual));
+}
