@@ -57,9 +57,19 @@ fn rgb(number: u8) -> [u8; 3] {
     }
 }
 
+/// The nearest corner of the cube, or the nearest grey, whichever is nearer.
 fn indexed(colour: [u8; 3]) -> Color {
-    let nearest = (16..=255).min_by_key(|number| distance(rgb(*number), colour));
+    let [red, green, blue] = colour.map(nearest_step);
+    let sum: u32 = colour.iter().map(|part| u32::from(*part)).sum();
+    let grey = (sum / 3).saturating_sub(3) / 10;
+    let both = [16 + 36 * red + 6 * green + blue, 232 + u8::try_from(grey.min(23)).unwrap_or(23)];
+    let nearest = both.into_iter().min_by_key(|number| distance(rgb(*number), colour));
     Color::Indexed(nearest.unwrap_or(16))
+}
+
+fn nearest_step(part: u8) -> u8 {
+    let nearest = (0..6_u8).min_by_key(|step| STEPS[usize::from(*step)].abs_diff(part));
+    nearest.unwrap_or(0)
 }
 
 fn sixteen(colour: [u8; 3]) -> Color {
@@ -70,6 +80,20 @@ fn sixteen(colour: [u8; 3]) -> Color {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn none_of_the_240_is_nearer_than_the_one_that_is_taken() {
+        for red in (0..=255).step_by(15) {
+            for green in (0..=255).step_by(17) {
+                for blue in (0..=255).step_by(15) {
+                    let colour = [red, green, blue];
+                    let Color::Indexed(taken) = indexed(colour) else { panic!("{colour:?}") };
+                    let least = (16..=255).map(|other| distance(rgb(other), colour)).min();
+                    assert_eq!(Some(distance(rgb(taken), colour)), least, "{colour:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn each_rung_has_the_nearest_colour_it_can() {
