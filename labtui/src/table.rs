@@ -154,8 +154,8 @@ impl Table {
 
     /// What lies between where a range of marks began and the selection.
     fn range(&self) -> &[BoardName] {
-        let anchor = self.anchor.as_ref();
-        let begun = anchor.and_then(|name| self.shown.iter().position(|shown| shown == name));
+        let Some(anchor) = &self.anchor else { return &[] };
+        let begun = self.shown.iter().position(|shown| shown == anchor);
         match (begun, self.place()) {
             (Some(begun), Some(place)) => &self.shown[begun.min(place)..=begun.max(place)],
             _ => &[],

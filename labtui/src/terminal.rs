@@ -92,8 +92,12 @@ pub fn set_mouse(taken: bool) -> io::Result<()> {
     }
 }
 
-/// Asks the terminal what its background is. It answers among the keys.
+/// Asks the terminal what its background is. It answers among the keys. Linux' own console is not
+/// asked: it would print a part of the question.
 pub fn ask_background() -> io::Result<()> {
+    if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
+        return Ok(());
+    }
     let mut out = io::stdout();
     out.write_all(QUESTION.as_bytes())?;
     out.flush()

@@ -2,7 +2,7 @@
 //! and the files beside it. Named by their rows, as those in `rows`.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -357,6 +357,8 @@ fn row_28_without_motion_nothing_is_written_while_nothing_happens() {
     seat.until("yours").keys("?");
     seat.until("Keys").keys("q");
     seat.until_gone("Keys");
+    home.settings("mouse = true\n");
+    seat.until_written("\x1b[?1000h");
     // Whatever is still on its way comes within a frame or two.
     let silent = |seat: &mut Seat, span| match seat.bytes.recv_timeout(span) {
         Err(RecvTimeoutError::Timeout) => true,
@@ -376,13 +378,17 @@ fn row_28_plain_is_lines_without_cursor_movements_and_takes_commands() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let (mut typed, mut said) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut typed, said) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        BufReader::new(said).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
     let mut all = String::new();
     let mut until = |text: &str| {
-        let mut byte = [0];
         while !all.contains(text) {
-            assert_eq!(said.read(&mut byte).unwrap(), 1, "{text:?} was never said: {all}");
-            all.push(char::from(byte[0]));
+            let line = lines.recv_timeout(LIMIT);
+            all.push_str(&line.unwrap_or_else(|_| panic!("{text:?} was never said: {all}")));
+            all.push('\n');
         }
         assert!(!all.chars().any(|c| c.is_control() && c != '\n'), "{all:?}");
     };
