@@ -10,7 +10,7 @@
 //! | [`view`] | the screen, drawn from the model |
 //! | [`keys`] | the one key map, of which help is made |
 //! | [`palette`], [`filter`], [`fuzzy`] | what is typed after `:` and `/` |
-//! | [`settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
+//! | [`mod@settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
 //! | [`emulator`] | a terminal for a board to print on |
 //! | [`feed`], [`call`] | following and asking the lab |
 //! | [`text`] | what boards say, fit for a terminal |
