@@ -150,7 +150,7 @@ impl Door {
         let peer = match known.await.unwrap_or_else(|_| Err(unsaid())) {
             Ok(peer) => peer,
             Err(why) => {
-                self.lab.turned_away(format!("{door} {from}"), why.to_string());
+                self.lab.turned_away(None, format!("{door} {from}"), why.to_string());
                 return refuse(&mut stream, &why).await;
             }
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the modules of this crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 17] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("program", &["program"]),
     ("provider", &["provider", "config", "setting_words"]),
     ("service_manager", &["service_manager"]),

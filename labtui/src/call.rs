@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::address::Address;
 use protocol::board::{BoardDetail, BoardName};
@@ -146,7 +147,13 @@ impl Caller {
             Call::Detail(_) => tokio::time::sleep(CALM.duration()).await,
             _ => {}
         }
-        let answer = ask(&self.client().await?, call.clone()).await;
+        let client = self.client().await?;
+        let asked = Instant::now();
+        let answer = ask(&client, call.clone()).await;
+        if *call == Call::WhoAmI && answer.is_ok() {
+            let took = Span(u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX));
+            let _ = self.messages.send(Message::RoundTrip(took)).await;
+        }
         // It was tried for long enough; the next connects anew.
         if matches!(answer, Err(Error::Unreachable { .. } | Error::Unsure { .. })) {
             self.client.lock().await.take();

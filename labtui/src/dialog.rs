@@ -1,11 +1,13 @@
 //! Questions to the person at the screen: some are answered by a choice, some by a text.
 
+use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::console::PenAsk;
 use protocol::hold::Release;
 use protocol::power::PowerAsk;
 use protocol::{Span, Time};
 
+use crate::batch::Batch;
 use crate::call::Call;
 
 /// A question.
@@ -25,7 +27,7 @@ pub struct Choice {
     /// What should be known before answering.
     pub about: String,
     /// The answers, and what each leads to.
-    pub answers: Vec<(&'static str, Step)>,
+    pub answers: Vec<(String, Step)>,
     /// Which one Enter takes.
     pub marked: usize,
 }
@@ -39,6 +41,14 @@ pub enum Step {
     Call(Call),
     /// Power, which may have to be confirmed.
     Power(BoardName, PowerAsk),
+    /// Power of all marked boards, which may have to be confirmed.
+    PowerAll(PowerAsk),
+    /// Many calls at once.
+    Together(Batch),
+    /// A text for other programs.
+    Copy(String),
+    /// Another lab.
+    Go(Address),
 }
 
 /// A question answered by a text.
@@ -67,6 +77,10 @@ pub enum Purpose {
     BreakHold(BoardName, u64),
     /// Why the pen is taken.
     ForcePen(u64),
+    /// How long to hold each of these; as is usual for each if nothing is said.
+    ReserveAll(Vec<BoardName>),
+    /// Whether somebody has counted the boards, and so read which they are.
+    Count(usize, Box<Step>),
 }
 
 impl Choice {
@@ -88,19 +102,20 @@ impl Question {
         Question { title, about, text, fault: None, purpose }
     }
 
-    /// The call that the text leads to, or what is wrong with it.
-    pub fn call(&self) -> Result<Call, String> {
+    /// What the text leads to, or what is wrong with it.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn step(&self) -> Result<Step, String> {
         let text = self.text.trim();
         let span = || text.parse::<Span>().map_err(|why| why.to_string());
         let reason = || match text {
             "" => Err("write a reason; the other side reads it".to_owned()),
             text => Ok(text.to_owned()),
         };
-        Ok(match &self.purpose {
-            Purpose::Reserve(board) => {
-                let span = if text.is_empty() { None } else { Some(span()?) };
-                Call::Reserve { board: board.clone(), span }
-            }
+        let usual = || if text.is_empty() { Ok(None) } else { span().map(Some) };
+        Ok(Step::Call(match &self.purpose {
+            Purpose::Reserve(board) => Call::Reserve { board: board.clone(), span: usual()? },
             Purpose::Extend(board) => Call::Extend { board: board.clone(), span: span()? },
             Purpose::BreakHold(board, number) => {
                 let release = Release { number: Some(*number), breaking: Some(reason()?) };
@@ -109,7 +124,15 @@ impl Question {
             Purpose::ForcePen(session) => {
                 Call::Pen { session: *session, ask: PenAsk::Force { reason: reason()? } }
             }
-        })
+            Purpose::ReserveAll(boards) => {
+                let span = usual()?;
+                let call = |board: BoardName| (board.clone(), Call::Reserve { board, span });
+                let calls = boards.iter().cloned().map(call).collect();
+                return Ok(Step::Together(Batch::new("reserve".to_owned(), calls)));
+            }
+            Purpose::Count(count, step) if text == count.to_string() => return Ok((**step).clone()),
+            Purpose::Count(count, _) => return Err(format!("there are {count}; Esc does nothing")),
+        }))
     }
 }
 

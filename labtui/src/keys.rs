@@ -1,25 +1,17 @@
-//! Every key there is.
+//! What keys do, and where.
 //!
-//! Input is looked up here, and help and hints are written from here, so that they cannot disagree.
-//! In a console each key goes to the board, except [`PREFIX`] and the one after it.
+//! Input is looked up in one [`KeyMap`], and help, hints and the book's page are written from it, so
+//! that they cannot disagree. [`map`] has the keys that labtui comes with; settings change them. In a
+//! console each key goes to the board, except the [`Escape`] and the one after it.
 
-use std::fmt;
+pub mod action;
+pub mod escape;
+pub mod map;
+pub mod name;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-/// A key as the map names it. Shift is part of the letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A letter, a digit, a sign.
-    Char(char),
-    /// Ctrl and a letter.
-    Ctrl(char),
-    /// Any other.
-    Named(KeyCode),
-}
-
-/// In a console, the key after this one is for labtui.
-pub const PREFIX: Key = Key::Ctrl('t');
+pub use action::{Action, Move};
+pub use escape::Escape;
+pub use name::Key;
 
 /// Where somebody is, so what keys mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +20,15 @@ pub enum Context {
     Table,
     /// The facts or the timeline of a board.
     Closeup,
-    /// Typing a filter.
+    /// Typing a filter, or what to look for in help.
     Filter,
+    /// Typing a command.
+    Palette,
     /// Typing an answer.
     Question,
     /// Choosing among answers.
     Choice,
-    /// Reading what was said.
+    /// Reading what was said, or how each board fared.
     Messages,
     /// Reading the keys.
     Help,
@@ -56,112 +50,32 @@ pub enum Group {
     /// Getting about.
     Moving,
     /// Going elsewhere and back.
-    Viewing,
+    Views,
+    /// Reading the keys.
+    Help,
     /// Typing a text.
     Writing,
+    /// Typing a command.
+    Palette,
     /// Picking an answer.
     Choosing,
     /// In a console, after the prefix.
-    Prefixed,
+    Console,
     /// In a console's history.
     Scrollback,
     /// Wherever keys are not the board's.
     Everywhere,
 }
 
-/// What a key does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Moves in what has the focus.
-    Move(Move),
-    /// Shows the board's details.
-    Open,
-    /// Gives the next pane the focus.
-    NextPane,
-    /// Gives the pane before the focus.
-    PreviousPane,
-    /// Asks for a hold.
-    Reserve,
-    /// Ends a hold.
-    Release,
-    /// Makes a hold last longer.
-    Extend,
-    /// Offers what can be done to the outlet.
-    Power,
-    /// Attaches to the console.
-    Console,
-    /// Starts to type a filter.
-    Filter,
-    /// Orders the table by the next column.
-    Sort,
-    /// Shows what was said.
-    Messages,
-    /// Shows the keys.
-    Help,
-    /// Goes back one level; at the root, takes the filter away.
-    Back,
-    /// Goes back one level; at the root, quits.
-    Leave,
-    /// Takes the text or the answer.
-    Accept,
-    /// Forgets the text or the answer.
-    Cancel,
-    /// Takes the last letter away.
-    Erase,
-    /// Takes the whole text away.
-    EraseAll,
-    /// The next answer.
-    NextChoice,
-    /// The answer before.
-    PreviousChoice,
-    /// Leaves the console.
-    Detach,
-    /// Sends the prefix itself to the board.
-    Literal,
-    /// Asks for the pen.
-    AskPen,
-    /// Takes the pen, and asks for the reason.
-    ForcePen,
-    /// Sends a BREAK.
-    Break,
-    /// Shows what the board printed before.
-    Scrollback,
-    /// Paints the whole screen again.
-    Redraw,
-    /// Stops the program until the shell continues it.
-    Suspend,
-    /// Ends the program.
-    Quit,
-}
-
-/// A movement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Move {
-    /// One line up.
-    Up,
-    /// One line down.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-    /// Half a page up.
-    HalfUp,
-    /// Half a page down.
-    HalfDown,
-    /// To the first line.
-    First,
-    /// To the last line.
-    Last,
-}
-
 /// One line of the map.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Where it is listed.
     pub group: Group,
+    /// What settings and the palette call it.
+    pub name: &'static str,
     /// Any of these does it.
-    pub keys: &'static [Key],
+    pub keys: Vec<Key>,
     /// What it does.
     pub action: Action,
     /// What it does, for help.
@@ -170,124 +84,75 @@ pub struct Binding {
     pub hint: Option<&'static str>,
 }
 
-const UP: Key = Key::Named(KeyCode::Up);
-const DOWN: Key = Key::Named(KeyCode::Down);
-const LEFT: Key = Key::Named(KeyCode::Left);
-const RIGHT: Key = Key::Named(KeyCode::Right);
-const ENTER: Key = Key::Named(KeyCode::Enter);
-const ESC: Key = Key::Named(KeyCode::Esc);
-const TAB: Key = Key::Named(KeyCode::Tab);
-const BACK_TAB: Key = Key::Named(KeyCode::BackTab);
-const BACKSPACE: Key = Key::Named(KeyCode::Backspace);
-const HOME: Key = Key::Named(KeyCode::Home);
-const END: Key = Key::Named(KeyCode::End);
-const PAGE_UP: Key = Key::Named(KeyCode::PageUp);
-const PAGE_DOWN: Key = Key::Named(KeyCode::PageDown);
-const F1: Key = Key::Named(KeyCode::F(1));
-
-const fn hinted(
-    group: Group,
-    keys: &'static [Key],
-    action: Action,
-    help: &'static str,
-    hint: &'static str,
-) -> Binding {
-    Binding { group, keys, action, help, hint: Some(hint) }
+/// What every key does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMap {
+    bindings: Vec<Binding>,
+    /// How labtui is called from within a console.
+    pub escape: Escape,
+    /// Whether only keys that change nothing in the lab are there.
+    pub read_only: bool,
 }
 
-const fn listed(group: Group, keys: &'static [Key], action: Action, help: &'static str) -> Binding {
-    Binding { group, keys, action, help, hint: None }
+/// A key that would mean two things in one place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} would mean both '{one}' and '{other}'")]
+pub struct Clash {
+    /// The key.
+    pub key: Key,
+    /// What it means.
+    pub one: &'static str,
+    /// What else it would mean.
+    pub other: &'static str,
 }
-
-/// The one key map.
-#[rustfmt::skip]
-pub const MAP: &[Binding] = {
-    use Action as A;
-    use Key::{Char, Ctrl};
-    &[
-    hinted(Group::Boards, &[ENTER], A::Open, "show the board's details and timeline", "details"),
-    hinted(Group::Boards, &[Char('r')], A::Reserve, "reserve the board, or wait in line for it", "reserve"),
-    listed(Group::Boards, &[Char('R')], A::Release, "release it; an administrator breaks another's hold"),
-    listed(Group::Boards, &[Char('x')], A::Extend, "extend your hold"),
-    hinted(Group::Boards, &[Char('p')], A::Power, "switch power: on, off, cycle", "power"),
-    hinted(Group::Boards, &[Char('c')], A::Console, "attach to the console", "console"),
-    listed(Group::Boards, &[TAB], A::NextPane, "go to the next pane"),
-    listed(Group::Boards, &[BACK_TAB], A::PreviousPane, "go to the pane before"),
-    hinted(Group::Table, &[Char('/')], A::Filter, "filter as you type; !word shows boards without it", "filter"),
-    listed(Group::Table, &[Char('s')], A::Sort, "sort by name, class, state, or end of hold"),
-    listed(Group::Moving, &[Char('k'), UP], A::Move(Move::Up), "up"),
-    listed(Group::Moving, &[Char('j'), DOWN], A::Move(Move::Down), "down"),
-    listed(Group::Moving, &[Ctrl('u')], A::Move(Move::HalfUp), "half a page up"),
-    listed(Group::Moving, &[Ctrl('d')], A::Move(Move::HalfDown), "half a page down"),
-    listed(Group::Moving, &[PAGE_UP], A::Move(Move::PageUp), "a page up"),
-    listed(Group::Moving, &[PAGE_DOWN], A::Move(Move::PageDown), "a page down"),
-    listed(Group::Moving, &[Char('g'), HOME], A::Move(Move::First), "to the first line"),
-    listed(Group::Moving, &[Char('G'), END], A::Move(Move::Last), "to the last line"),
-    hinted(Group::Viewing, &[Char('?')], A::Help, "show these keys", "help"),
-    listed(Group::Viewing, &[Char('m')], A::Messages, "show the last 200 messages"),
-    listed(Group::Viewing, &[ESC], A::Back, "go back; at the table, take the filter away"),
-    hinted(Group::Viewing, &[Char('q')], A::Leave, "go back; at the table, quit", "quit"),
-    hinted(Group::Writing, &[ENTER], A::Accept, "take what is typed", "accept"),
-    hinted(Group::Writing, &[ESC], A::Cancel, "forget what is typed", "cancel"),
-    listed(Group::Writing, &[BACKSPACE, Ctrl('h')], A::Erase, "erase a letter"),
-    listed(Group::Writing, &[Ctrl('u')], A::EraseAll, "erase everything"),
-    hinted(Group::Choosing, &[TAB, RIGHT, DOWN, Char('l'), Char('j')], A::NextChoice, "next answer", "next"),
-    listed(Group::Choosing, &[BACK_TAB, LEFT, UP, Char('h'), Char('k')], A::PreviousChoice, "answer before"),
-    hinted(Group::Choosing, &[ENTER], A::Accept, "take the marked answer", "choose"),
-    hinted(Group::Choosing, &[ESC, Char('q')], A::Cancel, "do nothing", "cancel"),
-    hinted(Group::Prefixed, &[Char('q')], A::Detach, "detach from the console", "detach"),
-    hinted(Group::Prefixed, &[Char('?')], A::Help, "show these keys", "help"),
-    listed(Group::Prefixed, &[PREFIX], A::Literal, "send ^T itself"),
-    hinted(Group::Prefixed, &[Char('p')], A::AskPen, "take the pen, or ask for it", "pen"),
-    hinted(Group::Prefixed, &[Char('f')], A::ForcePen, "take the pen by force, with a reason", "force"),
-    hinted(Group::Prefixed, &[Char('b')], A::Break, "send a BREAK", "break"),
-    hinted(Group::Prefixed, &[Char('[')], A::Scrollback, "scroll back", "scroll"),
-    hinted(Group::Scrollback, &[Char('q'), ESC], A::Back, "return to the live console", "return"),
-    listed(Group::Everywhere, &[F1], A::Help, "show these keys"),
-    listed(Group::Everywhere, &[Ctrl('l')], A::Redraw, "paint the screen again"),
-    listed(Group::Everywhere, &[Ctrl('z')], A::Suspend, "suspend"),
-    listed(Group::Everywhere, &[Ctrl('c')], A::Quit, "quit"),
-    ]
-};
 
 impl Context {
+    /// Every place.
+    pub const ALL: [Context; 11] = [
+        Context::Table,
+        Context::Closeup,
+        Context::Filter,
+        Context::Palette,
+        Context::Question,
+        Context::Choice,
+        Context::Messages,
+        Context::Help,
+        Context::Console,
+        Context::Prefixed,
+        Context::Scrollback,
+    ];
+
     /// The groups whose keys work here. A console's own keys are the board's.
     pub fn groups(self) -> &'static [Group] {
         use Group::*;
         match self {
-            Context::Table => &[Boards, Table, Moving, Viewing, Everywhere],
-            Context::Closeup => &[Boards, Moving, Viewing, Everywhere],
-            Context::Messages | Context::Help => &[Moving, Viewing, Everywhere],
+            Context::Table => &[Boards, Table, Moving, Views, Everywhere],
+            Context::Closeup => &[Boards, Moving, Views, Everywhere],
+            Context::Messages => &[Moving, Views, Everywhere],
+            Context::Help => &[Help, Moving, Views, Everywhere],
             Context::Filter | Context::Question => &[Writing, Everywhere],
+            Context::Palette => &[Writing, Palette, Everywhere],
             Context::Choice => &[Choosing, Everywhere],
             Context::Console => &[],
-            Context::Prefixed => &[Prefixed],
+            Context::Prefixed => &[Console],
             Context::Scrollback => &[Scrollback, Moving],
         }
-    }
-
-    /// What works here, in the order of the map.
-    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
-        MAP.iter().filter(move |binding| self.groups().contains(&binding.group))
-    }
-
-    /// What a key does here.
-    pub fn action(self, key: Key) -> Option<Action> {
-        self.bindings().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
     }
 }
 
 impl Group {
     /// Every group, as help lists them.
-    pub const ALL: [Group; 9] = [
+    pub const ALL: [Group; 11] = [
         Group::Boards,
         Group::Table,
         Group::Moving,
-        Group::Viewing,
-        Group::Prefixed,
+        Group::Views,
+        Group::Console,
         Group::Scrollback,
+        Group::Palette,
         Group::Writing,
         Group::Choosing,
+        Group::Help,
         Group::Everywhere,
     ];
 
@@ -297,57 +162,124 @@ impl Group {
             Group::Boards => "Boards",
             Group::Table => "Table",
             Group::Moving => "Moving",
-            Group::Viewing => "Views",
-            Group::Writing => "Typing a filter or an answer",
+            Group::Views => "Views",
+            Group::Help => "Reading this",
+            Group::Writing => "Typing a filter, a command or an answer",
+            Group::Palette => "Typing a command",
             Group::Choosing => "Choosing an answer",
-            Group::Prefixed => "In a console every key goes to the board, except",
+            Group::Console => "In a console every key goes to the board, except",
             Group::Scrollback => "Scrolling back in a console",
             Group::Everywhere => "Everywhere but in a console",
         }
     }
 
-    /// The group's part of the map.
-    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
-        MAP.iter().filter(move |binding| binding.group == self)
+    /// Its name in settings: `[keys.boards]`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Boards => "boards",
+            Group::Table => "table",
+            Group::Moving => "moving",
+            Group::Views => "views",
+            Group::Help => "help",
+            Group::Writing => "writing",
+            Group::Palette => "palette",
+            Group::Choosing => "choosing",
+            Group::Console => "console",
+            Group::Scrollback => "scrollback",
+            Group::Everywhere => "everywhere",
+        }
     }
 }
 
-impl Binding {
-    /// Its keys, as they are typed: `k Up`, `^T q`.
-    pub fn label(&self) -> String {
-        let keys = self.keys.iter().map(|key| match self.group {
-            Group::Prefixed => format!("{PREFIX} {key}"),
-            _ => key.to_string(),
-        });
+impl KeyMap {
+    /// Every binding that works at all.
+    pub fn all(&self) -> impl Iterator<Item = &Binding> {
+        let may = |binding: &&Binding| !(self.read_only && binding.action.changes_the_lab());
+        self.bindings.iter().filter(may)
+    }
+
+    /// A group's part of the map.
+    pub fn group(&self, group: Group) -> impl Iterator<Item = &Binding> {
+        self.all().filter(move |binding| binding.group == group)
+    }
+
+    /// What works in a place, in the order of the map.
+    pub fn bindings(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.all().filter(move |binding| context.groups().contains(&binding.group))
+    }
+
+    /// What a key does in a place.
+    pub fn action(&self, context: Context, key: Key) -> Option<Action> {
+        self.bindings(context).find(|it| it.keys.contains(&key)).map(|binding| binding.action)
+    }
+
+    /// Whether a key would do something in a place, were labtui not read-only.
+    pub fn is_withheld(&self, context: Context, key: Key) -> bool {
+        let here = |it: &&Binding| context.groups().contains(&it.group);
+        let bound = self.bindings.iter().filter(here).any(|it| it.keys.contains(&key));
+        bound && self.action(context, key).is_none()
+    }
+
+    /// What to type for it, as a sentence names it: `r`, `^T q`; where no key does it, its command.
+    pub fn typed(&self, group: Group, action: Action) -> String {
+        let found = self.group(group).find(|binding| binding.action == action);
+        match found.map(|binding| (binding.keys.first(), binding.name)) {
+            Some((Some(key), _)) => self.label_of(group, *key),
+            Some((None, name)) => format!(":{name}"),
+            None => "?".to_owned(),
+        }
+    }
+
+    /// A binding's keys, as they are typed: `k Up`, `^T q`.
+    pub fn label(&self, binding: &Binding) -> String {
+        let keys = binding.keys.iter().map(|key| self.label_of(binding.group, *key));
         keys.collect::<Vec<_>>().join(" ")
     }
-}
 
-impl Key {
-    /// The key that was pressed; none if the map has no name for it.
-    pub fn pressed(event: KeyEvent) -> Option<Key> {
-        if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) {
-            return None;
-        }
-        match event.code {
-            KeyCode::Char(c) if event.modifiers.contains(KeyModifiers::CONTROL) => {
-                Some(Key::Ctrl(c.to_ascii_lowercase()))
-            }
-            KeyCode::Char(c) => Some(Key::Char(c)),
-            code => Some(Key::Named(code)),
+    fn label_of(&self, group: Group, key: Key) -> String {
+        match group {
+            Group::Console => format!("{} {key}", self.escape.label()),
+            _ => key.to_string(),
         }
     }
-}
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Key::Char(c) => write!(f, "{c}"),
-            Key::Ctrl(c) => write!(f, "^{}", c.to_ascii_uppercase()),
-            Key::Named(KeyCode::PageUp) => write!(f, "PgUp"),
-            Key::Named(KeyCode::PageDown) => write!(f, "PgDn"),
-            Key::Named(KeyCode::BackTab) => write!(f, "Shift-Tab"),
-            Key::Named(code) => write!(f, "{code}"),
+    /// The same, with other keys for one binding; false if there is none of that name.
+    pub fn bind(&mut self, group: Group, name: &str, keys: Vec<Key>) -> bool {
+        let found = self.bindings.iter_mut().find(|it| it.group == group && it.name == name);
+        found.map(|binding| binding.keys = keys).is_some()
+    }
+
+    /// The same, called in another way from within a console.
+    pub fn set_escape(&mut self, escape: Escape) {
+        let own = |binding: &Binding| binding.group == Group::Console;
+        for binding in self.bindings.iter_mut().filter(|it| own(it)) {
+            match (binding.action, escape.detach) {
+                (Action::Literal, _) => binding.keys = escape.prefix[..1].to_vec(),
+                (Action::Detach, Some(key)) if !binding.keys.contains(&key) => {
+                    binding.keys.insert(0, key);
+                }
+                _ => {}
+            }
         }
+        self.escape = escape;
+    }
+
+    /// Whether each key means one thing wherever it means anything.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), Clash> {
+        let here = |context: Context| {
+            let all = self.bindings.iter().filter(move |it| context.groups().contains(&it.group));
+            all.flat_map(|it| it.keys.iter().map(move |key| (*key, it.name))).collect::<Vec<_>>()
+        };
+        for keys in Context::ALL.map(here) {
+            for (place, (key, other)) in keys.iter().enumerate() {
+                if let Some((_, one)) = keys[..place].iter().find(|(before, _)| before == key) {
+                    return Err(Clash { key: *key, one, other });
+                }
+            }
+        }
+        Ok(())
     }
 }

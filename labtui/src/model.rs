@@ -3,20 +3,30 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use jiff::tz::TimeZone;
+use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName};
 use protocol::journal::Entry;
+use protocol::power::PowerAsk;
 use protocol::user::Who;
-use protocol::{Error, Time};
+use protocol::{Error, Span, Time};
 
+use crate::batch::Batch;
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::emulator::Emulator;
-use crate::keys::Context;
+use crate::filter::Filter;
+use crate::keys::{Action, Context, Group, Key};
 use crate::notice::{KEPT, Notice, SHOWN, Tone};
+use crate::palette::Palette;
+use crate::settings::Settings;
 use crate::table::Table;
+use crate::theme::{Background, Theme};
 
 /// How many entries of a board's timeline are kept.
 const TIMELINE: usize = 2_000;
+
+/// How long it is said how to switch back what was just switched.
+pub const UNDO: Span = Span::seconds(3);
 
 /// Everything the screen shows.
 pub struct Model {
@@ -44,8 +54,42 @@ pub struct Model {
     pub dialog: Option<Dialog>,
     /// A page on top of all the others.
     pub page: Option<Page>,
-    /// Whether a filter is being typed.
-    pub filtering: Filtering,
+    /// What is being typed, besides answers.
+    pub typing: Option<Typing>,
+    /// The last filter that was taken, which `n` and `N` look for.
+    pub sought: Filter,
+    /// What help shows only bindings with.
+    pub search: String,
+    /// Whether the pane with the focus is shown alone.
+    pub zoomed: bool,
+    /// Where one is, and can come back to.
+    pub here: Option<View>,
+    /// Where one was before.
+    pub last: Option<View>,
+    /// Whether clicks and the wheel are to be labtui's, but in a console.
+    pub mouse: bool,
+    /// Whether they are at the moment.
+    pub captured: bool,
+    /// What was just switched, and can be switched back.
+    pub undo: Option<Undo>,
+    /// Boards that were asked together, and how each fared.
+    pub batch: Option<Batch>,
+    /// Commands that were typed, newest last.
+    pub history: Vec<String>,
+    /// The labs that one has logged in to.
+    pub labs: Vec<(String, Address)>,
+    /// What somebody has made of labtui.
+    pub settings: Settings,
+    /// What the terminal's own background is.
+    pub background: Background,
+    /// How things look.
+    pub theme: Theme,
+    /// How long the last question to the lab took.
+    pub round_trip: Option<Span>,
+    /// How far the lab's clock is ahead of ours, where that is known.
+    pub skew: Option<Span>,
+    /// When the table was live last.
+    pub seen: Time,
     /// What was said, newest last.
     pub notices: VecDeque<Notice>,
     /// Calls that are not answered yet.
@@ -89,13 +133,39 @@ pub enum Focus {
     Timeline,
 }
 
-/// Whether a filter is being typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filtering {
-    /// Keys are letters of the filter.
-    Typing,
-    /// Keys are actions.
-    Done,
+/// What is being typed, besides answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Typing {
+    /// A filter for the table.
+    Filter,
+    /// A word to look for in help.
+    Search,
+    /// A command.
+    Command(Palette),
+}
+
+/// Somewhere that one can come back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// The table, with this filter.
+    Boards(String),
+    /// A board's details.
+    Board(BoardName),
+    /// A board's console.
+    Console(BoardName),
+    /// What was said.
+    Messages,
+}
+
+/// What can be switched back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// Whose power.
+    pub board: BoardName,
+    /// How.
+    pub ask: PowerAsk,
+    /// When it was switched.
+    pub at: Time,
 }
 
 /// A page on top of all the others, scrolled down by so many lines (help) or up from the newest by
@@ -106,6 +176,8 @@ pub enum Page {
     Help(usize),
     /// What was said.
     Messages(usize),
+    /// How each board fared that was asked together with others.
+    Report(usize),
 }
 
 /// A board looked at closely.
@@ -143,6 +215,10 @@ pub struct Console {
     pub session: Option<u64>,
     /// What the next key means.
     pub mode: Mode,
+    /// Keys that may become the prefix, and are not the board's yet.
+    pub held: Vec<Key>,
+    /// Whether nothing has been typed since Enter.
+    pub line_start: bool,
 }
 
 /// What the next key means in a console.
@@ -169,9 +245,21 @@ pub enum PenHolder {
     Nobody,
 }
 
+impl Focus {
+    /// The number in the pane's title, which goes there.
+    pub fn number(self) -> u8 {
+        match self {
+            Focus::Table => 1,
+            Focus::Facts => 2,
+            Focus::Timeline => 3,
+        }
+    }
+}
+
 impl Model {
     /// A screen that has shown nothing yet.
     pub fn new(lab: String, zone: TimeZone, size: (u16, u16), now: Time) -> Model {
+        let settings = Settings::default();
         Model {
             now,
             zone,
@@ -185,7 +273,24 @@ impl Model {
             console: None,
             dialog: None,
             page: None,
-            filtering: Filtering::Done,
+            typing: None,
+            sought: Filter::default(),
+            search: String::new(),
+            zoomed: false,
+            here: None,
+            last: None,
+            mouse: false,
+            captured: false,
+            undo: None,
+            batch: None,
+            history: Vec::new(),
+            labs: Vec::new(),
+            theme: settings.theme.theme(Background::default()),
+            settings,
+            background: Background::default(),
+            round_trip: None,
+            skew: None,
+            seen: now,
             notices: VecDeque::new(),
             calls: Vec::new(),
             awaited: BTreeSet::new(),
@@ -196,9 +301,14 @@ impl Model {
 
     /// What keys mean now.
     pub fn context(&self) -> Context {
+        match &self.typing {
+            Some(Typing::Command(_)) => return Context::Palette,
+            Some(Typing::Filter | Typing::Search) => return Context::Filter,
+            None => {}
+        }
         match (&self.page, &self.dialog, &self.console) {
             (Some(Page::Help(_)), ..) => Context::Help,
-            (Some(Page::Messages(_)), ..) => Context::Messages,
+            (Some(Page::Messages(_) | Page::Report(_)), ..) => Context::Messages,
             (None, Some(Dialog::Choice(_)), _) => Context::Choice,
             (None, Some(Dialog::Question(_)), _) => Context::Question,
             (None, None, Some(console)) => match console.mode {
@@ -206,12 +316,25 @@ impl Model {
                 Mode::Prefixed => Context::Prefixed,
                 Mode::Scrollback => Context::Scrollback,
             },
-            (None, None, None) => match (self.filtering, self.focus) {
-                (Filtering::Typing, _) => Context::Filter,
-                (Filtering::Done, Focus::Table) => Context::Table,
-                (Filtering::Done, _) => Context::Closeup,
-            },
+            (None, None, None) if self.focus == Focus::Table => Context::Table,
+            (None, None, None) => Context::Closeup,
         }
+    }
+
+    /// What to type for it, as a sentence names it.
+    pub fn typed(&self, group: Group, action: Action) -> String {
+        self.settings.keys.typed(group, action)
+    }
+
+    /// Takes over what somebody has made of labtui.
+    pub fn adopt(&mut self, settings: Settings) {
+        self.theme = settings.theme.theme(self.background);
+        self.settings = settings;
+    }
+
+    /// What was just switched, as long as it is said how to switch it back.
+    pub fn undoable(&self) -> Option<&Undo> {
+        self.undo.as_ref().filter(|undo| self.now.since(undo.at) < UNDO)
     }
 
     /// Says something to the person at the screen.

@@ -3,6 +3,7 @@
 use protocol::{Error, Span, Time};
 
 use crate::call::Call;
+use crate::keys::{Action, Group, KeyMap};
 use crate::text::clean;
 
 /// How long a notice stays on the screen by itself.
@@ -40,32 +41,33 @@ impl Notice {
     }
 
     /// A call was refused: what, why, and what to do next.
-    pub fn refused(at: Time, call: &Call, why: &Error) -> Notice {
+    pub fn refused(at: Time, call: &Call, why: &Error, keys: &KeyMap) -> Notice {
         let until = match why {
             Error::HeldBy { until, .. } | Error::AllTaken { until, .. } => {
                 format!(" for {} more", until.since(at))
             }
             _ => String::new(),
         };
-        let text = format!("Could not {call}: {why}{until}. {}.", advice(why));
+        let text = format!("Could not {call}: {why}{until}. {}.", advice(why, keys));
         Notice::new(at, Tone::Failed, &text)
     }
 }
 
 /// What to do next.
-pub fn advice(why: &Error) -> &'static str {
-    match why {
-        Error::NoSuch { .. } => "Look for it in the table; / filters",
-        Error::HeldBy { .. } | Error::AllTaken { .. } => "Press r to wait in line",
-        Error::NotHeld { .. } => "Press r to reserve the board first",
+pub fn advice(why: &Error, keys: &KeyMap) -> String {
+    let reserve = keys.typed(Group::Boards, Action::Reserve);
+    let text = match why {
+        Error::NoSuch { .. } => "Look for it in the table, with a filter",
+        Error::HeldBy { .. } | Error::AllTaken { .. } => return format!("{reserve} waits in line"),
+        Error::NotHeld { .. } => return format!("{reserve} reserves the board"),
         Error::NoPen { .. } => "Take the pen first",
-        Error::HoldOver { .. } => "Press r to reserve the board again",
+        Error::HoldOver { .. } => return format!("{reserve} reserves the board again"),
         Error::OthersWait { .. } => "Ask for less, or release the board and wait in line",
         Error::NotAllowed { .. } => "Ask an administrator for the role",
         Error::OutOfScope { .. } => "Come with another token",
         Error::NotKnown { .. } => "Log in again",
         Error::Impostor { .. } => "Do not go on; ask the lab's administrator",
-        Error::Lacks { .. } => "Enter shows what the board has",
+        Error::Lacks { .. } => "Its details show what the board has",
         Error::Device { .. } => "Look at the device, then try again",
         Error::Setup { .. } => "The timeline has the script's output; tell an administrator",
         Error::Bad { .. } => "Correct it and try again",
@@ -78,5 +80,6 @@ pub fn advice(why: &Error) -> &'static str {
         Error::CannotRecord { .. } => "Tell an administrator; labctl doctor says more",
         Error::Internal { .. } => "Tell an administrator, who finds the id in labd's log",
         Error::Unknown => "Update labtui",
-    }
+    };
+    text.to_owned()
 }

@@ -12,14 +12,20 @@ use futures::StreamExt;
 use jiff::tz::TimeZone;
 use protocol::Time;
 use protocol::address::Address;
+use protocol::context::Context as Known;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
 
+use crate::background::{Heard, Listener};
 use crate::call::Caller;
+use crate::clipboard;
 use crate::feed::{self, Feed, Keystrokes};
+use crate::files::Files;
 use crate::model::Model;
 use crate::notice::Tone;
+use crate::settings::Settings;
 use crate::terminal::{self, Screen};
 use crate::update::{Effect, Message, update};
 use crate::view::{self, Colours, Look};
@@ -30,20 +36,45 @@ const FRAME: Duration = Duration::from_millis(16);
 /// How often countdowns are drawn.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the settings were saved.
+const SETTINGS: Duration = Duration::from_secs(1);
+
 /// How many messages are taken in before keys are looked at again.
 const MOST: usize = 8;
+
+/// What a run is given besides the lab.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The user's own files, if they have any here.
+    pub files: Option<Files>,
+    /// What somebody has made of labtui.
+    pub settings: Settings,
+    /// Whether it is read-only, whatever the settings say.
+    pub read_only: bool,
+    /// Whether nothing moves by itself, whatever the settings say.
+    pub still: bool,
+}
+
+impl Start {
+    /// The settings, as far as the command line leaves them.
+    pub fn settings(&self, settings: Settings) -> Settings {
+        let motion = settings.motion && !self.still;
+        let settings = Settings { motion, ..settings };
+        if self.read_only { settings.read_only() } else { settings }
+    }
+}
 
 /// Shows the lab at `address` until somebody leaves, or a signal says so.
 ///
 /// # Errors
 /// Why there is no screen to show it on.
-pub async fn run(address: Address) -> anyhow::Result<ExitCode> {
+pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
     terminal::check()?;
     let look = Look::of(|name| std::env::var(name).ok());
-    crossterm::style::force_color_output(look.colours == Colours::All);
+    crossterm::style::force_color_output(look.colours != Colours::None);
     let mut signals = Signals::new()?;
     let (screen, _guard) = terminal::open().context("the terminal cannot be drawn on")?;
-    let mut program = Program::start(address, look, screen)?;
+    let mut program = Program::start(address, look, screen, start)?;
     tokio::select! {
         ended = program.run() => ended.map(|()| ExitCode::SUCCESS),
         number = signals.first() => Ok(ExitCode::from(128 + number)),
@@ -75,6 +106,7 @@ impl Signals {
 
 struct Program {
     address: Address,
+    start: Start,
     look: Look,
     screen: Screen,
     model: Model,
@@ -83,16 +115,28 @@ struct Program {
     caller: Caller,
     timeline: Option<Feed>,
     console: Option<(Feed, Keystrokes)>,
-    /// The board table, followed as long as the program runs.
-    _boards: Feed,
+    /// The board table, followed as long as the lab is looked at.
+    boards: Feed,
+    /// When the settings that are in force were saved.
+    saved: Option<SystemTime>,
+    /// What the terminal says of its background is read here.
+    listener: Listener,
 }
 
 impl Program {
-    fn start(address: Address, look: Look, screen: Screen) -> io::Result<Program> {
+    fn start(address: Address, look: Look, screen: Screen, start: Start) -> io::Result<Program> {
         let (outlet, messages) = mpsc::channel(64);
         let size = screen.size()?;
         let size = (size.width, size.height);
-        let model = Model::new(address.to_string(), TimeZone::system(), size, now());
+        let mut model = Model::new(address.to_string(), TimeZone::system(), size, now());
+        let files = start.files.as_ref();
+        model.adopt(start.settings(start.settings.clone()));
+        model.history = files.map(Files::history).unwrap_or_default();
+        model.labs = labs(&start);
+        model.mouse = model.settings.mouse;
+        if look.colours != Colours::None {
+            terminal::ask_background()?;
+        }
         Ok(Program {
             look,
             screen,
@@ -101,14 +145,18 @@ impl Program {
             caller: Caller::new(address.clone(), outlet.clone()),
             timeline: None,
             console: None,
-            _boards: feed::boards(address.clone(), outlet.clone()),
+            boards: feed::boards(address.clone(), outlet.clone()),
+            saved: files.and_then(Files::saved),
+            listener: Listener::default(),
             outlet,
             address,
+            start,
         })
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
         let mut events = EventStream::new();
+        let mut settings = tokio::time::interval(SETTINGS);
         let mut news = Vec::with_capacity(MOST);
         let (mut drawn, mut tick) = (None::<Instant>, Instant::now() + TICK);
         let mut changed = true;
@@ -122,13 +170,17 @@ impl Program {
             let taken = tokio::select! {
                 biased;
                 event = events.next() => match event {
-                    Some(event) => event.map(message)?.map_or(ControlFlow::Continue(()), |it| self.take(it)),
+                    Some(event) => self.hear(event?),
                     None => ControlFlow::Break(()),
                 },
                 _ = self.messages.recv_many(&mut news, MOST) => {
                     news.drain(..).try_for_each(|message| self.take(message))
                 }
                 () = sleep_until(due), if changed => continue,
+                _ = settings.tick(), if self.start.files.is_some() => match self.saved_settings() {
+                    Some(message) => self.take(message),
+                    None => continue,
+                },
                 () = sleep_until(tick), if view::is_ticking(&self.model) => {
                     tick = Instant::now() + TICK;
                     self.take(Message::Tick)
@@ -150,9 +202,36 @@ impl Program {
         self.screen.draw(|frame| view::draw(frame, model, look)).map(drop)
     }
 
+    /// What came from the terminal: mostly keys.
+    fn hear(&mut self, event: Event) -> ControlFlow<()> {
+        match self.listener.take(event) {
+            Heard::Part | Heard::Answer(None) => ControlFlow::Continue(()),
+            Heard::Answer(Some(background)) => self.take(Message::Background(background)),
+            Heard::Typed(events) => {
+                events.into_iter().filter_map(message).try_for_each(|it| self.take(it))
+            }
+        }
+    }
+
+    /// The settings, if they were saved since the last time.
+    fn saved_settings(&mut self) -> Option<Message> {
+        let files = self.start.files.as_ref()?;
+        let saved = files.saved();
+        if saved == self.saved {
+            return None;
+        }
+        self.saved = saved;
+        let settings = files.settings().map(|it| Box::new(self.start.settings(it)));
+        info!(taken = settings.is_ok(), "the settings were saved");
+        Some(Message::Settings(settings))
+    }
+
     /// Takes a message in and does what follows from it.
     fn take(&mut self, message: Message) -> ControlFlow<()> {
         let effects = update(&mut self.model, now(), message);
+        for effect in &effects {
+            debug!("{}", effect.summary());
+        }
         effects.into_iter().try_for_each(|effect| self.carry_out(effect))
     }
 
@@ -169,6 +248,10 @@ impl Program {
             }
             Effect::Detach => self.console = None,
             Effect::Type(bytes) => self.type_on(bytes),
+            Effect::Go(address) => self.go(address),
+            Effect::Copy(text) => self.copy(&text),
+            Effect::Mouse(taken) => self.told(|_| terminal::set_mouse(taken)),
+            Effect::Remember(command) => self.remember(&command),
             Effect::Redraw => self.told(terminal::repaint),
             Effect::Suspend => self.told(terminal::suspend),
             Effect::Quit => return ControlFlow::Break(()),
@@ -182,6 +265,30 @@ impl Program {
         if !sent {
             let text = format!("The lab is too slow: {count} bytes that you typed were not sent.");
             self.model.say(Tone::Failed, &text);
+        }
+    }
+
+    /// Follows another lab. What this one still has to say is not heard.
+    fn go(&mut self, address: Address) {
+        let (outlet, messages) = mpsc::channel(64);
+        (self.timeline, self.console) = (None, None);
+        self.caller = Caller::new(address.clone(), outlet.clone());
+        self.boards = feed::boards(address.clone(), outlet.clone());
+        (self.outlet, self.messages, self.address) = (outlet, messages, address);
+    }
+
+    fn copy(&mut self, text: &str) {
+        let ways = clipboard::ways(|name| std::env::var(name).ok());
+        match clipboard::copy(text, &ways, &mut io::stdout()) {
+            Ok(()) => self.model.say(Tone::Done, "Copied."),
+            Err(why) => self.model.say(Tone::Failed, &format!("Nothing was copied: {why}.")),
+        }
+    }
+
+    fn remember(&mut self, command: &str) {
+        let Some(files) = &self.start.files else { return };
+        if let Err(why) = files.remember(command) {
+            warn!(%why, "the command is not remembered");
         }
     }
 
@@ -199,11 +306,19 @@ fn message(event: Event) -> Option<Message> {
         Event::Key(key) => Some(Message::Key(key)),
         Event::Paste(text) => Some(Message::Paste(text)),
         Event::Resize(width, height) => Some(Message::Resize(width, height)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Mouse(event) => Some(Message::Mouse(event)),
+        Event::FocusGained | Event::FocusLost => None,
     }
 }
 
-fn now() -> Time {
+/// The labs that one has logged in to. A visitor has none here.
+fn labs(start: &Start) -> Vec<(String, Address)> {
+    let Some(_) = &start.files else { return Vec::new() };
+    let all = Known::all().unwrap_or_default().into_iter();
+    all.map(|known| (known.name, known.address)).collect()
+}
+
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

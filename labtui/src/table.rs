@@ -1,10 +1,12 @@
 //! The board table: the rows the daemon sent last, which of them are shown, and which is selected.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::board::{Board, BoardName, State};
 use protocol::time::Time;
+
+use crate::filter::Filter;
 
 /// The board table.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +14,11 @@ pub struct Table {
     rows: BTreeMap<BoardName, Board>,
     shown: Vec<BoardName>,
     selected: Option<BoardName>,
-    filter: String,
+    filter: Filter,
     order: Order,
+    reversed: bool,
+    marks: BTreeSet<BoardName>,
+    anchor: Option<BoardName>,
     top: usize,
     /// Whether the daemon has sent the boards at all.
     pub known: bool,
@@ -95,9 +100,9 @@ impl Table {
         self.arrange();
     }
 
-    /// Shows only what matches, from now on.
+    /// Shows only what this finds, from now on.
     pub fn set_filter(&mut self, filter: String) {
-        self.filter = filter;
+        self.filter = self.filter.typed(filter);
         self.arrange();
     }
 
@@ -107,13 +112,93 @@ impl Table {
         self.arrange();
     }
 
+    /// Turns the order around.
+    pub fn reverse(&mut self) {
+        self.reversed = !self.reversed;
+        self.arrange();
+    }
+
+    /// Whether the order is turned around.
+    pub fn is_reversed(&self) -> bool {
+        self.reversed
+    }
+
+    /// Marks the selected board, or takes its mark away; ends a range that is being marked.
+    pub fn mark(&mut self) {
+        if self.anchor.is_some() {
+            return self.mark_range();
+        }
+        if let Some(name) = self.selected.clone()
+            && !self.marks.remove(&name)
+        {
+            self.marks.insert(name);
+        }
+    }
+
+    /// Begins a range of marks at the selected board; ends it there when one has begun.
+    pub fn mark_range(&mut self) {
+        let range: Vec<BoardName> = self.range().to_vec();
+        match self.anchor.take() {
+            Some(_) => self.marks.extend(range),
+            None => self.anchor = self.selected.clone(),
+        }
+    }
+
+    /// Takes all marks away; false if there were none.
+    pub fn unmark(&mut self) -> bool {
+        let had = !self.marks.is_empty() || self.anchor.is_some();
+        self.marks.clear();
+        self.anchor = None;
+        had
+    }
+
+    /// What lies between where a range of marks began and the selection.
+    fn range(&self) -> &[BoardName] {
+        let Some(anchor) = &self.anchor else { return &[] };
+        let begun = self.shown.iter().position(|shown| shown == anchor);
+        match (begun, self.place()) {
+            (Some(begun), Some(place)) => &self.shown[begun.min(place)..=begun.max(place)],
+            _ => &[],
+        }
+    }
+
+    /// Whether a board is marked.
+    pub fn is_marked(&self, name: &BoardName) -> bool {
+        self.marks.contains(name) || self.range().contains(name)
+    }
+
+    /// The boards that are marked, shown or not, in the order of the table.
+    pub fn marked(&self) -> Vec<&Board> {
+        let range: BTreeSet<&BoardName> = self.range().iter().collect();
+        let is_marked =
+            |board: &&Board| self.marks.contains(&board.name) || range.contains(&board.name);
+        let mut marked: Vec<&Board> = self.rows.values().filter(is_marked).collect();
+        marked.sort_by(|a, b| self.compare(a, b));
+        marked
+    }
+
+    fn compare(&self, a: &Board, b: &Board) -> Ordering {
+        let order = self.order.compare(a, b);
+        if self.reversed { order.reverse() } else { order }
+    }
+
+    /// The place of the next board that `filter` finds, going around at the end; backwards if `by`
+    /// is less than nothing.
+    pub fn find(&self, filter: &Filter, by: isize) -> Option<usize> {
+        let (count, place) = (self.shown.len() as isize, self.place()? as isize);
+        let around = (1..=count).map(|step| (place + step * by).rem_euclid(count) as usize);
+        let found =
+            |place: &usize| self.row(&self.shown[*place]).is_some_and(|it| filter.finds(it));
+        around.into_iter().find(found)
+    }
+
     /// What is shown, in order. The selection stays on its board, or if that is gone, on its place.
     fn arrange(&mut self) {
         let place = self.place().unwrap_or(0);
-        let words = words(&self.filter);
         let mut shown: Vec<&Board> =
-            self.rows.values().filter(|board| matches(board, &words)).collect();
-        shown.sort_by(|a, b| self.order.compare(a, b));
+            self.rows.values().filter(|board| self.filter.finds(board)).collect();
+        shown.sort_by(|a, b| self.compare(a, b));
+        self.marks.retain(|name| self.rows.contains_key(name));
         self.shown = shown.into_iter().map(|board| board.name.clone()).collect();
         if self.place().is_none() {
             let last = self.shown.len().saturating_sub(1);
@@ -124,6 +209,17 @@ impl Table {
     /// Selects the row at `place`, or the last.
     pub fn select(&mut self, place: usize) {
         self.selected = self.shown.get(place).or(self.shown.last()).cloned();
+    }
+
+    /// Selects a board, if it is shown.
+    pub fn select_board(&mut self, name: &BoardName) -> bool {
+        let place = self.shown.iter().position(|shown| shown == name);
+        place.inspect(|place| self.select(*place)).is_some()
+    }
+
+    /// The place of the first row that is seen.
+    pub fn top(&self) -> usize {
+        self.top
     }
 
     /// Scrolls as little as shows the selection, on a screen of `height` rows.
@@ -178,7 +274,7 @@ impl Table {
     }
 
     /// The filter.
-    pub fn filter(&self) -> &str {
+    pub fn filter(&self) -> &Filter {
         &self.filter
     }
 
@@ -186,33 +282,6 @@ impl Table {
     pub fn order(&self) -> Order {
         self.order
     }
-}
-
-/// A word of the filter, in small letters, and whether boards with it are shown or hidden.
-struct Word {
-    text: String,
-    shown: bool,
-}
-
-/// Words that are not finished, such as a lone `!`, are left out: they would hide everything.
-fn words(filter: &str) -> Vec<Word> {
-    let word = |text: &str| match text.strip_prefix('!') {
-        Some(text) => Word { text: text.to_lowercase(), shown: false },
-        None => Word { text: text.to_lowercase(), shown: true },
-    };
-    filter.split_whitespace().map(word).filter(|word| !word.text.is_empty()).collect()
-}
-
-fn matches(board: &Board, words: &[Word]) -> bool {
-    if words.is_empty() {
-        return true;
-    }
-    let holder = board.hold.as_ref().map_or("", |hold| hold.who.as_str());
-    let state = board.state.to_string();
-    let tags = board.tags.iter().map(String::as_str);
-    let fields = [board.name.as_str(), &board.class, holder, &state];
-    let text = fields.into_iter().chain(tags).collect::<Vec<_>>().join("\n").to_lowercase();
-    words.iter().all(|word| text.contains(&word.text) == word.shown)
 }
 
 #[cfg(test)]

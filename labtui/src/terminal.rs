@@ -4,7 +4,9 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::execute;
 use crossterm::style::{Attribute, SetAttribute};
 use crossterm::terminal::{
@@ -15,11 +17,16 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
+use crate::background::QUESTION;
+
 /// Something to draw on.
 pub type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the mouse is ours, too, while the terminal is.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// Gives the terminal back when dropped.
 pub struct Guard;
@@ -72,7 +79,28 @@ pub fn open() -> io::Result<(Screen, Guard)> {
 fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+    if MOUSE.load(Ordering::SeqCst) { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// Takes the mouse, or leaves it to the terminal, which selects text with it.
+pub fn set_mouse(taken: bool) -> io::Result<()> {
+    match (MOUSE.swap(taken, Ordering::SeqCst), taken) {
+        (false, true) => execute!(io::stdout(), EnableMouseCapture),
+        (true, false) => execute!(io::stdout(), DisableMouseCapture),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the terminal what its background is. It answers among the keys. Linux' own console is not
+/// asked: it would print a part of the question.
+pub fn ask_background() -> io::Result<()> {
+    if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
+        return Ok(());
+    }
+    let mut out = io::stdout();
+    out.write_all(QUESTION.as_bytes())?;
+    out.flush()
 }
 
 /// Whether the terminal is still ours. It is not after a panic in any task.
@@ -85,6 +113,9 @@ fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
         let plain = SetAttribute(Attribute::Reset);
+        if MOUSE.load(Ordering::SeqCst) {
+            let _ = execute!(out, DisableMouseCapture);
+        }
         let _ = execute!(out, plain, DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _ = out.flush();
         let _ = disable_raw_mode();

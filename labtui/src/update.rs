@@ -4,27 +4,30 @@
 
 mod actions;
 mod answers;
+mod asks;
+mod batch;
+mod commands;
+mod copy;
+mod hear;
+mod mouse;
+mod typing;
+mod views;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
-use protocol::board::{Board, BoardName};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use protocol::address::Address;
+use protocol::board::BoardName;
 use protocol::console::Pen;
-use protocol::journal::{Entry, Event};
 use protocol::{Error, Span, Time};
 
 use crate::call::{Answer, Call};
-use crate::dialog::Dialog;
 use crate::feed::{FeedId, News};
-use crate::keys::{Context, Key, Move, PREFIX};
-use crate::model::{Closeup, Console, Filtering, Focus, Link, Mode, Model, PenHolder};
+use crate::keys::escape::Place;
+use crate::keys::{Action, Context, Group, Key, Move};
+use crate::model::{Closeup, Focus, Link, Mode, Model, PenHolder};
 use crate::notice::Tone;
-use crate::text::clean;
+use crate::settings::{Fault, Settings};
+use crate::theme::Background;
 use crate::view;
-
-/// The longest text somebody can type into a dialog.
-const LONGEST_TEXT: usize = 200;
-
-/// What is older than this was so before anybody looked.
-const RECENT: Span = Span::seconds(10);
 
 /// Something that happened.
 #[derive(Debug)]
@@ -35,8 +38,18 @@ pub enum Message {
     Paste(String),
     /// The screen has another width and height now.
     Resize(u16, u16),
+    /// The mouse was moved, clicked, or its wheel was turned.
+    Mouse(MouseEvent),
     /// Time went by.
     Tick,
+    /// A command was given in a line of its own.
+    Command(String),
+    /// The settings were saved, or could not be read.
+    Settings(Result<Box<Settings>, Vec<Fault>>),
+    /// The terminal said what its background is.
+    Background(Background),
+    /// A question to the lab took so long.
+    RoundTrip(Span),
     /// A feed said something.
     News {
         /// Which.
@@ -80,6 +93,14 @@ pub enum Effect {
     Detach,
     /// Send this to the board.
     Type(Vec<u8>),
+    /// Follow another lab, and no more this one.
+    Go(Address),
+    /// Put this where other programs paste it from.
+    Copy(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Keep this command for another day.
+    Remember(String),
     /// Paint the whole screen.
     Redraw,
     /// Stop until continued.
@@ -88,44 +109,106 @@ pub enum Effect {
     Quit,
 }
 
+impl Effect {
+    /// What is done, for the log: never what was typed or copied.
+    pub fn summary(&self) -> String {
+        match self {
+            Effect::Type(bytes) => format!("type {} bytes", bytes.len()),
+            Effect::Copy(text) => format!("copy {} bytes", text.len()),
+            Effect::Remember(_) => "remember a command".to_owned(),
+            Effect::Call(call) => format!("call: {call}"),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
 /// Takes a message into the model at the instant `now`; says what is to be done.
 pub fn update(model: &mut Model, now: Time, message: Message) -> Vec<Effect> {
     model.now = now;
-    let mut effects = Vec::new();
+    let (mut effects, before) = (Vec::new(), views::present(model));
     match message {
         Message::Key(event) if event.kind == KeyEventKind::Release => {}
         Message::Key(event) => key(model, event, &mut effects),
         Message::Paste(text) => paste(model, &text, &mut effects),
         Message::Resize(width, height) => model.size = (width, height),
+        Message::Mouse(event) => mouse::take(model, event),
         Message::Tick => {}
-        Message::News { feed, news } => hear(model, feed, news, &mut effects),
+        Message::Command(line) => commands::take(model, &line, &mut effects),
+        Message::Settings(Ok(settings)) => {
+            model.mouse = settings.mouse;
+            model.adopt(*settings);
+        }
+        Message::Settings(Err(faults)) => refuse(model, &faults),
+        Message::Background(background) => {
+            model.background = background;
+            model.theme = model.settings.theme.theme(background);
+        }
+        Message::RoundTrip(span) => model.round_trip = Some(span),
+        Message::News { feed, news } => hear::hear(model, feed, news, &mut effects),
         Message::Answer { call, answer } => answers::take(model, &call, answer, &mut effects),
     }
     settle(model, &mut effects);
+    views::remember(model, before);
     effects
+}
+
+fn refuse(model: &mut Model, faults: &[Fault]) {
+    for fault in faults {
+        model.say(Tone::Failed, &format!("labtui.toml is not taken over: {fault}"));
+    }
 }
 
 fn key(model: &mut Model, event: KeyEvent, effects: &mut Vec<Effect>) {
     let (context, pressed) = (model.context(), Key::pressed(event));
-    let action = pressed.and_then(|key| context.action(key));
+    let keys = &model.settings.keys;
+    let action = pressed.and_then(|key| keys.action(context, key));
+    let withheld = pressed.is_some_and(|key| keys.is_withheld(context, key));
     match (context, action) {
-        (Context::Console, _) if pressed == Some(PREFIX) => set_mode(model, Mode::Prefixed),
-        (Context::Console, _) => {
-            let bytes = model.console.as_ref().map(|console| console.emulator.key(event));
-            send(model, bytes.unwrap_or_default(), effects);
+        (Context::Console, _) => console_key(model, event, pressed, effects),
+        (Context::Filter | Context::Palette | Context::Question, None) => {
+            if let Some(Key::Char(c)) = pressed {
+                typing::write(model, &c.to_string());
+            }
+        }
+        (_, None) if withheld => {
+            set_mode(model, Mode::Live);
+            model.say(Tone::Failed, "Nothing is changed here: labtui is read-only.");
         }
         (Context::Prefixed, None) => {
             set_mode(model, Mode::Live);
-            model.say(Tone::Failed, "That is no command of labtui's. ^T ? shows them all.");
-        }
-        (Context::Filter | Context::Question, None) => {
-            if let Some(Key::Char(c)) = pressed {
-                write(model, &c.to_string());
-            }
+            let help = model.typed(Group::Console, Action::Help);
+            let text = format!("That is no command of labtui's. {help} shows them all.");
+            model.say(Tone::Failed, &text);
         }
         (_, Some(action)) => actions::act(model, action, effects),
         (_, None) => {}
     }
+}
+
+/// A key in a console is the board's, unless it goes on with the prefix.
+fn console_key(
+    model: &mut Model,
+    event: KeyEvent,
+    pressed: Option<Key>,
+    effects: &mut Vec<Effect>,
+) {
+    let escape = &model.settings.keys.escape;
+    let Some(console) = &mut model.console else { return };
+    let begun = console.held.len();
+    let may = begun > 0 || escape.place == Place::Anywhere || console.line_start;
+    if let Some(key) = pressed.filter(|key| may && escape.prefix.get(begun) == Some(key)) {
+        console.held.push(key);
+        if console.held.len() == escape.prefix.len() {
+            console.held.clear();
+            console.mode = Mode::Prefixed;
+        }
+        return;
+    }
+    let held = std::mem::take(&mut console.held).into_iter().map(Key::event);
+    let typed = held.chain([event]).flat_map(|event| console.emulator.key(event));
+    let bytes: Vec<u8> = typed.collect();
+    console.line_start = event.code == crossterm::event::KeyCode::Enter;
+    send(model, bytes, effects);
 }
 
 fn paste(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
@@ -134,7 +217,7 @@ fn paste(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
             let bytes = model.console.as_ref().map(|console| console.emulator.paste(text));
             send(model, bytes.unwrap_or_default(), effects);
         }
-        Context::Filter | Context::Question => write(model, text),
+        Context::Filter | Context::Palette | Context::Question => typing::write(model, text),
         _ => {}
     }
 }
@@ -144,164 +227,24 @@ fn paste(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
 fn send(model: &mut Model, bytes: Vec<u8>, effects: &mut Vec<Effect>) {
     let connected = model.console.as_ref().is_some_and(|console| console.link == Link::Up);
     if bytes.is_empty() {
+    } else if model.settings.read_only {
+        model.say(Tone::News, "You are only looking: labtui is read-only.");
     } else if !connected {
-        model.say(Tone::Failed, "Not connected: what you type is not sent. ^T q detaches.");
+        let detach = model.typed(Group::Console, Action::Detach);
+        let text = format!("Not connected: what you type is not sent. {detach} detaches.");
+        model.say(Tone::Failed, &text);
     } else {
         if matches!(model.pen(), PenHolder::Other(_) | PenHolder::Nobody) {
-            model.say(Tone::News, "You are only looking: ^T p asks for the pen.");
+            let ask = model.typed(Group::Console, Action::AskPen);
+            model.say(Tone::News, &format!("You are only looking: {ask} asks for the pen."));
         }
         effects.push(Effect::Type(bytes));
-    }
-}
-
-/// Appends to the text that is being typed.
-fn write(model: &mut Model, text: &str) {
-    let text = clean(text);
-    if let Some(Dialog::Question(question)) = &mut model.dialog {
-        let room = LONGEST_TEXT.saturating_sub(question.text.chars().count());
-        question.text.extend(text.chars().take(room));
-        question.fault = None;
-    } else if model.filtering == Filtering::Typing {
-        let room = LONGEST_TEXT.saturating_sub(model.table.filter().chars().count());
-        let longer = text.chars().take(room);
-        model.table.set_filter(model.table.filter().chars().chain(longer).collect());
     }
 }
 
 fn set_mode(model: &mut Model, mode: Mode) {
     if let Some(console) = &mut model.console {
         console.mode = mode;
-    }
-}
-
-fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Vec<Effect>) {
-    match feed {
-        FeedId::Boards => hear_boards(model, news, effects),
-        FeedId::Timeline(number) => {
-            let Some(closeup) = model.closeup.as_mut().filter(|it| it.feed == number) else {
-                return;
-            };
-            closeup.link = link(&closeup.link, model.now, &news);
-            if let News::Entries(entries) = news {
-                hear_entries(model, entries, effects);
-            }
-        }
-        FeedId::Console(number) => {
-            let connected = matches!(news, News::Up(_));
-            if let Some(console) = model.console.as_mut().filter(|it| it.feed == number) {
-                hear_console(console, model.now, news);
-            }
-            if connected {
-                refresh(model, effects);
-            }
-        }
-    }
-}
-
-fn hear_boards(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
-    model.link = link(&model.link, model.now, &news);
-    match news {
-        News::Up(_) => call(model, Call::WhoAmI, effects),
-        News::Boards(boards) => {
-            tell_of_holds(model, &boards);
-            model.table.replace(boards);
-            refresh(model, effects);
-        }
-        News::Changed(boards) => {
-            tell_of_holds(model, &boards);
-            let look = model.closeup.as_ref().map(|closeup| &closeup.board);
-            let other = boards.iter().filter(|board| Some(&board.name) == look);
-            let lively =
-                other.into_iter().any(|board| is_news(&model.table.row(&board.name), board));
-            model.table.change(boards);
-            if lively {
-                refresh(model, effects);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Whether a row says more than that the board printed another line.
-fn is_news(old: &Option<&Board>, new: &Board) -> bool {
-    let Some(old) = old else { return true };
-    let silent = Board { last_line: old.last_line.clone(), ..new.clone() };
-    **old != silent
-}
-
-/// Says which boards became ours, or were taken from us, without our doing.
-fn tell_of_holds(model: &mut Model, boards: &[Board]) {
-    for board in boards {
-        let old = model.table.row(&board.name);
-        let had = old.filter(|old| model.is_mine(old)).and_then(|old| old.hold.as_ref());
-        let lost = had.map(|hold| hold.number).filter(|_| !model.is_mine(board));
-        let name = &board.name;
-        if lost.is_some_and(|number| !model.let_go.contains(&number)) {
-            model.say(Tone::News, &format!("Your hold of {name} is over; its timeline says how."));
-        }
-        if model.is_mine(board) && model.awaited.remove(name) {
-            model.say(Tone::News, &format!("{name} is yours now. Press c for its console."));
-        }
-    }
-}
-
-/// Says that somebody wants or took the pen that this console has. What was so before it was
-/// attached is no news.
-fn tell_of_the_pen(model: &mut Model, entries: &[Entry]) {
-    let Some(ours) = model.console.as_ref().and_then(|console| console.session) else { return };
-    let (me, now) = (model.me.as_ref().map(|me| me.name.clone()), model.now);
-    for entry in entries.iter().filter(|entry| now.since(entry.at) < RECENT) {
-        let who = entry.who.as_ref().map_or("somebody", |who| who.as_str());
-        match &entry.event {
-            Event::PenAsked { session, of } if Some(of) == me.as_ref() && *session != ours => {
-                model.say(Tone::News, &format!("{who} asks for the pen. ^T q leaves it to them."));
-            }
-            Event::PenForced { session, from, reason }
-                if Some(from) == me.as_ref() && *session != ours =>
-            {
-                model.say(Tone::Failed, &format!("{who} took the pen: {reason}"));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// More of the timeline. The board's details are read again, unless somebody only typed.
-fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
-    tell_of_the_pen(model, &entries);
-    let typed = |entry: &Entry| matches!(entry.event, Event::Typed { .. });
-    let lively = !entries.iter().all(typed);
-    if let Some(closeup) = &mut model.closeup {
-        closeup.extend(entries);
-    }
-    if lively {
-        refresh(model, effects);
-    }
-}
-
-fn hear_console(console: &mut Console, now: Time, news: News) {
-    console.link = link(&console.link, now, &news);
-    match news {
-        News::Up(welcome) => console.session = Some(welcome.session),
-        News::Down { .. } | News::Refused(_) => console.session = None,
-        News::Gap(bytes) => {
-            let gap = format!("\r\n[{bytes} bytes that were printed here are no longer kept]\r\n");
-            console.emulator.print(gap.as_bytes());
-        }
-        News::Bytes(bytes) => console.emulator.print(&bytes),
-        _ => {}
-    }
-}
-
-/// How a feed stands after it said this.
-fn link(old: &Link, now: Time, news: &News) -> Link {
-    match news {
-        News::Up(_) => Link::Up,
-        News::Refused(why) => Link::Refused(why.clone()),
-        News::Down { why, attempt, pause } => {
-            Link::Down { why: why.clone(), attempt: *attempt, next: now + *pause }
-        }
-        _ => old.clone(),
     }
 }
 
@@ -344,6 +287,11 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.table.is_empty() && model.console.is_none() {
         model.focus = Focus::Table;
     }
+    // Where a board has the screen, what is selected with the mouse is its text.
+    let captured = model.mouse && model.console.is_none();
+    if std::mem::replace(&mut model.captured, captured) != captured {
+        effects.push(Effect::Mouse(captured));
+    }
 }
 
 fn look(model: &mut Model, board: Option<BoardName>, effects: &mut Vec<Effect>) {
@@ -373,19 +321,4 @@ fn moved(from: usize, by: Move, page: usize, count: usize) -> usize {
         Move::Last => last,
     }
     .min(last)
-}
-
-/// Goes back one level; false at the root.
-fn back(model: &mut Model) -> bool {
-    if model.page.take().is_some() {
-        return true;
-    }
-    match &mut model.console {
-        Some(console) => {
-            console.emulator.scroll(Move::Last);
-            console.mode = Mode::Live;
-            true
-        }
-        None => std::mem::replace(&mut model.focus, Focus::Table) != Focus::Table,
-    }
 }

@@ -4,6 +4,7 @@ mod bars;
 mod closeup;
 mod console;
 mod dialog;
+mod ladder;
 mod layout;
 mod look;
 mod pages;
@@ -11,14 +12,14 @@ mod style;
 mod table;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
 pub use layout::{Layout, Shape, layout};
 pub use look::{Colours, Look, Signs};
 
-use crate::model::{Link, Model, Page};
+use crate::model::{Focus, Link, Model};
 use crate::text::fit;
 
 /// Draws the whole screen.
@@ -29,6 +30,7 @@ pub fn draw(frame: &mut Frame, model: &Model, look: Look) {
         return;
     }
     let layout = layout(model);
+    frame.buffer_mut().set_style(area, model.theme.text);
     if layout.shape == Shape::Line {
         let line = bars::one_line(model);
         frame.render_widget(Line::raw(fit(&line, area.width.into())), area);
@@ -52,21 +54,64 @@ fn draw_panes(frame: &mut Frame, model: &Model, layout: &Layout) {
         }
     }
     if let Some(dialog) = &model.dialog {
-        dialog::draw(frame, dialog);
+        dialog::draw(frame, model, dialog);
     }
     if let Some(page) = model.page {
         pages::draw(frame, model, page, layout);
     }
     bars::toasts(frame, model, layout);
+    bars::typed(frame, model, layout);
 }
 
-/// Draws a pane's border and title, where panes have them, and says what is inside.
-fn pane(frame: &mut Frame, layout: &Layout, area: Rect, title: Line, focused: bool) -> Rect {
+/// Draws a pane's border and title, where panes have them, and says what is inside. A page over
+/// all panes always has the focus.
+fn pane(
+    frame: &mut Frame,
+    model: &Model,
+    layout: &Layout,
+    area: Rect,
+    title: Line,
+    pane: Option<Focus>,
+) -> Rect {
     if matches!(layout.shape, Shape::Full | Shape::Wide) {
-        let block = Block::bordered().border_style(style::border(focused)).title(title);
+        let focused = pane.is_none_or(|pane| model.focus == pane);
+        let block = Block::bordered().border_style(model.theme.edge(focused)).title(title);
         frame.render_widget(block, area);
     }
     layout.inner(area)
+}
+
+/// A pane's title, with the number that goes there.
+fn numbered(model: &Model, pane: Focus, title: &str) -> Line<'static> {
+    let zoomed = if model.zoomed && model.focus == pane { "· alone " } else { "" };
+    Line::from(vec![
+        Span::styled(format!(" {}", pane.number()), model.theme.key),
+        Span::styled(format!(" {title} {zoomed}"), model.theme.strong),
+    ])
+}
+
+/// What is at a place on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// The pane.
+    pub pane: Focus,
+    /// The row of the table.
+    pub row: Option<usize>,
+}
+
+/// What is at a place on the screen, if it is a pane.
+pub fn spot(model: &Model, x: u16, y: u16) -> Option<Spot> {
+    let (layout, at) = (layout(model), Position { x, y });
+    if layout.table.contains(at) {
+        let inner = layout.inner(layout.table);
+        let first = inner.y + inner.height - u16::try_from(layout.table_rows()).unwrap_or(0);
+        let row = y.checked_sub(first).filter(|_| inner.contains(at));
+        let row = row.map(|row| model.table.top() + usize::from(row));
+        return Some(Spot { pane: Focus::Table, row: row.filter(|row| *row < model.table.len()) });
+    }
+    let panes = [(Focus::Facts, layout.facts), (Focus::Timeline, layout.timeline)];
+    let (pane, _) = panes.into_iter().find(|(_, area)| area.contains(at))?;
+    Some(Spot { pane, row: None })
 }
 
 /// How many lines help has.
@@ -92,11 +137,15 @@ pub fn timeline_back(model: &Model, layout: &Layout) -> usize {
 /// Whether what is shown changes by time alone: a countdown, a notice that goes away.
 pub fn is_ticking(model: &Model) -> bool {
     let waits = |link: &Link| matches!(link, Link::Down { .. });
-    if model.fresh().next().is_some() || waits(&model.link) {
+    let soon_over = model.fresh().next().is_some() || model.undoable().is_some();
+    if soon_over || !model.settings.motion {
+        return soon_over;
+    }
+    if waits(&model.link) {
         return true;
     }
     match (&model.console, model.page) {
-        (_, Some(Page::Help(_) | Page::Messages(_))) => false,
+        (_, Some(_)) => false,
         (Some(console), None) => waits(&console.link),
         (None, None) => {
             let rows = layout(model).table_rows();

@@ -1,18 +1,15 @@
 //! What each action does.
 
 use protocol::board::Board;
-use protocol::console::{Pen, PenAsk};
-use protocol::hold::Release;
-use protocol::power::{PowerAsk, PowerState};
-use protocol::user::Role;
+use protocol::console::PenAsk;
 
-use super::{Effect, back, call, moved, send, set_mode};
+use super::{Effect, asks, batch, call, copy, moved, send, set_mode, typing, views};
 use crate::call::Call;
-use crate::dialog::{Choice, Dialog, Purpose, Question, Step, left};
-use crate::emulator::Emulator;
-use crate::keys::{Action, Context, Move};
-use crate::model::{Console, Filtering, Focus, Link, Mode, Model, Page};
+use crate::dialog::{Dialog, Step};
+use crate::keys::{Action, Key, Move};
+use crate::model::{Focus, Mode, Model, Page, Typing};
 use crate::notice::Tone;
+use crate::palette::Palette;
 use crate::view;
 
 /// Does what a key asks for.
@@ -22,43 +19,75 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Open => model.focus = Focus::Facts,
         Action::NextPane => model.focus = next_pane(model.focus),
         Action::PreviousPane => model.focus = next_pane(next_pane(model.focus)),
-        Action::Reserve => with_board(model, reserve),
-        Action::Release => with_board(model, release),
-        Action::Extend => with_board(model, extend),
-        Action::Power => with_board(model, power),
-        Action::Console => with_board(model, |model, board| attach(model, board, effects)),
-        Action::Filter => model.filtering = Filtering::Typing,
+        Action::Pane(number) => go_to_pane(model, number),
+        Action::Zoom => model.zoomed = !model.zoomed,
+        Action::Reserve if batch::is_meant(model) => batch::reserve(model),
+        Action::Reserve => with_board(model, asks::reserve),
+        Action::Release if batch::is_meant(model) => batch::release(model),
+        Action::Release => with_board(model, asks::release),
+        Action::Extend => with_board(model, asks::extend),
+        Action::Power if batch::is_meant(model) => batch::power(model),
+        Action::Power => {
+            set_mode(model, Mode::Live);
+            with_board(model, asks::power);
+        }
+        Action::Undo => asks::undo(model, effects),
+        Action::Copy => copy::offer(model),
+        Action::Console => with_board(model, |model, board| views::attach(model, board, effects)),
+        Action::Filter => model.typing = Some(Typing::Filter),
+        Action::NextMatch => find(model, 1),
+        Action::PreviousMatch => find(model, -1),
+        Action::Mark => {
+            model.table.mark();
+            move_by(model, Move::Down);
+        }
+        Action::MarkRange => model.table.mark_range(),
         Action::Sort => model.table.reorder(),
+        Action::Reverse => model.table.reverse(),
+        Action::Palette => model.typing = Some(Typing::Command(Palette::default())),
+        Action::LastView => views::last(model, effects),
+        Action::Labs => views::labs(model),
         Action::Messages => model.page = Some(Page::Messages(0)),
+        Action::Report => report(model),
+        Action::Mouse => mouse(model),
         Action::Help => {
             set_mode(model, Mode::Live);
+            model.search.clear();
             model.page = Some(Page::Help(0));
         }
-        Action::Back if !back(model) => model.table.set_filter(String::new()),
+        Action::Search => {
+            model.search.clear();
+            model.typing = Some(Typing::Search);
+        }
+        Action::Back if !views::back(model) && !model.table.unmark() => {
+            model.table.set_filter(String::new());
+        }
         Action::Back => {}
-        Action::Leave if !back(model) => effects.push(Effect::Quit),
+        Action::Leave if !views::back(model) => effects.push(Effect::Quit),
         Action::Leave => {}
         Action::Accept => accept(model, effects),
-        Action::Cancel => cancel(model),
-        Action::Erase => edit(model, erase),
-        Action::EraseAll => edit(model, String::clear),
+        Action::Cancel if model.typing.is_some() => typing::cancel(model),
+        Action::Cancel => model.dialog = None,
+        Action::Erase => typing::edit(model, |text| _ = text.pop()),
+        Action::EraseAll => typing::edit(model, String::clear),
+        Action::Complete => typing::complete(model, 1),
+        Action::CompleteBack => typing::complete(model, -1),
+        Action::Earlier => typing::recall(model, 1),
+        Action::Later => typing::recall(model, -1),
         Action::NextChoice => mark(model, 1),
         Action::PreviousChoice => mark(model, -1),
-        Action::Detach => {
-            model.console = None;
-            effects.push(Effect::Detach);
-        }
-        Action::Literal => {
-            set_mode(model, Mode::Live);
-            send(model, vec![0x14], effects);
-        }
+        Action::Detach => views::detach(model, effects),
+        Action::Literal => literal(model, effects),
         Action::AskPen => with_session(model, |model, session| {
             call(model, Call::Pen { session, ask: PenAsk::Take }, effects);
         }),
-        Action::ForcePen => with_session(model, force_pen),
+        Action::ForcePen => with_session(model, asks::force_pen),
+        Action::Who => who(model),
         Action::Break => with_session(model, |model, session| {
             call(model, Call::Break { session }, effects);
         }),
+        Action::NextConsole => views::neighbour(model, 1, effects),
+        Action::PreviousConsole => views::neighbour(model, -1, effects),
         Action::Scrollback => set_mode(model, Mode::Scrollback),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
@@ -74,12 +103,21 @@ fn next_pane(focus: Focus) -> Focus {
     }
 }
 
-fn move_by(model: &mut Model, by: Move) {
+fn go_to_pane(model: &mut Model, number: u8) {
+    let panes = [Focus::Table, Focus::Facts, Focus::Timeline];
+    model.focus = panes.into_iter().find(|pane| pane.number() == number).unwrap_or(model.focus);
+}
+
+pub(super) fn move_by(model: &mut Model, by: Move) {
     let layout = view::layout(model);
     if let Some(page) = model.page {
         let height = layout.page_rows();
         model.page = Some(match page {
             Page::Help(top) => Page::Help(moved(top, by, height, view::help_lines(model, &layout))),
+            Page::Report(top) => {
+                let rows = model.batch.as_ref().map_or(0, |batch| batch.rows.len());
+                Page::Report(moved(top, by, height, rows))
+            }
             Page::Messages(back) => {
                 Page::Messages(moved_back(back, by, height, view::messages_back(model, &layout)))
             }
@@ -107,8 +145,29 @@ fn moved_back(back: usize, by: Move, page: usize, furthest: usize) -> usize {
     furthest - moved(furthest.saturating_sub(back), by, page, furthest + 1)
 }
 
+/// Goes to the next board that the filter finds, or that the last one would find.
+fn find(model: &mut Model, by: isize) {
+    let filter = model.table.filter();
+    let sought = if filter.text().is_empty() { &model.sought } else { filter };
+    if sought.text().is_empty() {
+        return model.say(Tone::News, "Nothing has been looked for yet. / does.");
+    }
+    match model.table.find(sought, by) {
+        Some(place) => model.table.select(place),
+        None => {
+            let text = format!("No board is found by '{}'.", sought.text());
+            model.say(Tone::News, &text);
+        }
+    }
+}
+
+/// What a deed is about: the board of the console that is attached, else the one that is selected.
 fn with_board(model: &mut Model, act: impl FnOnce(&mut Model, &Board)) {
-    match model.table.selected().cloned() {
+    let board = match &model.console {
+        Some(console) => model.table.row(&console.board),
+        None => model.table.selected(),
+    };
+    match board.cloned() {
         Some(board) => act(model, &board),
         None => model.say(Tone::Failed, "No board is selected. Esc takes the filter away."),
     }
@@ -118,160 +177,64 @@ fn with_session(model: &mut Model, act: impl FnOnce(&mut Model, u64)) {
     set_mode(model, Mode::Live);
     match model.console.as_ref().and_then(|console| console.session) {
         Some(session) => act(model, session),
-        None => model.say(Tone::Failed, "Not connected. It goes on by itself; ^T q detaches."),
-    }
-}
-
-/// Who has a board, and for how long, as a sentence without its full stop.
-fn holding(model: &Model, board: &Board) -> String {
-    let name = &board.name;
-    match &board.hold {
-        None => format!("Nobody holds {name}"),
-        Some(hold) if model.is_mine(board) => {
-            format!("You hold {name} for {} more", left(hold.until, model.now))
+        None => {
+            let detach = model.typed(crate::keys::Group::Console, Action::Detach);
+            let text = format!("Not connected. It goes on by itself; {detach} detaches.");
+            model.say(Tone::Failed, &text);
         }
-        Some(hold) => format!("{} holds {name} for {} more", hold.who, left(hold.until, model.now)),
     }
 }
 
-/// The span that a hold of the selected board has by default, if that is known.
-fn usual_span(model: &Model, board: &Board) -> Option<String> {
+/// Sends the prefix to the board.
+fn literal(model: &mut Model, effects: &mut Vec<Effect>) {
+    set_mode(model, Mode::Live);
+    let prefix: Vec<Key> = model.settings.keys.escape.prefix.clone();
+    let Some(console) = &model.console else { return };
+    let bytes = prefix.into_iter().flat_map(|key| console.emulator.key(key.event())).collect();
+    send(model, bytes, effects);
+}
+
+/// Tells who types on the console and who looks on.
+fn who(model: &mut Model) {
+    set_mode(model, Mode::Live);
     let detail = model.closeup.as_ref().and_then(|closeup| closeup.detail.as_ref());
-    let detail = detail.filter(|detail| detail.board.name == board.name);
-    detail.map(|detail| detail.default_span.to_string())
-}
-
-fn reserve(model: &mut Model, board: &Board) {
-    let name = &board.name;
-    if model.is_mine(board) {
-        let text = format!("{name} is yours already. Press x to extend the hold.");
-        return model.say(Tone::News, &text);
-    }
-    let line = match (board.hold.is_some(), board.waiting) {
-        (false, _) => "It is free.".to_owned(),
-        (true, 0) => format!("{}. You will be next.", holding(model, board)),
-        (true, n) => format!("{}. You will wait in line behind {n}.", holding(model, board)),
-    };
-    let about = format!("{line} For how long? Nothing: as long as is usual for the board.");
-    let text = usual_span(model, board).unwrap_or_default();
-    let purpose = Purpose::Reserve(name.clone());
-    let question = Question::new(format!("Reserve {name}"), about, text, purpose);
-    model.dialog = Some(Dialog::Question(question));
-}
-
-fn extend(model: &mut Model, board: &Board) {
-    let name = &board.name;
-    if !model.is_mine(board) {
-        let text = format!("{}. Press r to reserve it.", holding(model, board));
-        return model.say(Tone::Failed, &text);
-    }
-    let about = format!("{}. How long is it to last from now?", holding(model, board));
-    let text = usual_span(model, board).unwrap_or_else(|| "1h".to_owned());
-    let purpose = Purpose::Extend(name.clone());
-    let question = Question::new(format!("Extend your hold of {name}"), about, text, purpose);
-    model.dialog = Some(Dialog::Question(question));
-}
-
-fn release(model: &mut Model, board: &Board) {
-    let name = &board.name;
-    let is_admin = model.me.as_ref().is_some_and(|me| me.role == Role::Admin);
-    let Some(hold) = &board.hold else {
-        let text = format!("Nobody holds {name}. Press r to reserve it.");
-        return model.say(Tone::News, &text);
-    };
-    if model.is_mine(board) {
-        let release = Release { number: Some(hold.number), breaking: None };
-        let step = Step::Call(Call::Release { board: name.clone(), release });
-        model.dialog = Some(Dialog::Choice(Choice {
-            title: format!("Release {name}?"),
-            about: format!("{}. Whoever waits for it gets it.", holding(model, board)),
-            answers: vec![("Release", step), ("Cancel", Step::Nothing)],
-            marked: 0,
-        }));
-    } else if is_admin {
-        let about = format!("{}. Why is it to end now?", holding(model, board));
-        let title = format!("Break the hold of {} on {name}", hold.who);
-        let purpose = Purpose::BreakHold(name.clone(), hold.number);
-        let question = Question::new(title, about, String::new(), purpose);
-        model.dialog = Some(Dialog::Question(question));
-    } else {
-        let text = format!(
-            "{}. Only {} or an administrator can end that.",
-            holding(model, board),
-            hold.who
-        );
-        model.say(Tone::Failed, &text);
-    }
-}
-
-fn power(model: &mut Model, board: &Board) {
-    if board.power == PowerState::None {
-        let text = format!("{} has no outlet, so nothing can switch it.", board.name);
-        return model.say(Tone::Failed, &text);
-    }
-    let step = |ask| Step::Power(board.name.clone(), ask);
-    model.dialog = Some(Dialog::Choice(Choice {
-        title: format!("Power of {}", board.name),
-        about: format!("Power is {}. {}.", board.power, holding(model, board)),
-        answers: vec![
-            ("On", step(PowerAsk::On)),
-            ("Off", step(PowerAsk::Off)),
-            ("Cycle", step(PowerAsk::Cycle)),
-            ("Cancel", Step::Nothing),
-        ],
-        marked: 0,
-    }));
-}
-
-/// The question before power changes. On the own board Enter is yes; on any other it is no.
-fn confirm_power(model: &Model, board: &Board, ask: PowerAsk) -> Dialog {
-    let name = &board.name;
-    let (yes, effect) = match ask {
-        PowerAsk::On => ("Switch on", "It will boot."),
-        PowerAsk::Off => ("Switch off", "Its power is cut at once; what runs on it is lost."),
-        PowerAsk::Cycle => {
-            ("Cycle", "Its power is cut at once and comes back; what runs on it is lost.")
-        }
-        PowerAsk::Reset => ("Reset", "It begins again at once; what runs on it is lost."),
-    };
-    let step = Step::Call(Call::Power { board: name.clone(), ask });
-    let (answers, marked) = if model.is_mine(board) {
-        (vec![(yes, step), ("Cancel", Step::Nothing)], 0)
-    } else {
-        (vec![("Cancel", Step::Nothing), (yes, step)], 0)
-    };
-    let title = format!("{yes} {name}?");
-    let about = format!("{}. {effect}", holding(model, board));
-    Dialog::Choice(Choice { title, about, answers, marked })
-}
-
-fn attach(model: &mut Model, board: &Board, effects: &mut Vec<Effect>) {
-    model.feeds += 1;
-    let (feed, board_name) = (model.feeds, board.name.clone());
-    let pen = if model.is_mine(board) { Pen::Wanted } else { Pen::Unwanted };
-    model.console = Some(Console {
-        board: board_name.clone(),
-        feed,
-        emulator: Emulator::new(model.size.0, model.size.1),
-        link: Link::Connecting,
-        session: None,
-        mode: Mode::Live,
+    let viewers = detail.and_then(|detail| detail.line.as_ref()).map(|line| {
+        let does = |pen: bool| if pen { "types" } else { "looks on" };
+        let viewer = |it: &protocol::console::Viewer| format!("{} {}", it.who, does(it.pen));
+        line.viewers.iter().map(viewer).collect::<Vec<_>>().join(", ")
     });
-    effects.push(Effect::Attach { feed, board: board_name, pen });
+    match viewers {
+        Some(viewers) if !viewers.is_empty() => model.say(Tone::News, &format!("{viewers}.")),
+        _ => model.say(Tone::News, "Nobody is known to be here yet."),
+    }
 }
 
-fn force_pen(model: &mut Model, session: u64) {
-    let about = "Whoever has the pen reads your reason, and so does the timeline.".to_owned();
-    let title = "Take the pen by force".to_owned();
-    let question = Question::new(title, about, String::new(), Purpose::ForcePen(session));
-    model.dialog = Some(Dialog::Question(question));
+fn report(model: &mut Model) {
+    match model.batch {
+        Some(_) => model.page = Some(Page::Report(0)),
+        None => model.say(Tone::News, "No boards were asked together yet. Space marks them."),
+    }
+}
+
+fn mouse(model: &mut Model) {
+    model.mouse = !model.mouse;
+    model.say(
+        Tone::News,
+        match model.mouse {
+            true => "The mouse is labtui's. With Shift it selects text, as always.",
+            false => "The mouse is the terminal's.",
+        },
+    );
 }
 
 fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.typing.is_some() {
+        return typing::accept(model, effects);
+    }
     match model.dialog.take() {
-        None => model.filtering = Filtering::Done,
-        Some(Dialog::Question(mut question)) => match question.call() {
-            Ok(asked) => call(model, asked, effects),
+        None => {}
+        Some(Dialog::Question(mut question)) => match question.step() {
+            Ok(next) => step(model, next, effects),
             Err(fault) => {
                 question.fault = Some(fault);
                 model.dialog = Some(Dialog::Question(question));
@@ -281,7 +244,8 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
-fn step(model: &mut Model, step: Step, effects: &mut Vec<Effect>) {
+/// Does what an answer leads to.
+pub(super) fn step(model: &mut Model, step: Step, effects: &mut Vec<Effect>) {
     match step {
         Step::Nothing => {}
         Step::Call(asked) => {
@@ -291,36 +255,14 @@ fn step(model: &mut Model, step: Step, effects: &mut Vec<Effect>) {
             call(model, asked, effects);
         }
         Step::Power(board, ask) => match model.table.row(&board).cloned() {
-            Some(row) if ask == PowerAsk::On && model.is_mine(&row) => {
-                call(model, Call::Power { board, ask }, effects);
-            }
-            Some(row) => model.dialog = Some(confirm_power(model, &row, ask)),
+            Some(row) => asks::switch(model, &row, ask, effects),
             None => model.say(Tone::Failed, &format!("{board} is not in the lab any more.")),
         },
+        Step::PowerAll(ask) => batch::switch(model, ask),
+        Step::Together(all) => batch::ask(model, all, effects),
+        Step::Copy(text) => effects.push(Effect::Copy(text)),
+        Step::Go(address) => views::go(model, address, effects),
     }
-}
-
-/// Esc out of a filter takes it away; out of a dialog, does nothing.
-fn cancel(model: &mut Model) {
-    if model.dialog.take().is_none() {
-        model.filtering = Filtering::Done;
-        model.table.set_filter(String::new());
-    }
-}
-
-fn edit(model: &mut Model, change: impl FnOnce(&mut String)) {
-    if let Some(Dialog::Question(question)) = &mut model.dialog {
-        change(&mut question.text);
-        question.fault = None;
-    } else if model.context() == Context::Filter {
-        let mut filter = model.table.filter().to_owned();
-        change(&mut filter);
-        model.table.set_filter(filter);
-    }
-}
-
-fn erase(text: &mut String) {
-    text.pop();
 }
 
 fn mark(model: &mut Model, by: isize) {

@@ -3,12 +3,13 @@
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::PenState;
-use protocol::hold::{Hold, Placed};
+use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, refresh};
+use super::{Effect, asks, batch, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
+use crate::keys::{Action, Group};
 use crate::model::{Model, PenHolder};
 use crate::notice::{Notice, Tone};
 
@@ -21,6 +22,11 @@ pub(super) fn take(
 ) {
     if let Some(place) = model.calls.iter().position(|waiting| waiting == call) {
         model.calls.remove(place);
+    }
+    if let Some(fate) = fate(model, &answer)
+        && batch::take(model, call, fate)
+    {
+        return after(model, call, effects);
     }
     match (call, answer) {
         (_, Ok(Answer::Who(who))) => model.me = Some(who),
@@ -36,15 +42,42 @@ pub(super) fn take(
             model.say(Tone::Done, &format!("{} is released.", hold.board));
         }
         (Call::Reserve { board, .. }, Ok(Answer::Placed(placed))) => reserve(model, board, placed),
-        (Call::Power { board, .. }, Ok(Answer::Power(outlet))) => power(model, board, &outlet),
+        (Call::Power { board, ask }, Ok(Answer::Power(outlet))) => {
+            power(model, board, &outlet);
+            if outlet.fault.is_none() {
+                asks::switched(model, board, *ask);
+            }
+        }
         (_, Ok(Answer::Pen(pen))) => pen_stands(model, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
         (_, Ok(_)) => {}
         // The banner says that the lab is not there; nobody asked for these.
         (Call::WhoAmI | Call::Detail(_), Err(Error::Unreachable { .. })) => {}
-        (call, Err(why)) => model.note(Notice::refused(model.now, call, &why)),
+        (call, Err(why)) => {
+            model.note(Notice::refused(model.now, call, &why, &model.settings.keys));
+        }
     }
     after(model, call, effects);
+}
+
+/// How a board fared that may have been asked together with others, in a few words.
+fn fate(model: &mut Model, answer: &Result<Answer, Error>) -> Option<Result<String, String>> {
+    Some(match answer {
+        Ok(Answer::Power(PowerDetail { fault: Some(fault), .. })) => Err(fault.clone()),
+        Ok(Answer::Power(outlet)) => Ok(outlet.state.to_string()),
+        Ok(Answer::Hold(_)) => Ok("released".to_owned()),
+        Ok(Answer::Placed(Placed::Held { hold })) => {
+            Ok(format!("yours for {}", left(hold.until, model.now)))
+        }
+        Ok(Answer::Placed(Placed::Queued { place })) => {
+            if let Want::Board { name } = &place.want {
+                model.awaited.insert(name.clone());
+            }
+            Ok(format!("number {} in line", place.position))
+        }
+        Ok(_) => return None,
+        Err(why) => Err(why.to_string()),
+    })
 }
 
 /// Reads the details again, if something has changed since, or the answer changed it.
@@ -69,7 +102,8 @@ fn reserve(model: &mut Model, board: &BoardName, placed: Placed) {
         Placed::Held { hold } => {
             model.awaited.remove(board);
             let span = left(hold.until, model.now);
-            let text = format!("{board} is yours for {span}. Press c for its console.");
+            let console = model.typed(Group::Boards, Action::Console);
+            let text = format!("{board} is yours for {span}. {console}: its console.");
             model.say(Tone::Done, &text);
         }
         Placed::Queued { place } => {

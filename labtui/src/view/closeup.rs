@@ -13,7 +13,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::layout::Layout;
-use super::{pane, style};
+use super::{numbered, pane};
 use crate::dialog::left;
 use crate::model::{Closeup, Focus, Link, Model};
 use crate::text::{clean, wrap};
@@ -22,22 +22,30 @@ use crate::text::{clean, wrap};
 const NAMES: usize = 9;
 
 pub(super) fn draw(frame: &mut Frame, model: &Model, layout: &Layout) {
+    if !layout.facts.is_empty() {
+        draw_facts(frame, model, layout);
+    }
+    if !layout.timeline.is_empty() {
+        draw_timeline(frame, model, layout);
+    }
+}
+
+fn draw_facts(frame: &mut Frame, model: &Model, layout: &Layout) {
     let Some(board) = model.table.selected() else { return };
-    let title = Line::styled(format!(" {} ", board.name), style::STRONG);
-    let inner = pane(frame, layout, layout.facts, title, model.focus == Focus::Facts);
+    let title = numbered(model, Focus::Facts, board.name.as_str());
+    let inner = pane(frame, model, layout, layout.facts, title, Some(Focus::Facts));
     let top = model.closeup.as_ref().map_or(0, |closeup| closeup.top);
     let lines = facts(model, inner.width);
     let top = top.min(lines.len().saturating_sub(usize::from(inner.height)));
     for (row, line) in inner.rows().zip(lines.into_iter().skip(top)) {
         frame.render_widget(line, row);
     }
-    draw_timeline(frame, model, layout);
 }
 
 fn draw_timeline(frame: &mut Frame, model: &Model, layout: &Layout) {
     let Some(closeup) = &model.closeup else { return };
-    let (title, focused) = (timeline_title(closeup), model.focus == Focus::Timeline);
-    let inner = pane(frame, layout, layout.timeline, title, focused);
+    let title = timeline_title(model, closeup);
+    let inner = pane(frame, model, layout, layout.timeline, title, Some(Focus::Timeline));
     let entries = closeup.entries.iter().rev().skip(closeup.back);
     newest_last(frame, inner, entries.map(|entry| sentence(model, entry, inner.width)));
 }
@@ -79,14 +87,14 @@ pub(super) fn furthest(lines: impl ExactSizeIterator<Item = usize>, height: usiz
     count
 }
 
-fn timeline_title(closeup: &Closeup) -> Line<'static> {
-    let mut title = Line::styled(" Timeline ", style::STRONG);
+fn timeline_title(model: &Model, closeup: &Closeup) -> Line<'static> {
+    let mut title = numbered(model, Focus::Timeline, "Timeline");
     if closeup.back > 0 {
         title.push_span(Span::raw(format!("↓ {} newer ", closeup.back)));
     }
     match &closeup.link {
-        Link::Down { .. } => title.push_span(Span::styled("not live ", style::WARNING)),
-        Link::Refused(why) => title.push_span(Span::styled(format!("{why} "), style::BAD)),
+        Link::Down { .. } => title.push_span(Span::styled("not live ", model.theme.warning)),
+        Link::Refused(why) => title.push_span(Span::styled(format!("{why} "), model.theme.bad)),
         Link::Connecting | Link::Up => {}
     }
     title
@@ -116,7 +124,7 @@ fn sentence(model: &Model, entry: &Entry, width: u16) -> Vec<Line<'static>> {
     if let Some(until) = entry.event.until() {
         text.push_str(&format!(", until {}", clock(&model.zone, until, model.now)));
     }
-    named_lines(&at, style::QUIET, &text, at.len() + 1, width)
+    named_lines(&at, model.theme.quiet, &text, at.len() + 1, width)
 }
 
 /// A name, and beside it a text in as many lines as it takes.
@@ -147,7 +155,7 @@ pub(super) fn facts(model: &Model, width: u16) -> Vec<Line<'static>> {
         facts.extend(detail_facts(model, detail));
     }
     let plain = |(name, text): (String, String)| {
-        let look = if name == "fault" { style::BAD } else { style::QUIET };
+        let look = if name == "fault" { model.theme.bad } else { model.theme.quiet };
         named_lines(&clean(&name), look, &clean(&text), NAMES.max(name.len() + 1), width)
     };
     facts.into_iter().flat_map(plain).collect()

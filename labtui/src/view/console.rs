@@ -3,9 +3,9 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
+use super::bars;
 use super::layout::{Layout, Shape};
-use super::{bars, style};
-use crate::keys::Context;
+use crate::keys::{Action, Context, Group};
 use crate::model::{Console, Link, Mode, Model, PenHolder};
 
 pub(super) fn draw(frame: &mut Frame, model: &Model, console: &Console, layout: &Layout) {
@@ -16,16 +16,22 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, console: &Console, layout: 
     let banner = layout.console.rows().next().unwrap_or_default();
     match &console.link {
         Link::Down { why, attempt, next } => {
-            bars::banner(frame, banner, &bars::outage(model, why, *attempt, *next));
+            bars::banner(frame, model, banner, &bars::outage(model, why, *attempt, *next));
         }
         Link::Refused(why) => {
-            bars::banner(frame, banner, &format!("{why}. ^T q detaches."));
+            let detach = model.typed(Group::Console, Action::Detach);
+            bars::banner(frame, model, banner, &format!("{why}. {detach} detaches."));
         }
         Link::Connecting | Link::Up => {}
     }
     if layout.shape != Shape::Line {
-        frame.buffer_mut().set_style(layout.status, style::BAR);
-        bars::both_sides(frame, layout.status, standing(model, console), keys(console, layout));
+        frame.buffer_mut().set_style(layout.status, model.theme.bar);
+        bars::both_sides(
+            frame,
+            layout.status,
+            standing(model, console),
+            keys(model, console, layout),
+        );
     }
 }
 
@@ -39,21 +45,25 @@ fn standing(model: &Model, console: &Console) -> Line<'static> {
         _ => "not connected".to_owned(),
     };
     let mut line = Line::from(vec![
-        Span::styled(format!(" {}", console.board), style::STRONG),
+        Span::styled(format!(" {}", console.board), model.theme.strong),
         Span::raw(format!(" · {pen}")),
     ]);
     if console.mode == Mode::Scrollback {
         let (below, all) = console.emulator.scrolled();
-        line.push_span(Span::styled(format!(" · SCROLLBACK {below} of {all}"), style::STRONG));
+        line.push_span(Span::styled(format!(" · SCROLLBACK {below} of {all}"), model.theme.strong));
     }
     line
 }
 
-fn keys(console: &Console, layout: &Layout) -> Line<'static> {
+fn keys(model: &Model, console: &Console, layout: &Layout) -> Line<'static> {
     let room = usize::from(layout.status.width);
     match console.mode {
-        Mode::Live => Line::raw("  ^T ? keys  ^T q detach "),
-        Mode::Prefixed => bars::hints(Context::Prefixed, room),
-        Mode::Scrollback => bars::hints(Context::Scrollback, room),
+        Mode::Live => {
+            let [help, detach] =
+                [Action::Help, Action::Detach].map(|action| model.typed(Group::Console, action));
+            Line::raw(format!("  {help} keys  {detach} detach "))
+        }
+        Mode::Prefixed => bars::hints(model, Context::Prefixed, room),
+        Mode::Scrollback => bars::hints(model, Context::Scrollback, room),
     }
 }

@@ -62,7 +62,7 @@ pub fn layout(model: &Model) -> Layout {
     let (header, rest) = lines(console, header);
     let (banner, body) = lines(rest, banner);
     let (table, closeup) = match (shape, model.focus) {
-        (Shape::Wide, _) => columns(body, width - (width / 5 * 2).min(64)),
+        (Shape::Wide, _) if !model.zoomed => columns(body, width - (width / 5 * 2).min(64)),
         (_, Focus::Table) => (body, Rect::ZERO),
         _ => (Rect::ZERO, body),
     };
@@ -99,6 +99,13 @@ fn split_closeup(model: &Model, layout: Layout, area: Rect) -> Layout {
     if area.is_empty() {
         return layout;
     }
+    match model.focus {
+        Focus::Facts if model.zoomed => return Layout { facts: area, ..layout },
+        Focus::Timeline if model.zoomed => {
+            return Layout { facts: Rect::ZERO, timeline: area, ..layout };
+        }
+        _ => {}
+    }
     let borders = area.height - layout.inner(area).height;
     let facts = closeup::facts(model, layout.inner(area).width).len();
     let needed = u16::try_from(facts).unwrap_or(u16::MAX).saturating_add(borders);
@@ -117,7 +124,7 @@ impl Layout {
 
     /// Whether a board is looked at closely.
     pub fn shows_closeup(&self) -> bool {
-        !self.timeline.is_empty()
+        !self.facts.is_empty() || !self.timeline.is_empty()
     }
 
     /// How many boards the table shows: all its lines but the headings.

@@ -3,7 +3,8 @@
 //! Everything is drawn as if it could show all, and then made to fit, so that no pane has to care.
 
 use ratatui::buffer::Buffer;
-use ratatui::style::Color;
+
+use super::ladder;
 
 /// What the reader's terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +16,16 @@ pub struct Look {
 }
 
 /// Which colours there are. No state is ever told by colour alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Colours {
-    /// All.
-    All,
     /// None, since somebody asked for none or the terminal has none.
     None,
+    /// Sixteen, chosen by the terminal's owner.
+    Sixteen,
+    /// Those and a cube of 240 more.
+    Indexed,
+    /// All.
+    All,
 }
 
 /// Which signs there are.
@@ -40,10 +45,18 @@ impl Look {
         let old = term.starts_with("vt1") || term.starts_with("vt2");
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
         let locale = locale.unwrap_or_default().to_lowercase().replace('-', "");
-        Look {
-            colours: if old || set("NO_COLOR").is_some() { Colours::None } else { Colours::All },
-            signs: if !old && locale.contains("utf8") { Signs::Unicode } else { Signs::Ascii },
-        }
+        let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        let depth = set("COLORTERM").unwrap_or_default();
+        let colours = match () {
+            () if set("NO_COLOR").is_some() || (old && !forced) => Colours::None,
+            () if depth == "truecolor" || depth == "24bit" || term.ends_with("-direct") => {
+                Colours::All
+            }
+            () if term.contains("256color") => Colours::Indexed,
+            () => Colours::Sixteen,
+        };
+        let signs = if !old && locale.contains("utf8") { Signs::Unicode } else { Signs::Ascii };
+        Look { colours, signs }
     }
 
     /// Makes what is drawn fit.
@@ -52,9 +65,8 @@ impl Look {
             return;
         }
         for cell in &mut buffer.content {
-            if self.colours == Colours::None {
-                cell.set_fg(Color::Reset).set_bg(Color::Reset);
-            }
+            cell.fg = ladder::fitted(cell.fg, self.colours);
+            cell.bg = ladder::fitted(cell.bg, self.colours);
             if self.signs == Signs::Ascii && !cell.symbol().is_ascii() {
                 let sign = cell.symbol().chars().next().map_or(' ', ascii);
                 cell.set_char(sign);
@@ -76,6 +88,8 @@ fn ascii(sign: char) -> char {
         '·' => '.',
         '↑' => '^',
         '↓' => 'v',
+        '✓' => '+',
+        '✗' => 'x',
         _ => '?',
     }
 }
@@ -91,16 +105,22 @@ mod tests {
 
     #[test]
     fn the_environment_says_what_can_be_shown() {
-        let (all, utf8) = (Colours::All, Signs::Unicode);
-        let xterm = ("TERM", "xterm-256color");
+        let (indexed, utf8) = (Colours::Indexed, Signs::Unicode);
         let expect = |environment: &[(&str, &str)], colours, signs| {
             assert_eq!(look(environment), Look { colours, signs }, "{environment:?}");
         };
-        expect(&[xterm, ("LANG", "en_GB.UTF-8")], all, utf8);
-        expect(&[xterm, ("LANG", "C.utf8"), ("NO_COLOR", "")], all, utf8);
+        let (xterm, english) = (("TERM", "xterm-256color"), ("LANG", "en_GB.UTF-8"));
+        expect(&[xterm, english], indexed, utf8);
+        expect(&[xterm, english, ("COLORTERM", "truecolor")], Colours::All, utf8);
+        expect(&[("TERM", "xterm"), english], Colours::Sixteen, utf8);
+        expect(&[("TERM", "linux"), english], Colours::Sixteen, utf8);
+        expect(&[xterm, ("LANG", "C.utf8"), ("NO_COLOR", "")], indexed, utf8);
         expect(&[xterm, ("LANG", "C.utf8"), ("NO_COLOR", "1")], Colours::None, utf8);
-        expect(&[xterm, ("LC_ALL", "C"), ("LANG", "C.utf8")], all, Signs::Ascii);
-        expect(&[xterm], all, Signs::Ascii);
+        let both = ("CLICOLOR_FORCE", "1");
+        expect(&[xterm, english, ("NO_COLOR", "1"), both], Colours::None, utf8);
+        expect(&[xterm, ("LC_ALL", "C"), ("LANG", "C.utf8")], indexed, Signs::Ascii);
+        expect(&[xterm], indexed, Signs::Ascii);
         expect(&[("TERM", "vt100"), ("LANG", "C.utf8")], Colours::None, Signs::Ascii);
+        expect(&[("TERM", "vt220"), both], Colours::Sixteen, Signs::Ascii);
     }
 }

@@ -8,10 +8,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span as Piece};
 
+use super::closeup::clock;
 use super::layout::{Layout, Shape};
-use super::{pane, style};
+use super::{numbered, pane};
 use crate::dialog::left;
-use crate::model::{Filtering, Focus, Link, Model};
+use crate::keys::{Action, Group};
+use crate::model::{Focus, Link, Model};
 use crate::text::{clean, fit};
 
 /// A hold that ends within this is marked.
@@ -21,7 +23,7 @@ const SOON: Span = Span::minutes(10);
 const LEAST_LINE: usize = 12;
 
 pub(super) fn draw(frame: &mut Frame, model: &Model, layout: &Layout) {
-    let inner = pane(frame, layout, layout.table, title(model), model.focus == Focus::Table);
+    let inner = pane(frame, model, layout, layout.table, title(model), Some(Focus::Table));
     if model.table.is_empty() {
         let lines = crate::text::wrap(&why_empty(model), usize::from(inner.width));
         for (row, line) in inner.rows().zip(lines) {
@@ -34,7 +36,7 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, layout: &Layout) {
     if matches!(layout.shape, Shape::Full | Shape::Wide)
         && let Some(row) = rows.next()
     {
-        frame.render_widget(columns.headings(), row);
+        frame.render_widget(columns.headings(model), row);
     }
     for (row, (place, board)) in rows.zip(model.table.visible(layout.table_rows())) {
         let selected = model.table.place() == Some(place);
@@ -45,27 +47,28 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, layout: &Layout) {
 fn draw_row(frame: &mut Frame, model: &Model, area: Rect, line: Line, selected: bool) {
     frame.render_widget(line, area);
     if selected {
-        frame.buffer_mut().set_style(area, style::MARKED);
+        frame.buffer_mut().set_style(area, model.theme.selected);
+        // Whoever cannot see the mark is led to it by the cursor.
+        frame.set_cursor_position(area.as_position());
     }
     if matches!(model.link, Link::Down { .. }) {
-        frame.buffer_mut().set_style(area, style::STALE);
+        frame.buffer_mut().set_style(area, model.theme.stale);
     }
 }
 
-/// `Boards 12 of 40 · /rpi · by state`
+/// `1 Boards 12 of 40 · by state`
 fn title(model: &Model) -> Line<'static> {
     let table = &model.table;
     let (shown, all) = (table.len(), table.len() + table.hidden());
-    let mut title = if table.filter().is_empty() && model.filtering == Filtering::Done {
-        format!(" Boards {all} ")
-    } else {
-        let cursor = if model.filtering == Filtering::Typing { "▏" } else { "" };
-        format!(" Boards {shown} of {all} · /{}{cursor} ", clean(table.filter()))
+    let mut title = match table.hidden() {
+        0 => format!("Boards {all}"),
+        _ => format!("Boards {shown} of {all}"),
     };
-    if table.order() != crate::table::Order::default() {
-        title.push_str(&format!("· by {} ", table.order().title()));
+    if table.order() != crate::table::Order::default() || table.is_reversed() {
+        let turned = if table.is_reversed() { ", turned around" } else { "" };
+        title.push_str(&format!(" · by {}{turned}", table.order().title()));
     }
-    Line::styled(title, style::STRONG)
+    numbered(model, Focus::Table, &title)
 }
 
 /// An empty table says why, and what to do about it.
@@ -79,11 +82,12 @@ fn why_empty(model: &Model) -> String {
             format!("No answer from {lab} yet. Start labd there, or give another --lab.")
         }
         (_, true) if hidden > 0 => {
-            let filter = model.table.filter();
-            format!("The filter '{filter}' hides {hidden} {boards}. Esc takes it away.")
+            let (filter, back) = (model.table.filter().text(), Action::Back);
+            let back = model.typed(Group::Views, back);
+            format!("The filter '{filter}' hides {hidden} {boards}. {back} takes it away.")
         }
-        (_, true) => "The lab has no boards. An administrator adds them to labd's configuration, \
-                      then runs: labctl reload"
+        (_, true) => "The lab has no boards that you may see. An administrator adds them to \
+                      labd's configuration, then runs: labctl reload"
             .to_owned(),
     }
 }
@@ -148,13 +152,13 @@ impl Columns {
         line
     }
 
-    fn headings(&self) -> Line<'static> {
+    fn headings(&self, model: &Model) -> Line<'static> {
         let titles = ["NAME", "CLASS", "STATE", "POWER", "HOLDER", "LEFT", "Q", "LAST LINE"];
-        self.line("  ", titles.map(|title| Piece::styled(title, style::QUIET)))
+        self.line("  ", titles.map(|title| Piece::styled(title, model.theme.quiet)))
     }
 
     fn row<'a>(&self, model: &Model, board: &'a Board, selected: bool) -> Line<'a> {
-        let (sign, state) = style::state(board.state);
+        let (sign, state) = model.theme.state(board.state);
         let (holder, left) = holder(model, board);
         let queue = match board.waiting {
             0 => String::new(),
@@ -162,38 +166,55 @@ impl Columns {
             _ => "+".to_owned(),
         };
         let cells = [
-            Piece::styled(board.name.as_str(), style::STRONG),
+            Piece::styled(board.name.as_str(), model.theme.strong),
             Piece::raw(clean(&board.class)),
             Piece::styled(format!("{sign} {}", board.state), state),
-            Piece::styled(board.power.to_string(), style::power(board.power)),
+            Piece::styled(board.power.to_string(), model.theme.power(board.power)),
             holder,
             left,
-            Piece::styled(queue, style::WARNING),
-            last_line(board),
+            Piece::styled(queue, model.theme.warning),
+            last_line(model, board),
         ];
-        self.line(if selected { "▸ " } else { "  " }, cells)
+        let mark = match (selected, model.table.is_marked(&board.name)) {
+            (true, true) => "▸✓",
+            (true, false) => "▸ ",
+            (false, true) => " ✓",
+            (false, false) => "  ",
+        };
+        self.line(mark, cells)
     }
 }
 
 fn holder(model: &Model, board: &Board) -> (Piece<'static>, Piece<'static>) {
     let Some(hold) = &board.hold else { return Default::default() };
     let who = if model.is_mine(board) {
-        Piece::styled("you", style::STRONG)
+        Piece::styled("you", model.theme.strong)
     } else {
         Piece::raw(hold.who.to_string())
     };
-    (who, countdown(hold.until, model.now))
+    (who, countdown(model, hold.until))
 }
 
-fn countdown(until: Time, now: Time) -> Piece<'static> {
-    let soon = until.since(now) < SOON;
-    Piece::styled(left(until, now), if soon { style::WARNING } else { Style::new() })
+/// How much longer; where nothing is to move by itself, until when.
+fn countdown(model: &Model, until: Time) -> Piece<'static> {
+    let soon = until.since(model.now) < SOON;
+    let text = match model.settings.motion {
+        true => left(until, model.now),
+        false => until_when(model, until),
+    };
+    Piece::styled(text, if soon { model.theme.warning } else { Style::new() })
+}
+
+/// `15:20`, or its day if that is not today.
+fn until_when(model: &Model, until: Time) -> String {
+    let text = clock(&model.zone, until, model.now);
+    text.chars().take(5).collect()
 }
 
 /// What is wrong with a board matters more than what it printed.
-fn last_line(board: &Board) -> Piece<'_> {
+fn last_line<'a>(model: &Model, board: &'a Board) -> Piece<'a> {
     match &board.fault {
-        Some(fault) => Piece::styled(format!("! {}", clean(fault)), style::BAD),
-        None => Piece::styled(clean(saying(&board.last_line)), style::QUIET),
+        Some(fault) => Piece::styled(format!("! {}", clean(fault)), model.theme.bad),
+        None => Piece::styled(clean(saying(&board.last_line)), model.theme.quiet),
     }
 }

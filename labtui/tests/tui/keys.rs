@@ -4,28 +4,17 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
-use labtui::keys::{Action, Binding, Context, Group, Key, MAP, Move};
+use labtui::keys::{Action, Binding, Context, Group, Key, KeyMap, Move};
 use labtui::model::Page;
 use labtui::update::{Effect, Message};
 use protocol::journal::Event;
 use protocol::wire::Welcome;
 use protocol::{Error, Span, Time};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{
+    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 
 use crate::sample::{ALL, NOW, Stage, board, boards, detail, entry, held};
-
-const CONTEXTS: [Context; 10] = [
-    Context::Table,
-    Context::Closeup,
-    Context::Filter,
-    Context::Question,
-    Context::Choice,
-    Context::Messages,
-    Context::Help,
-    Context::Console,
-    Context::Prefixed,
-    Context::Scrollback,
-];
 
 /// A screen in a context, with something to move in.
 fn in_context(context: Context) -> Stage {
@@ -41,9 +30,10 @@ fn in_context(context: Context) -> Stage {
         Context::Console => "",
         Context::Closeup => "\n",
         Context::Filter => "/rpi",
+        Context::Palette => ":console b7\n:theme dark\n:c",
         Context::Question => "x",
         Context::Choice => "p\t",
-        Context::Messages => "rm",
+        Context::Messages => "re",
         Context::Help => "?jjjjjjjjjj",
         Context::Prefixed => "\x14",
         Context::Scrollback => "\x14[\x15\x15",
@@ -66,22 +56,18 @@ fn in_context(context: Context) -> Stage {
     stage
 }
 
-fn event(key: Key) -> KeyEvent {
-    match key {
-        Key::Char(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-        Key::Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
-        Key::Named(code) => KeyEvent::new(code, KeyModifiers::NONE),
-    }
-}
-
 #[test]
 fn every_key_that_is_listed_does_something_visible() {
-    for context in CONTEXTS {
-        for binding in context.bindings() {
-            for key in binding.keys {
+    for context in Context::ALL {
+        let keys = KeyMap::default();
+        for binding in keys.bindings(context) {
+            for key in &binding.keys {
                 let mut stage = in_context(context);
+                if binding.action == Action::Pane(stage.model.focus.number()) {
+                    stage.keys("\t");
+                }
                 let before = stage.backend(ALL);
-                stage.send(Message::Key(event(*key)));
+                stage.send(Message::Key(key.event()));
                 let same = stage.backend(ALL) == before && stage.done().is_empty();
                 assert!(!same, "{key} ({}) does nothing in {context:?}", binding.help);
             }
@@ -90,15 +76,16 @@ fn every_key_that_is_listed_does_something_visible() {
 }
 
 #[test]
-fn help_lists_every_binding_with_all_its_keys() {
+fn row_1_help_lists_every_binding_with_all_its_keys() {
     let mut stage = Stage::on_ours(100, 200);
     stage.keys("?");
-    let screen = stage.screen();
-    for binding in MAP {
-        let line = screen.lines().find(|line| {
-            line.contains(&format!("  {} ", binding.label())) && line.contains(binding.help)
-        });
-        assert!(line.is_some(), "{} {}", binding.label(), binding.help);
+    let (screen, keys) = (stage.screen(), KeyMap::default());
+    for binding in keys.all() {
+        let label = keys.label(binding);
+        let line = screen
+            .lines()
+            .find(|line| line.contains(&format!("  {label} ")) && line.contains(binding.help));
+        assert!(line.is_some(), "{label} {}", binding.help);
     }
     for group in Group::ALL {
         assert!(screen.contains(group.title()), "{group:?}");
@@ -107,36 +94,43 @@ fn help_lists_every_binding_with_all_its_keys() {
 
 #[test]
 fn help_fits_a_screen_of_eighty_columns() {
-    for binding in MAP {
-        assert!(binding.label().len() < 22 && binding.help.len() <= 54, "{}", binding.help);
+    let keys = KeyMap::default();
+    for binding in keys.all() {
+        assert!(keys.label(binding).len() < 22 && binding.help.len() <= 54, "{}", binding.help);
     }
 }
 
 #[test]
 fn no_key_means_two_things_in_one_place() {
-    for context in CONTEXTS {
+    let map = KeyMap::default();
+    assert_eq!(map.check(), Ok(()));
+    for context in Context::ALL {
         let keys: Vec<(&Key, &Binding)> =
-            context.bindings().flat_map(|it| it.keys.iter().map(move |key| (key, it))).collect();
+            map.bindings(context).flat_map(|it| it.keys.iter().map(move |key| (key, it))).collect();
         for (place, (key, binding)) in keys.iter().enumerate() {
-            assert_eq!(context.action(**key), Some(binding.action), "{key} in {context:?}");
+            assert_eq!(map.action(context, **key), Some(binding.action), "{key} in {context:?}");
             assert!(!keys[..place].iter().any(|(other, _)| other == key), "{key} in {context:?}");
         }
     }
 }
 
 #[test]
-fn nothing_that_harms_is_on_a_control_letter() {
+fn row_5_nothing_that_harms_is_on_a_control_letter() {
     let harmless = [
         Action::Move(Move::HalfUp),
         Action::Move(Move::HalfDown),
         Action::EraseAll,
         Action::Erase,
         Action::Literal,
+        Action::Earlier,
+        Action::Later,
         Action::Redraw,
         Action::Suspend,
         Action::Quit,
     ];
-    for binding in MAP.iter().filter(|it| it.keys.iter().any(|key| matches!(key, Key::Ctrl(_)))) {
+    let map = KeyMap::default();
+    let has_ctrl = |it: &&Binding| it.keys.iter().any(|key| matches!(key, Key::Ctrl(_)));
+    for binding in map.all().filter(has_ctrl) {
         assert!(harmless.contains(&binding.action), "{}", binding.help);
     }
 }
@@ -144,7 +138,7 @@ fn nothing_that_harms_is_on_a_control_letter() {
 #[test]
 fn every_context_is_described_in_the_map() {
     for group in Group::ALL {
-        assert!(CONTEXTS.iter().any(|context| context.groups().contains(&group)), "{group:?}");
+        assert!(Context::ALL.iter().any(|context| context.groups().contains(&group)), "{group:?}");
     }
 }
 
@@ -197,7 +191,7 @@ impl Chance {
                 modifiers,
             ),
             _ => KeyEvent::new(
-                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19", self.below(22))),
+                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19: v-@yzonNuSew.~5", self.below(39))),
                 modifiers,
             ),
         }
@@ -252,8 +246,21 @@ impl Chance {
         Message::Answer { call, answer }
     }
 
+    fn mouse(&mut self) -> Message {
+        let kinds = [
+            MouseEventKind::Down(MouseButton::Left),
+            MouseEventKind::ScrollUp,
+            MouseEventKind::ScrollDown,
+            MouseEventKind::Moved,
+        ];
+        let kind = kinds[self.below(4) as usize];
+        let (column, row) = (self.below(140) as u16, self.below(50) as u16);
+        Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+    }
+
     fn message(&mut self, stage: &Stage) -> Message {
-        match self.below(20) {
+        match self.below(24) {
+            20 => self.mouse(),
             0 => Message::Resize(self.below(130) as u16, self.below(45) as u16),
             1 => Message::Paste(String::from_utf8_lossy(&self.bytes()).into()),
             2 => Message::Tick,
@@ -291,7 +298,7 @@ fn a_hundred_thousand_keys_sizes_and_news_break_nothing() {
             stage.news(FeedId::Boards, News::Boards(boards()));
         }
     }
-    for context in CONTEXTS.into_iter().filter(|it| *it != Context::Help) {
+    for context in Context::ALL.into_iter().filter(|it| *it != Context::Help) {
         let visits = visited.iter().filter(|visit| **visit == context).count();
         assert!(visits > 100, "{context:?} was visited {visits} times");
     }

@@ -8,6 +8,8 @@ mod feeds;
 mod hostile;
 mod keys;
 mod pty;
+mod rows;
 mod sample;
 mod screens;
+mod stories;
 mod updates;

@@ -39,7 +39,7 @@ impl Stand {
     fn new(environment: &[(&str, &str)]) -> Stand {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labtui"));
         command.env_clear();
-        command.envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8")]);
+        command.envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", "/nonexistent")]);
         command.envs(environment.iter().copied());
         Stand::with(command)
     }

@@ -130,7 +130,7 @@ fn notices() {
 fn the_messages() {
     assert_snapshot!(at_every_size(|width, height| {
         let mut stage = Stage::on_ours(width, height);
-        stage.keys("rgx\nx\x15\x15Rm");
+        stage.keys("rgx\nx\x15\x15Re");
         stage.at(NOW + Span::seconds(9), Message::Tick);
         stage
     }));
@@ -231,7 +231,10 @@ fn stale_rows_are_dim() {
 
 #[test]
 fn every_size_can_be_drawn_in_every_view() {
-    let views = ["", "\n", "\t\t", "/x", "r", "p", "m", "?", "c", "c\x14", "c\x14?", "c\x14["];
+    let views = [
+        "", "\n", "\t\t", "/x", "/(", "r", "p", "e", "?", "?/x", "c", "c\x14", "c\x14?", "c\x14[",
+        ":", ":co\t", "z", "z\t", "z\t\t", "  p", "  p\n\n", "y", "@",
+    ];
     for keys in views {
         let mut stage = Stage::on_ours(80, 24);
         stage.keys(keys);

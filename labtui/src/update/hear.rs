@@ -1,0 +1,160 @@
+//! What the lab's feeds say, taken into the model.
+
+use protocol::board::Board;
+use protocol::journal::{Entry, Event};
+use protocol::{Span, Time};
+
+use super::{Effect, call, refresh};
+use crate::call::Call;
+use crate::feed::{FeedId, News};
+use crate::keys::{Action, Group};
+use crate::model::{Console, Link, Model};
+use crate::notice::Tone;
+
+/// What is older than this was so before anybody looked.
+const RECENT: Span = Span::seconds(10);
+
+/// The lab's clock may be ahead of ours by this much before anybody is told.
+const SKEW: Span = Span::seconds(2);
+
+pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Vec<Effect>) {
+    match feed {
+        FeedId::Boards => hear_boards(model, news, effects),
+        FeedId::Timeline(number) => {
+            let Some(closeup) = model.closeup.as_mut().filter(|it| it.feed == number) else {
+                return;
+            };
+            closeup.link = link(&closeup.link, model.now, &news);
+            if let News::Entries(entries) = news {
+                hear_entries(model, entries, effects);
+            }
+        }
+        FeedId::Console(number) => {
+            let connected = matches!(news, News::Up(_));
+            if let Some(console) = model.console.as_mut().filter(|it| it.feed == number) {
+                hear_console(console, model.now, news);
+            }
+            if connected {
+                refresh(model, effects);
+            }
+        }
+    }
+}
+
+fn hear_boards(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
+    if model.link == Link::Up {
+        model.seen = model.now;
+    }
+    model.link = link(&model.link, model.now, &news);
+    match news {
+        News::Up(_) => call(model, Call::WhoAmI, effects),
+        News::Boards(boards) => {
+            tell_of_holds(model, &boards);
+            model.table.replace(boards);
+            refresh(model, effects);
+        }
+        News::Changed(boards) => {
+            tell_of_holds(model, &boards);
+            let look = model.closeup.as_ref().map(|closeup| &closeup.board);
+            let other = boards.iter().filter(|board| Some(&board.name) == look);
+            let lively =
+                other.into_iter().any(|board| is_news(&model.table.row(&board.name), board));
+            model.table.change(boards);
+            if lively {
+                refresh(model, effects);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a row says more than that the board printed another line.
+fn is_news(old: &Option<&Board>, new: &Board) -> bool {
+    let Some(old) = old else { return true };
+    let silent = Board { last_line: old.last_line.clone(), ..new.clone() };
+    **old != silent
+}
+
+/// Says which boards became ours, or were taken from us, without our doing.
+fn tell_of_holds(model: &mut Model, boards: &[Board]) {
+    for board in boards {
+        let old = model.table.row(&board.name);
+        let had = old.filter(|old| model.is_mine(old)).and_then(|old| old.hold.as_ref());
+        let lost = had.map(|hold| hold.number).filter(|_| !model.is_mine(board));
+        let name = &board.name;
+        if lost.is_some_and(|number| !model.let_go.contains(&number)) {
+            model.say(Tone::News, &format!("Your hold of {name} is over; its timeline says how."));
+        }
+        if model.is_mine(board) && model.awaited.remove(name) {
+            let console = model.typed(Group::Boards, Action::Console);
+            model.say(Tone::News, &format!("{name} is yours now. {console}: its console."));
+        }
+    }
+}
+
+/// Says that somebody wants or took the pen that this console has. What was so before it was
+/// attached is no news.
+fn tell_of_the_pen(model: &mut Model, entries: &[Entry]) {
+    let Some(ours) = model.console.as_ref().and_then(|console| console.session) else { return };
+    let detach = model.typed(Group::Console, Action::Detach);
+    let (me, now) = (model.me.as_ref().map(|me| me.name.clone()), model.now);
+    for entry in entries.iter().filter(|entry| now.since(entry.at) < RECENT) {
+        let who = entry.who.as_ref().map_or("somebody", |who| who.as_str());
+        match &entry.event {
+            Event::PenAsked { session, of } if Some(of) == me.as_ref() && *session != ours => {
+                model.say(
+                    Tone::News,
+                    &format!("{who} asks for the pen. {detach} leaves it to them."),
+                );
+            }
+            Event::PenForced { session, from, reason }
+                if Some(from) == me.as_ref() && *session != ours =>
+            {
+                model.say(Tone::Failed, &format!("{who} took the pen: {reason}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// More of the timeline. The board's details are read again, unless somebody only typed.
+fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+    tell_of_the_pen(model, &entries);
+    if let Some(ahead) = entries.iter().map(|entry| entry.at.since(model.now)).max() {
+        model.skew = Some(ahead).filter(|ahead| *ahead > SKEW);
+    }
+    let typed = |entry: &Entry| matches!(entry.event, Event::Typed { .. });
+    let lively = !entries.iter().all(typed);
+    if let Some(closeup) = &mut model.closeup {
+        closeup.extend(entries);
+    }
+    if lively {
+        refresh(model, effects);
+    }
+}
+
+fn hear_console(console: &mut Console, now: Time, news: News) {
+    console.link = link(&console.link, now, &news);
+    match news {
+        News::Up(welcome) => console.session = Some(welcome.session),
+        News::Down { .. } | News::Refused(_) => console.session = None,
+        News::Gap(bytes) => {
+            let gap = format!("\r\n[{bytes} bytes that were printed here are no longer kept]\r\n");
+            console.emulator.print(gap.as_bytes());
+        }
+        News::Bytes(bytes) => console.emulator.print(&bytes),
+        _ => {}
+    }
+}
+
+/// How a feed stands after it said this.
+fn link(old: &Link, now: Time, news: &News) -> Link {
+    match news {
+        News::Up(_) => Link::Up,
+        News::Refused(why) => Link::Refused(why.clone()),
+        News::Down { why, attempt, pause } => {
+            Link::Down { why: why.clone(), attempt: *attempt, next: now + *pause }
+        }
+        _ => old.clone(),
+    }
+}
