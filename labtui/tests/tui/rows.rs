@@ -335,7 +335,7 @@ fn row_11_commands_in_a_console() {
     stage.done();
     stage.keys("\x14p\n");
     assert_eq!(deeds(&mut stage), [power("rpi4-1", PowerAsk::On)]);
-    stage.news(feed, News::Up(Welcome { start: 0, session: 8, run: None }));
+    stage.news(feed, News::Up(Welcome { session: 8, ..Welcome::default() }));
     stage.keys("\x14r\x14b");
     let ask = Call::Pen { session: 8, ask: PenAsk::Take };
     assert_eq!(deeds(&mut stage), [ask, Call::Break { session: 8 }]);
@@ -489,7 +489,7 @@ fn row_17_read_only_has_no_key_that_changes_anything() {
     stage.keys("c");
     let feed = FeedId::Console(stage.model.console.as_ref().unwrap().feed);
     assert!(stage.done().iter().any(|it| matches!(it, Effect::Attach { pen: Pen::Unwanted, .. })));
-    stage.news(feed, News::Up(Welcome { start: 0, session: 3, run: None }));
+    stage.news(feed, News::Up(Welcome { session: 3, ..Welcome::default() }));
     stage.keys("reboot\n\x14f\x14r\x14b").send(Message::Paste("reboot".to_owned()));
     let asked = |it: &Effect| match it {
         Effect::Call(call) => call.is_a_deed(),
