@@ -1,7 +1,8 @@
 //! What labctl does not do for a visitor: somebody at another machine, for whom labd runs it here.
 //!
-//! Files, programs and sockets would be labd's, and what is fetched, by its machine; so no argument may name one. What an argument is its type
-//! says, so that no new one is forgotten. labd for its part lets only some commands through.
+//! Files, programs and sockets would be labd's, and what is fetched, by its machine; so no argument may name
+//! one. What an argument is its type says, so that no new one is forgotten. labd for its part lets only some
+//! commands through.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -14,8 +15,8 @@ use protocol::web::Url;
 
 use crate::exit::Failure;
 
-/// Commands that start other programs, or have something to do with this machine's ports.
-const CLOSED: [&str; 6] = ["demo", "forward", "proxy", "run", "serial", "ssh"];
+/// Commands that start other programs, have something to do with this machine's ports, or may read its files.
+const CLOSED: [&str; 7] = ["demo", "forward", "play", "proxy", "run", "serial", "ssh"];
 
 /// Whether labctl runs for a visitor.
 pub fn is_one() -> bool {
@@ -82,6 +83,8 @@ mod tests {
             &["key", "import", "--github", "ada"],
             &["man", "/tmp"],
             &["run", "rpi4", "--", "id"],
+            &["record", "rpi4", "/tmp/x"],
+            &["play", "/etc/shadow"],
             &["demo"],
             &["--lab", "unix:/run/labd/labd.sock", "boards"],
             &["boards", "--lab", "unix:/run/labd/labd.sock"],

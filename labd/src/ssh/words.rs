@@ -26,7 +26,7 @@ enum More {
 
 use More::{Arguments, Nothing};
 
-const OPEN: [(&[&str], More); 33] = [
+const OPEN: [(&[&str], More); 37] = [
     (&["boards"], Arguments),
     (&["board"], Arguments),
     (&["classes"], Arguments),
@@ -39,8 +39,12 @@ const OPEN: [(&[&str], More); 33] = [
     (&["power"], Arguments),
     (&["console"], Arguments),
     (&["journal"], Arguments),
-    (&["audit"], Arguments),
     (&["search"], Arguments),
+    (&["record"], Arguments),
+    (&["at"], Arguments),
+    (&["boots"], Arguments),
+    (&["triggers"], Arguments),
+    (&["audit"], Arguments),
     (&["note"], Arguments),
     (&["wait"], Arguments),
     (&["whoami"], Arguments),
