@@ -251,8 +251,24 @@ pub struct BoardConfig {
     pub outlet: Option<Outlet>,
     /// Its console's device.
     pub console: Option<Device>,
-    /// How fast may be typed.
+    /// How its console is typed on.
+    pub manner: Manner,
+}
+
+/// How a console is typed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
+    /// How fast.
     pub pace: Pace,
+    /// `pen_timeout = 30s`: how long who has the pen may leave somebody without an answer who asks for it.
+    pub patience: Span,
+}
+
+impl Manner {
+    /// What is so if nothing is said, but for the pace.
+    pub fn usual(pace: Pace) -> Manner {
+        Manner { pace, patience: Span::seconds(30) }
+    }
 }
 
 /// What becomes of a board's power when a hold ends.

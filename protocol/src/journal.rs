@@ -222,6 +222,37 @@ pub enum Event {
         /// Who had it.
         session: u64,
     },
+    /// Who had the pen handed it to somebody.
+    PenGranted {
+        /// Whose session has it now.
+        session: u64,
+        /// Who.
+        to: UserName,
+    },
+    /// Who has the pen keeps it.
+    PenKept {
+        /// Who had asked for it.
+        from: Vec<UserName>,
+    },
+    /// Who had the pen did not answer in time, and did not type: somebody who asked has it now.
+    PenPassed {
+        /// Whose session has it now.
+        session: u64,
+        /// Who had it.
+        from: UserName,
+    },
+    /// Who has the pen lets somebody type as well.
+    Paired {
+        /// Whose session.
+        session: u64,
+        /// Who.
+        with: UserName,
+    },
+    /// Two no longer type together.
+    Parted {
+        /// Who typed as well.
+        with: UserName,
+    },
     /// Something was typed on the console.
     Typed {
         /// What, with control characters escaped; none if the board did not echo it, since it may
@@ -363,6 +394,16 @@ impl fmt::Display for Event {
                 write!(f, "took the pen from {from}: {reason}")
             }
             Event::PenDropped { .. } => write!(f, "gave up the pen"),
+            Event::PenGranted { to, .. } => write!(f, "handed the pen to {to}"),
+            Event::PenKept { from } => {
+                let names: Vec<_> = from.iter().map(|name| name.as_str()).collect();
+                write!(f, "keeps the pen that {} asked for", names.join(", "))
+            }
+            Event::PenPassed { from, .. } => {
+                write!(f, "has the pen, since {from} did not answer")
+            }
+            Event::Paired { with, .. } => write!(f, "lets {with} type as well"),
+            Event::Parted { with } => write!(f, "types no longer together with {with}"),
             Event::Typed { text: Some(text), .. } => write!(f, "typed {text}"),
             Event::Typed { text: None, bytes: 1 } => write!(f, "typed 1 byte that was not echoed"),
             Event::Typed { text: None, bytes } => {

@@ -101,6 +101,11 @@ pub enum Follow {
         #[serde(default)]
         stop_at_end: bool,
     },
+    /// Who is at a console: one [`crate::console::Desk`] a line, as it is, then again when it has changed.
+    Desk {
+        /// Whose.
+        board: BoardName,
+    },
     /// The board table: one [`crate::board::Board`] a line, first all of them, then an empty line,
     /// then each again when something about it changed.
     Boards,

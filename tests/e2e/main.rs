@@ -6,6 +6,7 @@ mod audit;
 mod consoles;
 mod crashes;
 mod doors;
+mod etiquette;
 mod flood;
 mod handover;
 mod hidden;

@@ -40,6 +40,8 @@ give              ----    ----    +hn.    +hnn    +hnn
 power             ---.    +hn.    +hn.    +hnn    ++++
 outlet            +++.    +++.    +++.    ++++    ++++
 pen               ---.    +hn.    +hn.    +hn.    +++.
+  asking          ---.    ++n.    ++n.    ++n.    +++.
+  keeping         ---.    +hn.    +hn.    +hn.    +++.
   dropping        ---.    +++.    +++.    +++.    +++.
 type_in           ---.    +hn.    +hn.    +hn.    +++.
 send_break        ---.    +hn.    +hn.    +hn.    +++.
@@ -69,6 +71,7 @@ const FOLLOWS: &str = "
                   viewer  machine user    moderator admin
 console           +++.    +++.    +++.    ++++    ++++
   with the pen    ---.    +hn.    +hn.    +hnn    ++++
+desk              +++.    +++.    +++.    ++++    ++++
 journal           +       +       +       +       +
   of a board      +++.    +++.    +++.    ++++    ++++
 boards            +       +       +       +       +
@@ -96,6 +99,8 @@ give              oo      oo
 power             oo      oo
 outlet            o+      o+
 pen               oo      oo
+  asking          oo      oo
+  keeping         oo      oo
   dropping        oo      oo
 type_in           oo      oo
 send_break        oo      oo
@@ -120,6 +125,7 @@ rebuild           --      oo
 import            --      oo
 console           o+      o+
   with the pen    oo      oo
+desk              o+      o+
 journal           ++      ++
   of a board      o+      o+
 boards            ++      ++

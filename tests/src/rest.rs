@@ -265,6 +265,7 @@ fn flow(what: &Follow) -> String {
             let from = from.map(|from| format!("from={from}&")).unwrap_or_default();
             format!("/timeline?{board}{from}tail={tail}&end={stop_at_end}")
         }
+        Follow::Desk { board } => format!("/boards/{board}/desk"),
         Follow::Boards => "/table".to_owned(),
         Follow::Keep { number } => format!("/holds/{number}/keep"),
         Follow::Export => "/admin/export".to_owned(),

@@ -14,7 +14,7 @@ use super::options::{Controllers, Options};
 use super::reader::{Setting, Table, nearest};
 use super::settings::Holds;
 use super::ucl::{Place, Value};
-use super::{BoardConfig, Pace};
+use super::{BoardConfig, Manner, Pace};
 use crate::console::Device;
 
 /// A board, and where its parts stand.
@@ -74,7 +74,8 @@ impl Lab<'_> {
         let ports = ports.map(|ports| ("ports", Json::Array(ports)));
         let reached = ip.into_iter().chain(ssh_port).chain(ports);
         options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
-        let usual = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
+        let pace = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
+        let manner = Conduct::manner(&own, common, Manner::usual(pace));
         let places = Places {
             name: table.place_of("name").clone(),
             mac: table.place_of("mac").clone(),
@@ -95,7 +96,7 @@ impl Lab<'_> {
             attributes: options.attributes,
             outlet: options.outlet,
             console: options.console,
-            pace: own.pace.or(common.pace).unwrap_or(usual),
+            manner,
         };
         Some(Draft { board, places })
     }

@@ -65,7 +65,8 @@ impl BoardConfig {
             ("attributes", self.attributes != new.attributes),
             ("outlet", self.outlet != new.outlet),
             ("console", self.console != new.console),
-            ("pace", self.pace != new.pace),
+            ("pace", self.manner.pace != new.manner.pace),
+            ("pen timeout", self.manner.patience != new.manner.patience),
         ])
     }
 }

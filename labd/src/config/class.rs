@@ -11,7 +11,7 @@ use super::fault::Faults;
 use super::reader::{Setting, Table};
 use super::settings::{Holds, Lasting, section, spans};
 use super::ucl::{Node, Place, Value};
-use super::{OnRelease, Pace};
+use super::{Manner, OnRelease, Pace};
 use crate::setting_words;
 
 /// `rpi4 { tags = [arm64, poe]; on_release = off; arch = arm64-aarch64 }`
@@ -30,6 +30,7 @@ pub(super) struct Conduct {
     pub(super) longest_hold: Option<Span>,
     pub(super) on_release: Option<OnRelease>,
     pub(super) pace: Option<Pace>,
+    pub(super) patience: Option<Span>,
 }
 
 impl Conduct {
@@ -45,6 +46,15 @@ impl Conduct {
             longest_hold,
             on_release: table.optional("on_release"),
             pace: Pace::read(table, faults),
+            patience: table.optional("pen_timeout").map(|Lasting(span)| span),
+        }
+    }
+
+    /// How a console is typed on: as one of these says, the first before the second, or else as usual.
+    pub(super) fn manner(own: &Conduct, common: &Conduct, usual: Manner) -> Manner {
+        Manner {
+            pace: own.pace.or(common.pace).unwrap_or(usual.pace),
+            patience: own.patience.or(common.patience).unwrap_or(usual.patience),
         }
     }
 

@@ -5,6 +5,7 @@
 //! touch it: they follow the recording, each at its own speed. They stay when the device is configured
 //! anew: the line lets go of one and takes the other.
 
+mod etiquette;
 mod input;
 mod shared;
 mod task;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use protocol::board::BoardName;
-use protocol::console::{ConsoleDetail, ConsoleState, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleDetail, ConsoleState, Desk, Pen};
 use protocol::journal::{By, Event};
 use protocol::user::UserName;
 use protocol::{Error, Span};
@@ -24,7 +25,7 @@ use self::shared::{LINE, Shared, Status, Wanted};
 use self::task::Task;
 use super::Device;
 use crate::clock::Clock;
-use crate::config::Pace;
+use crate::config::Manner;
 use crate::journal::{Mark, Recording};
 use crate::ledger::Ledger;
 use crate::rules::pen::{Outcome, Seat};
@@ -53,30 +54,32 @@ pub struct Ground {
 
 impl Line {
     /// Starts the task that will own `device`, see [`Line::take`].
-    pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
+    pub fn start(board: BoardName, device: Device, manner: Manner, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
         let (breaks, to_break) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
         let Ground { recording, ledger, clock, mark } = ground;
         let shared = Arc::new(Shared {
             board,
-            wanted: watch::Sender::new(Wanted { device, pace, is_ours: false }),
+            wanted: watch::Sender::new(Wanted { device, manner, is_ours: false }),
             has_it: watch::Sender::new(false),
             recording,
             ledger,
             clock,
             mark,
             desk: Mutex::default(),
+            seating: watch::Sender::default(),
             endings: Mutex::default(),
             fence: watch::Sender::default(),
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
             breaks,
         });
-        let task = Task::new(shared.clone(), typed, to_break);
+        let (task, desk) = (Task::new(shared.clone(), typed, to_break), shared.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = task.run() => {}
+                () = desk.pass_pen_on() => {}
                 _ = ended => {}
             }
         });
@@ -88,9 +91,9 @@ impl Line {
         self.shared.wanted.borrow().device.clone()
     }
 
-    /// Has this device from now on, and types so fast. If it has another, [`Line::let_go`] comes first.
-    pub fn take(&self, device: Device, pace: Pace) {
-        self.shared.wanted.send_replace(Wanted { device, pace, is_ours: true });
+    /// Has this device from now on, and types so. If it has another, [`Line::let_go`] comes first.
+    pub fn take(&self, device: Device, manner: Manner) {
+        self.shared.wanted.send_replace(Wanted { device, manner, is_ours: true });
     }
 
     /// Lets go of the device. What is returned waits until it is closed and may be another's.
@@ -118,6 +121,11 @@ impl Line {
         self.shared.desk.lock().bind(session, hold);
     }
 
+    /// Under which hold the session types by its holder's leave, if it does.
+    pub fn lent(&self, session: u64) -> Option<u64> {
+        self.shared.desk.lock().lent(session)
+    }
+
     /// The console's bytes.
     pub fn recording(&self) -> &Arc<Recording> {
         &self.shared.recording
@@ -134,6 +142,16 @@ impl Line {
             viewers: self.shared.desk.lock().viewers(),
             fault: status.fault.clone(),
         }
+    }
+
+    /// Who is at the console.
+    pub fn desk(&self) -> Desk {
+        Desk { viewers: self.shared.desk.lock().viewers() }
+    }
+
+    /// What changes whenever [`Line::desk`] does.
+    pub fn seating(&self) -> watch::Receiver<()> {
+        self.shared.seating.subscribe()
     }
 
     /// Whether the device is there, and why not.
@@ -162,6 +180,7 @@ impl Line {
         if taken {
             self.shared.note(by, Event::PenTaken { session });
         }
+        self.shared.seating.send_replace(());
         ended
     }
 
@@ -170,6 +189,7 @@ impl Line {
         self.shared.endings.lock().remove(&session);
         let seat = self.shared.desk.lock().seat(session).cloned();
         let (had, next) = self.shared.desk.lock().leave(session);
+        self.shared.seating.send_replace(());
         if let Some(seat) = seat.filter(|_| had) {
             self.shared.pen_dropped(session, seat.by(), next);
         }
@@ -195,47 +215,6 @@ impl Line {
                 let _ = end.send(());
             }
         }
-    }
-
-    /// What a session asks about the pen. By force, what others have typed before and the board has not taken
-    /// goes nowhere; else it goes first.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`] if it does not look at this console.
-    pub fn pen(&self, by: By, session: u64, ask: PenAsk) -> Result<PenState, Error> {
-        let mut desk = self.shared.desk.lock();
-        desk.seat(session).ok_or_else(|| no_session(session))?;
-        let event = match ask {
-            PenAsk::Take => match desk.take(session) {
-                Outcome::Taken => Some(Event::PenTaken { session }),
-                Outcome::InLine { of, newly: true, .. } => Some(Event::PenAsked { session, of }),
-                _ => None,
-            },
-            PenAsk::Force { reason } => {
-                let outcome = desk.force(session);
-                self.shared.fence.send_modify(|fence| fence.turn = desk.turn());
-                match outcome {
-                    Outcome::Taken => Some(Event::PenTaken { session }),
-                    Outcome::Forced { from } => Some(Event::PenForced { session, from, reason }),
-                    _ => None,
-                }
-            }
-            PenAsk::Drop => {
-                let (had, next) = desk.drop_pen(session);
-                if had {
-                    drop(desk);
-                    self.shared.pen_dropped(session, by, next);
-                    return Ok(PenState::NotYours);
-                }
-                None
-            }
-        };
-        let state = desk.pen_of(session);
-        drop(desk);
-        if let Some(event) = event {
-            self.shared.note(by, event);
-        }
-        Ok(state)
     }
 
     /// Types for a session, if it has the pen. Returns when it is in line for the device: who leaves need not
@@ -276,9 +255,10 @@ impl Line {
 
     /// Under what a session types, if it has the pen; as it sits there, if no request says more.
     fn right(&self, by: Option<By>, session: u64) -> Result<Right, Error> {
-        let desk = self.shared.desk.lock();
+        let mut desk = self.shared.desk.lock();
+        desk.types(session, self.shared.clock.now());
         let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
-        if !desk.has_pen(session) {
+        if !desk.may_type(session) {
             return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
         }
         Ok(Right { by: by.unwrap_or_else(|| seat.by()), hold: seat.hold, turn: desk.turn() })

@@ -46,7 +46,7 @@ pub(super) struct Flow {
 const LINES: &str = "application/x-ndjson";
 
 /// All that flows.
-pub(super) const FLOWS: [Flow; 5] = [
+pub(super) const FLOWS: [Flow; 6] = [
     Flow {
         name: "console",
         path: "/boards/{board}/console",
@@ -66,6 +66,16 @@ pub(super) const FLOWS: [Flow; 5] = [
                 Some(_) => return Err(bad("pen is wanted, or not said")),
             };
             Ok(Follow::Console { board, from, pen, stop_at_end: words.is("end")? })
+        },
+    },
+    Flow {
+        name: "desk",
+        path: "/boards/{board}/desk",
+        about: "Who is at a console, as a line; another whenever that has changed.",
+        query: &[],
+        content: LINES,
+        what: |words| {
+            Ok(Follow::Desk { board: words.said("board")?.ok_or_else(|| bad("which board?"))? })
         },
     },
     Flow {
@@ -170,7 +180,7 @@ fn can_end(what: &Follow) -> bool {
     match what {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
         Follow::Export => true,
-        Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
+        Follow::Boards | Follow::Desk { .. } | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
     }
 }
 

@@ -253,7 +253,7 @@ impl Lab {
             clock: self.clock.clone(),
             mark: mark.clone(),
         };
-        Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
+        Some(Arc::new(Line::start(config.name.clone(), device, config.manner.clone(), ground)))
     }
 
     fn raise_keeper(
@@ -421,7 +421,7 @@ impl Board {
     /// Its line has the console that is configured from now on.
     pub(super) fn take_line(&self) {
         if let (Some(line), Some(device)) = (&self.line, &self.config.console) {
-            line.take(device.clone(), self.config.pace);
+            line.take(device.clone(), self.config.manner.clone());
         }
     }
 

@@ -57,6 +57,7 @@ pub async fn serve(
                 Err(error) => refuse(&mut stream, "the ledger", error).await,
             }
         }
+        Follow::Desk { board } => desk(lab, who, &board, stream).await,
         Follow::Boards => boards(lab, who, stream).await,
         Follow::Keep { number } => match lab.keep(&who, number) {
             Ok(_kept) => {
@@ -319,6 +320,38 @@ async fn boards(
         }
     };
     until_over(&lab, &mut read, tell).await
+}
+
+/// Says who is at a console, and again whenever that has changed.
+async fn desk(
+    lab: Arc<Lab>,
+    who: Who,
+    board: &BoardName,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let line = match lab.line(&who, board) {
+        Ok(line) => line,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        let mut seating = line.seating();
+        loop {
+            seating.mark_unchanged();
+            let mut lines = Vec::new();
+            push_line(&mut lines, &line.desk())?;
+            write.write_all(&lines).await?;
+            tokio::time::sleep(TABLE_REST).await;
+            if seating.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    tokio::select! {
+        told = until_over(&lab, &mut read, tell) => told,
+        () = lab.until_hidden(&who, board) => Ok(()),
+    }
 }
 
 fn tell_entry(lab: &Lab, who: &Who, entry: &Entry, lines: &mut Vec<u8>) -> io::Result<()> {

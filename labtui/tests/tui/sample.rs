@@ -86,7 +86,15 @@ pub(crate) fn boards() -> Vec<Board> {
 }
 
 pub(crate) fn detail(board: Board) -> BoardDetail {
-    let viewer = |session, who: &str, pen| Viewer { session, who: user(who), since: NOW, pen };
+    let viewer = |session, who: &str, pen| Viewer {
+        session,
+        who: user(who),
+        since: NOW,
+        pen,
+        paired: false,
+        waits: None,
+        asked: None,
+    };
     let place = Place {
         number: 7,
         who: user("dave"),

@@ -6,7 +6,7 @@ use protocol::account::{
     TokenAsk,
 };
 use protocol::board::{Board, BoardName, Filter, State};
-use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleState, Desk, From, Pen, PenAsk, PenState, Viewer};
 use protocol::error::Error;
 use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
@@ -228,6 +228,38 @@ fn consoles_and_pens() {
     assert_wire(&From::Boot, r#"{"kind":"boot"}"#);
     assert_wire(&Pen::Wanted, r#""wanted""#);
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
+    assert_wire(&PenAsk::Ask, r#"{"kind":"ask"}"#);
+    assert_wire(&PenAsk::Grant { session: Some(3) }, r#"{"kind":"grant","session":3}"#);
+    assert_read(&PenAsk::Grant { session: None }, r#"{"kind":"grant"}"#);
+    assert_wire(&PenAsk::Keep, r#"{"kind":"keep"}"#);
+    assert_wire(&PenAsk::Pair { session: Some(3) }, r#"{"kind":"pair","session":3}"#);
+    assert_wire(&PenAsk::Part, r#"{"kind":"part"}"#);
+    assert_wire(&PenState::Paired, r#"{"kind":"paired"}"#);
+    let viewer = Viewer {
+        session: 3,
+        who: ada(),
+        since: Time(5),
+        pen: false,
+        paired: false,
+        waits: Some(1),
+        asked: Some(Time(7)),
+    };
+    let looks = r#"{"session":3,"who":"ada","since":5,"pen":false}"#;
+    assert_wire(&Viewer { waits: None, asked: None, ..viewer.clone() }, looks);
+    assert_wire(
+        &Desk { viewers: vec![viewer] },
+        r#"{"viewers":[{"session":3,"who":"ada","since":5,"pen":false,"waits":1,"asked":7}]}"#,
+    );
+    let granted = Event::PenGranted { session: 3, to: ada() };
+    assert_wire(&granted, r#"{"kind":"pen-granted","session":3,"to":"ada"}"#);
+    let kept = Event::PenKept { from: vec![ada()] };
+    assert_wire(&kept, r#"{"kind":"pen-kept","from":["ada"]}"#);
+    let passed = Event::PenPassed { session: 3, from: ada() };
+    assert_wire(&passed, r#"{"kind":"pen-passed","session":3,"from":"ada"}"#);
+    let paired = Event::Paired { session: 3, with: ada() };
+    assert_wire(&paired, r#"{"kind":"paired","session":3,"with":"ada"}"#);
+    assert_wire(&Event::Parted { with: ada() }, r#"{"kind":"parted","with":"ada"}"#);
+    assert_wire(&Follow::Desk { board: rpi4() }, r#"{"kind":"desk","board":"rpi4"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
     assert_wire(&Who::new(ada(), Role::Admin), r#"{"name":"ada","role":"admin"}"#);
 }

@@ -27,10 +27,13 @@ use super::Door;
 pub(super) enum Row {
     Call(Call),
     Breaking,
+    Asking,
+    Keeping,
     Dropping,
     Invited,
     Console,
     WithPen,
+    Desk,
     Journal,
     OfBoard,
     Boards,
@@ -44,10 +47,13 @@ impl Row {
         match self {
             Row::Call(call) => call.name(),
             Row::Breaking => "  breaking",
+            Row::Asking => "  asking",
+            Row::Keeping => "  keeping",
             Row::Dropping => "  dropping",
             Row::Invited => "  invited",
             Row::Console => "console",
             Row::WithPen => "  with the pen",
+            Row::Desk => "desk",
             Row::Journal => "journal",
             Row::OfBoard => "  of a board",
             Row::Boards => "boards",
@@ -70,6 +76,7 @@ macro_rules! follows {
 
 follows! {
     Follow::Console { .. } => [Row::Console, Row::WithPen];
+    Follow::Desk { .. } => [Row::Desk];
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
@@ -80,7 +87,7 @@ follows! {
 pub(super) fn calls() -> Vec<Row> {
     let rows = |call: &Call| match call {
         Call::Release => vec![Row::Call(*call), Row::Breaking],
-        Call::Pen => vec![Row::Call(*call), Row::Dropping],
+        Call::Pen => vec![Row::Call(*call), Row::Asking, Row::Keeping, Row::Dropping],
         Call::Enrol => vec![Row::Call(*call), Row::Invited],
         call => vec![Row::Call(*call)],
     };
@@ -106,9 +113,12 @@ impl Row {
     pub(super) fn columns(self) -> &'static [Whose] {
         match self {
             Row::Breaking
+            | Row::Asking
+            | Row::Keeping
             | Row::Dropping
             | Row::Console
             | Row::WithPen
+            | Row::Desk
             | Row::OfBoard
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
@@ -284,7 +294,7 @@ impl Scene {
         let account = other.clone().unwrap_or("ada".parse()?);
         let call = match row {
             Row::Call(call) => call,
-            Row::Dropping => Call::Pen,
+            Row::Asking | Row::Keeping | Row::Dropping => Call::Pen,
             Row::Breaking => {
                 let release = Release { number: None, breaking: Some("because".to_owned()) };
                 return Ok(me.release(name(here), release).await.map(drop));
@@ -296,6 +306,9 @@ impl Scene {
             }
             Row::Console => return Ok(me.look_at(here, From::End).await.map(drop)),
             Row::WithPen => return Ok(me.type_at(here).await.map(drop)),
+            Row::Desk => {
+                return Ok(me.follow(Follow::Desk { board: name(here) }).await.map(drop));
+            }
             Row::OfBoard => return Ok(me.journal(here).await.map(drop)),
             Row::Journal => {
                 let all =
@@ -350,7 +363,7 @@ impl Scene {
                 };
                 let mine = match whose {
                     Whose::Hidden => None,
-                    _ if row == Row::Call(Call::Pen) => {
+                    _ if call == Call::Pen && row != Row::Dropping => {
                         Some(seated.look_at(here, From::End).await?)
                     }
                     _ => Some(match seated.type_at(here).await {
@@ -364,10 +377,15 @@ impl Scene {
                     me.pen(session, PenAsk::Force { reason }).await?;
                 }
                 match call {
-                    Call::Pen if row == Row::Dropping => {
-                        me.pen(session, PenAsk::Drop).await.map(drop)
+                    Call::Pen => {
+                        let ask = match row {
+                            Row::Asking => PenAsk::Ask,
+                            Row::Keeping => PenAsk::Keep,
+                            Row::Dropping => PenAsk::Drop,
+                            _ => PenAsk::Take,
+                        };
+                        me.pen(session, ask).await.map(drop)
                     }
-                    Call::Pen => me.pen(session, PenAsk::Take).await.map(drop),
                     Call::TypeIn => me.type_in(session, b"\r".to_vec()).await,
                     _ => me.send_break(session, Span::millis(1)).await,
                 }

@@ -11,11 +11,13 @@ use protocol::client::Client;
 use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
 use protocol::journal::{Entry, Event};
 use protocol::text;
+use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::super::timeline::Timeline;
+use super::desk;
 use super::link::{Exchanged, Heard, Link};
 use super::show::Show;
 use super::{Console, SCREENFUL};
@@ -35,7 +37,8 @@ const HELP: &str = "\
 q or .  leave                  p  take the pen, or ask for it
 b       send a BREAK           f  take the pen from whoever has it, with a reason
 w       who looks, who types   d  give the pen up
-Ctrl-T  send a Ctrl-T          ?  this list";
+Ctrl-T  send a Ctrl-T          g  hand the pen to who asks; k keep it
+?       this list              a  let who asks type as well; e end that";
 
 /// What a key after the escape means.
 enum Command {
@@ -136,6 +139,7 @@ impl Session<'_> {
     async fn serve(&mut self, at: &At) -> anyhow::Result<()> {
         let mut keys = keys();
         let mut notices = notices(at, self.console.board.clone()).await?;
+        let mut presence = desk::comings(at, self.console.board.clone());
         let (mut hangup, mut terminate) =
             (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -161,6 +165,7 @@ impl Session<'_> {
                     return Ok(());
                 },
                 Some(notice) = notices.recv() => self.tell(&notice)?,
+                Some(notice) = presence.recv() => self.tell(&notice)?,
                 _ = hangup.recv() => return Ok(()),
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
@@ -256,14 +261,7 @@ impl Session<'_> {
                 self.ask(async move {
                     said(calls.board(board).await, |detail| {
                         let viewers = detail.line.map(|line| line.viewers).unwrap_or_default();
-                        let name = |viewer: &protocol::console::Viewer| {
-                            format!(
-                                "{}{}",
-                                viewer.who,
-                                if viewer.pen { " (has the pen)" } else { "" }
-                            )
-                        };
-                        viewers.iter().map(name).collect::<Vec<_>>().join(", ")
+                        viewers.iter().map(desk::name).collect::<Vec<_>>().join(", ")
                     })
                 });
             }
@@ -336,7 +334,11 @@ fn command(key: u8) -> Command {
         b'?' | b'h' => Command::Help,
         b'b' => Command::Break,
         b'w' => Command::Who,
-        b'p' => Command::Pen(PenAsk::Take),
+        b'p' => Command::Pen(PenAsk::Ask),
+        b'g' => Command::Pen(PenAsk::Grant { session: None }),
+        b'k' => Command::Pen(PenAsk::Keep),
+        b'a' => Command::Pen(PenAsk::Pair { session: None }),
+        b'e' => Command::Pen(PenAsk::Part),
         b'd' => Command::Pen(PenAsk::Drop),
         b'f' => Command::Pen(PenAsk::Force { reason: String::new() }),
         _ => Command::Nothing,
@@ -348,6 +350,7 @@ fn pen(state: PenState) -> String {
         PenState::Yours => "the pen is yours".to_owned(),
         PenState::InLine { position } => format!("asked for the pen; place {position} in line"),
         PenState::NotYours => "the pen is not yours".to_owned(),
+        PenState::Paired => "you type as well".to_owned(),
     }
 }
 
@@ -373,11 +376,12 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
 /// connection.
 async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Error> {
     let (sender, notices) = mpsc::channel(16);
+    let me = at.connect().await?.whoami().await?.name;
     let mut timeline = Timeline::open(at, Some(board), None, 0, false).await?;
     tokio::spawn(async move {
         // Who may not read it any more is told so by the console's own connection.
         while let Ok(Some((_, entry))) = timeline.next().await {
-            if is_worth_telling(&entry.event) && sender.send(words(entry)).await.is_err() {
+            if is_worth_telling(&entry.event) && sender.send(words(entry, &me)).await.is_err() {
                 return;
             }
         }
@@ -385,9 +389,15 @@ async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Er
     Ok(notices)
 }
 
-fn words(entry: Entry) -> String {
+fn words(entry: Entry, me: &UserName) -> String {
     let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
-    format!("{who}{}", entry.event)
+    let help = match &entry.event {
+        Event::PenAsked { of, .. } if of == me => {
+            "; Ctrl-T g hands it over, Ctrl-T k keeps it, Ctrl-T a lets both type"
+        }
+        _ => "",
+    };
+    format!("{who}{}{help}", entry.event)
 }
 
 fn is_worth_telling(event: &Event) -> bool {

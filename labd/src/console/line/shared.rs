@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::super::Device;
 use super::input::{Break, Fence, Right, Text, tell};
 use crate::clock::Clock;
-use crate::config::Pace;
+use crate::config::Manner;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger};
 use crate::rules::pen::Desk;
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) mark: Arc<Mark>,
     pub(super) desk: Mutex<Desk>,
+    /// Told whenever somebody comes, goes, or stands otherwise to the pen.
+    pub(super) seating: watch::Sender<()>,
     /// How each session that follows is told that it is over.
     pub(super) endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     pub(super) fence: watch::Sender<Fence>,
@@ -46,7 +48,7 @@ pub(super) struct Shared {
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) device: Device,
-    pub(super) pace: Pace,
+    pub(super) manner: Manner,
     /// If not, somebody else may have it.
     pub(super) is_ours: bool,
 }
@@ -138,6 +140,7 @@ impl Shared {
 
     pub(super) fn pen_dropped(&self, session: u64, by: By, next: Option<u64>) {
         self.note(by, Event::PenDropped { session });
+        self.seating.send_replace(());
         let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.by())));
         if let Some((session, by)) = next {
             self.note(by, Event::PenTaken { session });

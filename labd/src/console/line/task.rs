@@ -80,13 +80,13 @@ impl Task {
         loop {
             // First said and then looked: whoever lets go of it meanwhile waits.
             self.line.has_it.send_replace(true);
-            let Wanted { device, pace, is_ours } = self.wanted.borrow_and_update().clone();
+            let Wanted { device, manner, is_ours } = self.wanted.borrow_and_update().clone();
             if !is_ours {
                 self.line.has_it.send_replace(false);
                 self.drop_typed_until(async |wanted| drop(wanted.changed().await)).await;
                 continue;
             }
-            self.pace = pace;
+            self.pace = manner.pace;
             match self.open(&device).await {
                 Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
@@ -213,7 +213,7 @@ impl Task {
                     if !wanted.is_still(device) {
                         return ANEW.to_owned();
                     }
-                    self.pace = wanted.pace;
+                    self.pace = wanted.manner.pace;
                 }
                 _ = fence.changed() => self.fence_off(port),
                 () = sleep_until(may_write), if is_paused && self.taking.is_some() => {}
