@@ -13,6 +13,7 @@ pub mod fault;
 mod options;
 pub mod reader;
 pub mod secret;
+pub mod sequence;
 mod settings;
 pub mod ucl;
 
@@ -29,6 +30,7 @@ pub use self::changes::Change;
 pub use self::check::check;
 use self::fault::{Fault, Faults, Weight};
 use self::reader::Table;
+use self::sequence::Sequence;
 use self::ucl::Value;
 use crate::console::Device;
 use crate::power::Outlet;
@@ -262,12 +264,17 @@ pub struct Manner {
     pub pace: Pace,
     /// `pen_timeout = 30s`: how long who has the pen may leave somebody without an answer who asks for it.
     pub patience: Span,
+    /// `breaks { sysrq-t = "break 't'" }`: what may be sent besides a plain BREAK.
+    pub breaks: BTreeMap<String, Sequence>,
+    /// `lines { reset = "dtr- 100ms dtr+" }`: what may be done with DTR and RTS.
+    pub lines: BTreeMap<String, Sequence>,
 }
 
 impl Manner {
     /// What is so if nothing is said, but for the pace.
     pub fn usual(pace: Pace) -> Manner {
-        Manner { pace, patience: Span::seconds(30) }
+        let (breaks, lines) = (sequence::usual(), BTreeMap::new());
+        Manner { pace, patience: Span::seconds(30), breaks, lines }
     }
 }
 

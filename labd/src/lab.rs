@@ -29,6 +29,7 @@ pub mod release;
 pub mod reload;
 mod request;
 pub mod reserve;
+mod send;
 pub mod tunnel;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,5 +1,6 @@
 //! Consoles: one device, many viewers, one pen.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -157,6 +158,23 @@ pub enum PenState {
     Paired,
 }
 
+/// Something that is sent by a console, as labd.conf has it under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Signal {
+    /// A BREAK, or what `breaks` has under this name.
+    Break {
+        /// Its name; a plain BREAK of 250 ms if there is none.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// What `lines` has under this name.
+    Line {
+        /// Its name.
+        name: String,
+    },
+}
+
 /// Somebody who looks at a console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Viewer {
@@ -197,6 +215,9 @@ impl Viewer {
 pub struct Desk {
     /// Who looks, who types, who waits.
     pub viewers: Vec<Viewer>,
+    /// What is being done during which nobody types, and by whom: `ada sends u-boot.bin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
 }
 
 /// A board's console.
@@ -213,6 +234,15 @@ pub struct ConsoleDetail {
     /// Who looks, and who types.
     #[serde(default)]
     pub viewers: Vec<Viewer>,
+    /// As [`Desk::doing`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
+    /// What [`Signal::Break`] can name, with the steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breaks: BTreeMap<String, String>,
+    /// What [`Signal::Line`] can name, with the steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lines: BTreeMap<String, String>,
     /// Why it is away, if it is.
     #[serde(default)]
     pub fault: Option<String>,

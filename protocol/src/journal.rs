@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::board::BoardName;
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
+use crate::send::Way;
 use crate::time::Time;
 use crate::user::{UserName, Verb};
 
@@ -264,6 +265,34 @@ pub enum Event {
     },
     /// A BREAK was sent on the console.
     Break,
+    /// A named sequence was sent on the console.
+    Signalled {
+        /// Its name in labd.conf.
+        name: String,
+    },
+    /// Somebody begins to send a file through the console.
+    SendBegan {
+        /// Its name.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// How.
+        way: Way,
+    },
+    /// The board has taken the whole file.
+    Sent {
+        /// Its name.
+        file: String,
+    },
+    /// The board has not taken the file.
+    SendFailed {
+        /// Its name.
+        file: String,
+        /// How many of its bytes it has taken.
+        at: u64,
+        /// Why.
+        why: String,
+    },
     /// Somebody wrote something down.
     Noted {
         /// What.
@@ -410,6 +439,14 @@ impl fmt::Display for Event {
                 write!(f, "typed {bytes} bytes that were not echoed")
             }
             Event::Break => write!(f, "sent a BREAK"),
+            Event::Signalled { name } => write!(f, "sent {name}"),
+            Event::SendBegan { file, bytes, way } => {
+                write!(f, "began to send {file}, {bytes} bytes, by {way}")
+            }
+            Event::Sent { file } => write!(f, "sent {file}"),
+            Event::SendFailed { file, at, why } => {
+                write!(f, "could not send {file}, at byte {at}: {why}")
+            }
             Event::Noted { text } => write!(f, "noted: {text}"),
             Event::Account { name, what } => write!(f, "changed the account {name}: {what}"),
             Event::Token { id, of, what } => write!(f, "{what} the token {id} of {of}"),

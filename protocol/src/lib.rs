@@ -41,6 +41,7 @@ pub mod power;
 pub mod provider;
 pub mod proxy;
 pub mod request;
+pub mod send;
 pub mod service;
 pub mod tags;
 pub mod text;

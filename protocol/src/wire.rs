@@ -40,6 +40,7 @@ use crate::account::{BadSecret, Secret};
 use crate::board::BoardName;
 use crate::console::{From, Pen};
 use crate::error::Error;
+use crate::send::File;
 use crate::version::{OLDEST, VERSION};
 
 /// The longest first line, in bytes.
@@ -100,6 +101,13 @@ pub enum Follow {
         /// Close after the last entry there is.
         #[serde(default)]
         stop_at_end: bool,
+    },
+    /// A file through a board's console: its bytes up, and one [`crate::send::Sending`] a line back.
+    Send {
+        /// Whose.
+        board: BoardName,
+        /// What it is, and how it is to go.
+        file: File,
     },
     /// Who is at a console: one [`crate::console::Desk`] a line, as it is, then again when it has changed.
     Desk {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail like the test")]
 
 mod breaks;
+mod lines;
 mod pty;
 mod reload;
 mod ser2net;

@@ -151,7 +151,7 @@ async fn who_is_there_is_told_as_they_come_wait_and_go() -> Result<()> {
     let mut desk = scene.ada.follow(Follow::Desk { board: name("rpi4") }).await?;
     let mut until = async |wanted: &str| {
         loop {
-            let Desk { viewers } = serde_json::from_str(&desk.line().await?)?;
+            let Desk { viewers, .. } = serde_json::from_str(&desk.line().await?)?;
             let said = |viewer: &protocol::console::Viewer| {
                 format!("{}: {}", viewer.who, viewer.stands().unwrap_or_default())
             };

@@ -25,6 +25,7 @@ mod reload;
 mod reserve;
 mod rest;
 mod secrets;
+mod sending;
 mod setup;
 mod table;
 mod tls;

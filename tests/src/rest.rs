@@ -270,6 +270,7 @@ fn flow(what: &Follow) -> String {
         Follow::Keep { number } => format!("/holds/{number}/keep"),
         Follow::Export => "/admin/export".to_owned(),
         Follow::Tunnel { .. } => "/no-tunnels-here".to_owned(),
+        Follow::Send { .. } => "/no-files-here".to_owned(),
     }
 }
 

@@ -66,6 +66,8 @@ impl BoardConfig {
             ("outlet", self.outlet != new.outlet),
             ("console", self.console != new.console),
             ("pace", self.manner.pace != new.manner.pace),
+            ("breaks", self.manner.breaks != new.manner.breaks),
+            ("lines", self.manner.lines != new.manner.lines),
             ("pen timeout", self.manner.patience != new.manner.patience),
         ])
     }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::fault::Faults;
 use super::reader::{Setting, Table};
+use super::sequence::{self, Sequence};
 use super::settings::{Holds, Lasting, section, spans};
 use super::ucl::{Node, Place, Value};
 use super::{Manner, OnRelease, Pace};
@@ -31,6 +32,8 @@ pub(super) struct Conduct {
     pub(super) on_release: Option<OnRelease>,
     pub(super) pace: Option<Pace>,
     pub(super) patience: Option<Span>,
+    pub(super) breaks: Option<BTreeMap<String, Sequence>>,
+    pub(super) lines: Option<BTreeMap<String, Sequence>>,
 }
 
 impl Conduct {
@@ -47,6 +50,8 @@ impl Conduct {
             on_release: table.optional("on_release"),
             pace: Pace::read(table, faults),
             patience: table.optional("pen_timeout").map(|Lasting(span)| span),
+            breaks: sequence::read(table, "breaks", faults),
+            lines: sequence::read(table, "lines", faults),
         }
     }
 
@@ -55,6 +60,8 @@ impl Conduct {
         Manner {
             pace: own.pace.or(common.pace).unwrap_or(usual.pace),
             patience: own.patience.or(common.patience).unwrap_or(usual.patience),
+            breaks: own.breaks.as_ref().or(common.breaks.as_ref()).unwrap_or(&usual.breaks).clone(),
+            lines: own.lines.as_ref().or(common.lines.as_ref()).unwrap_or(&usual.lines).clone(),
         }
     }
 

@@ -5,10 +5,13 @@
 //! touch it: they follow the recording, each at its own speed. They stay when the device is configured
 //! anew: the line lets go of one and takes the other.
 
+mod deed;
 mod etiquette;
 mod input;
 mod shared;
 mod task;
+
+pub use self::deed::Deed;
 
 use std::sync::Arc;
 
@@ -20,12 +23,12 @@ use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::input::{Break, Right};
+use self::input::Right;
 use self::shared::{LINE, Shared, Status, Wanted};
 use self::task::Task;
 use super::Device;
 use crate::clock::Clock;
-use crate::config::Manner;
+use crate::config::{Manner, sequence};
 use crate::journal::{Mark, Recording};
 use crate::ledger::Ledger;
 use crate::rules::pen::{Outcome, Seat};
@@ -56,7 +59,7 @@ impl Line {
     /// Starts the task that will own `device`, see [`Line::take`].
     pub fn start(board: BoardName, device: Device, manner: Manner, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
-        let (breaks, to_break) = mpsc::channel(INPUTS);
+        let (urgent, at_once) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
         let Ground { recording, ledger, clock, mark } = ground;
         let shared = Arc::new(Shared {
@@ -73,9 +76,9 @@ impl Line {
             fence: watch::Sender::default(),
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
-            breaks,
+            urgent,
         });
-        let (task, desk) = (Task::new(shared.clone(), typed, to_break), shared.clone());
+        let (task, desk) = (Task::new(shared.clone(), typed, at_once), shared.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = task.run() => {}
@@ -106,6 +109,11 @@ impl Line {
         }
     }
 
+    /// How it is typed on.
+    pub fn manner(&self) -> Manner {
+        self.shared.wanted.borrow().manner.clone()
+    }
+
     /// Whose console it is.
     pub fn board(&self) -> &BoardName {
         &self.shared.board
@@ -133,20 +141,27 @@ impl Line {
 
     /// How the console stands.
     pub fn detail(&self) -> ConsoleDetail {
+        let Desk { viewers, doing } = self.desk();
+        let manner = self.manner();
+        let [breaks, lines] = [manner.breaks, manner.lines].map(sequence::texts);
         let status = self.shared.status.lock();
         ConsoleDetail {
             device: self.device().to_string(),
             state: status.state,
             start: self.shared.recording.start(),
             end: self.shared.recording.end(),
-            viewers: self.shared.desk.lock().viewers(),
+            viewers,
+            doing,
+            breaks,
+            lines,
             fault: status.fault.clone(),
         }
     }
 
     /// Who is at the console.
     pub fn desk(&self) -> Desk {
-        Desk { viewers: self.shared.desk.lock().viewers() }
+        let desk = self.shared.desk.lock();
+        Desk { viewers: desk.viewers(), doing: desk.doing().map(str::to_owned) }
     }
 
     /// What changes whenever [`Line::desk`] does.
@@ -223,7 +238,7 @@ impl Line {
         if let Ok(right) = self.right(None, session)
             && !bytes.is_empty()
         {
-            drop(self.shared.put(right, bytes).await);
+            drop(self.shared.put(right, bytes, false).await);
         }
     }
 
@@ -237,7 +252,7 @@ impl Line {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.shared.hear(self.shared.put(right, bytes).await).await
+        self.shared.hear(self.shared.put(right, bytes, false).await).await
     }
 
     /// Sends a BREAK for a session that has the pen, before what is typed and not yet taken. Returns when it
@@ -247,10 +262,7 @@ impl Line {
     /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, by: By, session: u64, span: Span) -> Result<(), Error> {
         let right = self.right(Some(by), session)?;
-        let (answer, answered) = oneshot::channel();
-        // As in `put`.
-        let _ = self.shared.breaks.send(Break { right, span, answer }).await;
-        self.shared.hear(answered).await
+        self.shared.send_break(right, span).await
     }
 
     /// Under what a session types, if it has the pen; as it sits there, if no request says more.
@@ -260,6 +272,9 @@ impl Line {
         let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
         if !desk.may_type(session) {
             return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
+        }
+        if let Some(doing) = desk.doing() {
+            return Err(self.shared.busy(doing));
         }
         Ok(Right { by: by.unwrap_or_else(|| seat.by()), hold: seat.hold, turn: desk.turn() })
     }

@@ -180,7 +180,11 @@ fn can_end(what: &Follow) -> bool {
     match what {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
         Follow::Export => true,
-        Follow::Boards | Follow::Desk { .. } | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
+        Follow::Boards
+        | Follow::Desk { .. }
+        | Follow::Keep { .. }
+        | Follow::Send { .. }
+        | Follow::Tunnel { .. } => false,
     }
 }
 

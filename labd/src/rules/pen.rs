@@ -25,6 +25,9 @@ pub struct Desk {
     turn: u64,
     /// When the pen's owner typed last.
     typed: Time,
+    /// What is being done during which nobody types, by its number.
+    deed: Option<(u64, String)>,
+    deeds: u64,
 }
 
 /// One viewer.
@@ -92,6 +95,8 @@ pub enum Refusal {
     NotInLine,
     /// Only the holder hands it to a guest.
     NotHolder,
+    /// Something is being done during which nobody types.
+    Busy,
 }
 
 impl Desk {
@@ -187,8 +192,10 @@ impl Desk {
         Outcome::InLine { position: place as u32 + 1, of: self.owner(), newly }
     }
 
-    /// The session has the pen now, whoever had it; they are next in line, unless they are a guest.
+    /// The session has the pen now, whoever had it; they are next in line, unless they are a guest. What was
+    /// being done is nothing to wait for.
     pub fn force(&mut self, session: u64) -> Outcome {
+        self.deed = None;
         match self.pen {
             Some(owner) if owner != session => {
                 let from = self.name(owner);
@@ -254,6 +261,32 @@ impl Desk {
         Ok(asked)
     }
 
+    /// `who` begins to do something during which nobody types. Returns its number.
+    ///
+    /// # Errors
+    /// [`Refusal::NoPen`] if somebody else has the pen; [`Refusal::Busy`] if something is being done.
+    pub fn begin(&mut self, who: &UserName, what: &str) -> Result<u64, Refusal> {
+        if self.deed.is_some() {
+            return Err(Refusal::Busy);
+        }
+        if self.owner().is_some_and(|owner| owner != *who) {
+            return Err(Refusal::NoPen);
+        }
+        self.deeds += 1;
+        self.deed = Some((self.deeds, format!("{who} {what}")));
+        Ok(self.deeds)
+    }
+
+    /// It is done, or was broken off.
+    pub fn end(&mut self, deed: u64) {
+        self.deed.take_if(|(number, _)| *number == deed);
+    }
+
+    /// What is being done, and by whom: `ada sends u-boot.bin`.
+    pub fn doing(&self) -> Option<&str> {
+        self.deed.as_ref().map(|(_, what)| what.as_str())
+    }
+
     /// Somebody types at `now`.
     pub fn types(&mut self, session: u64, now: Time) {
         if self.has_pen(session) {
@@ -263,7 +296,7 @@ impl Desk {
 
     /// When the pen is handed on if its owner neither answers nor types.
     pub fn due(&self, patience: Span) -> Option<Time> {
-        let (_, asked) = self.pen.and(self.first_to_ask())?;
+        let (_, asked) = self.pen.and(self.first_to_ask()).filter(|_| self.deed.is_none())?;
         Some(asked.max(self.typed) + patience)
     }
 

@@ -139,7 +139,11 @@ impl FakeLab {
                 self.flow_entries(&mut stream, board, from, tail).await
             }
             Follow::Console { from, .. } => self.flow_console(stream, from).await,
-            Follow::Keep { .. } | Follow::Tunnel { .. } | Follow::Export => Ok(()),
+            Follow::Desk { .. }
+            | Follow::Keep { .. }
+            | Follow::Send { .. }
+            | Follow::Tunnel { .. }
+            | Follow::Export => Ok(()),
         }
     }
 
@@ -287,6 +291,7 @@ impl Lab for FakeLab {
     }
 
     unanswered! {
+        signal(BoardName, protocol::console::Signal) -> ();
         boards(Filter) -> Vec<Board>;
         classes() -> Vec<Class>;
         holds() -> Vec<Hold>;

@@ -5,6 +5,8 @@ use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
 use labtui::model::Model;
 use labtui::update::{Effect, Message, update};
+use std::collections::BTreeMap;
+
 use protocol::board::{Board, BoardDetail, BoardName, State};
 use protocol::console::{ConsoleDetail, ConsoleState, Viewer};
 use protocol::hold::{Ended, Hold, Place, Want};
@@ -125,6 +127,9 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
             end: 48_213,
             viewers: vec![viewer(3, "ada", true), viewer(4, "bob", false)],
             fault: None,
+            doing: None,
+            breaks: BTreeMap::new(),
+            lines: BTreeMap::new(),
         }),
         queue: vec![place],
         board,

@@ -11,10 +11,11 @@ use lab_tests::rest::Rest;
 use protocol::account::{AccountAsk, MayAsk, TokenAsk};
 use protocol::board::{BoardName, Filter};
 use protocol::client::Call;
-use protocol::console::{From, PenAsk};
+use protocol::console::{From, PenAsk, Signal};
 use protocol::hold::Release;
 use protocol::login;
 use protocol::power::PowerAsk;
+use protocol::send::{File, Way};
 use protocol::user::{Role, Scope, UserName, Verb};
 use protocol::wire::Follow;
 use protocol::{Error, Span};
@@ -38,6 +39,7 @@ pub(super) enum Row {
     OfBoard,
     Boards,
     Keep,
+    Send,
     Tunnel,
     Export,
 }
@@ -58,6 +60,7 @@ impl Row {
             Row::OfBoard => "  of a board",
             Row::Boards => "boards",
             Row::Keep => "keep",
+            Row::Send => "send",
             Row::Tunnel => "tunnel",
             Row::Export => "export",
         }
@@ -80,6 +83,7 @@ follows! {
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
+    Follow::Send { .. } => [Row::Send];
     Follow::Tunnel { .. } => [Row::Tunnel];
     Follow::Export => [Row::Export];
 }
@@ -120,6 +124,7 @@ impl Row {
             | Row::WithPen
             | Row::Desk
             | Row::OfBoard
+            | Row::Send
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Invited | Row::Journal | Row::Boards | Row::Export => ANY,
@@ -134,6 +139,7 @@ impl Row {
                 | Call::Pen
                 | Call::TypeIn
                 | Call::SendBreak
+                | Call::Signal
                 | Call::Note => BOARDS,
                 Call::Placed
                 | Call::Unqueue
@@ -321,6 +327,16 @@ impl Scene {
                 let held = holds.iter().find(|hold| hold.board == name(here));
                 return Ok(me.keep(held.map_or(9_999, |hold| hold.number)).await.map(drop));
             }
+            Row::Send => {
+                let file = File { name: "empty".to_owned(), size: 0, way: Way::Paste };
+                return Ok(match me.follow(Follow::Send { board: name(here), file }).await {
+                    Ok(mut sending) => {
+                        assert_eq!(sending.rest().await?, "{\"kind\":\"done\"}\n");
+                        Ok(())
+                    }
+                    Err(why) => Err(why),
+                });
+            }
             Row::Tunnel => {
                 let tunnel = Follow::Tunnel { board: name(here), port: None };
                 return Ok(me.follow(tunnel).await.map(drop));
@@ -390,6 +406,7 @@ impl Scene {
                     _ => me.send_break(session, Span::millis(1)).await,
                 }
             }
+            Call::Signal => me.signal(name(here), Signal::Break { name: None }).await,
             Call::Note => me.note(name(here), "hello".to_owned()).await,
             Call::May => {
                 me.may(MayAsk { verb: Verb::See, board: None, who: other }).await.map(drop)

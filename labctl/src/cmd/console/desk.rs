@@ -58,7 +58,7 @@ pub(super) fn comings(at: &At, board: BoardName) -> mpsc::Receiver<String> {
                 Err(_) => return,
             };
             while let Ok(Some(line)) = client::next_line(&mut flow).await {
-                let Ok(Desk { viewers }) = serde_json::from_str(&line) else { return };
+                let Ok(Desk { viewers, .. }) = serde_json::from_str(&line) else { return };
                 let now = viewers.into_iter().map(|viewer| (viewer.session, viewer.who)).collect();
                 let news = there.as_ref().map(|then| news(then, &now)).unwrap_or_default();
                 there = Some(now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
 use protocol::client::Client;
-use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState, Signal};
 use protocol::journal::{Entry, Event};
 use protocol::text;
 use protocol::user::UserName;
@@ -38,7 +38,8 @@ q or .  leave                  p  take the pen, or ask for it
 b       send a BREAK           f  take the pen from whoever has it, with a reason
 w       who looks, who types   d  give the pen up
 Ctrl-T  send a Ctrl-T          g  hand the pen to who asks; k keep it
-?       this list              a  let who asks type as well; e end that";
+s       send a named sequence  a  let who asks type as well; e end that
+?       this list";
 
 /// What a key after the escape means.
 enum Command {
@@ -46,9 +47,17 @@ enum Command {
     Literal,
     Help,
     Break,
+    Sequence,
     Who,
     Pen(PenAsk),
     Nothing,
+}
+
+/// What labctl asks whoever types.
+#[derive(Debug, Clone, Copy)]
+enum Question {
+    Why,
+    Which,
 }
 
 /// A terminal in raw mode; as it was when this is dropped.
@@ -97,7 +106,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
         calls,
         screen: Show::new(console),
         escaped: false,
-        reason: None,
+        answer: None,
         keys: VecDeque::new(),
         asked: None,
         mending: None,
@@ -125,8 +134,8 @@ struct Session<'a> {
     screen: Show,
     /// The escape was pressed.
     escaped: bool,
-    /// A reason for taking the pen is being typed.
-    reason: Option<String>,
+    /// What is being typed for labctl: a reason for taking the pen, the name of a sequence.
+    answer: Option<(Question, String)>,
     /// Typed, and not yet sent: a board may be slower than a paste.
     keys: VecDeque<u8>,
     /// What the lab was asked and has not answered yet. What is typed meanwhile is sent after that.
@@ -223,8 +232,8 @@ impl Session<'_> {
     /// What was pressed. False if the user leaves.
     fn press(&mut self, pressed: &[u8]) -> std::io::Result<bool> {
         for &key in pressed {
-            if self.reason.is_some() {
-                self.type_reason(key)?;
+            if let Some((question, answer)) = self.answer.take() {
+                self.type_answer(question, answer, key)?;
             } else if std::mem::take(&mut self.escaped) {
                 match command(key) {
                     Command::Leave => return Ok(false),
@@ -265,12 +274,8 @@ impl Session<'_> {
                     })
                 });
             }
-            Command::Pen(PenAsk::Force { .. }) => {
-                self.reason = Some(String::new());
-                let mut stdout = std::io::stdout().lock();
-                write!(stdout, "\r\n[why? ")?;
-                stdout.flush()?;
-            }
+            Command::Pen(PenAsk::Force { .. }) => self.question(Question::Why)?,
+            Command::Sequence => self.question(Question::Which)?,
             Command::Pen(ask) => {
                 self.ask(async move { said(calls.pen(session, ask).await, pen) });
             }
@@ -289,31 +294,58 @@ impl Session<'_> {
         }));
     }
 
-    fn type_reason(&mut self, key: u8) -> std::io::Result<()> {
+    fn question(&mut self, question: Question) -> std::io::Result<()> {
+        self.answer = Some((question, String::new()));
         let mut stdout = std::io::stdout().lock();
-        match (key, self.reason.take()) {
-            (b'\r' | b'\n', Some(reason)) if !reason.is_empty() => {
+        let words = match question {
+            Question::Why => "why",
+            Question::Which => "which sequence",
+        };
+        write!(stdout, "\r\n[{words}? ")?;
+        stdout.flush()
+    }
+
+    fn type_answer(
+        &mut self,
+        question: Question,
+        mut answer: String,
+        key: u8,
+    ) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        match key {
+            b'\r' | b'\n' if !answer.is_empty() => {
                 write!(stdout, "]\r\n")?;
-                let (calls, session) = (self.calls.clone(), self.link.session);
-                let ask = PenAsk::Force { reason };
-                self.ask(async move { said(calls.pen(session, ask).await, pen) });
+                self.answered(question, answer);
             }
-            (0x20..=0x7e, Some(mut reason)) => {
-                reason.push(char::from(key));
-                self.reason = Some(reason);
+            0x20..=0x7e => {
+                answer.push(char::from(key));
+                self.answer = Some((question, answer));
                 stdout.write_all(&[key])?;
-                stdout.flush()?;
             }
-            (0x7f | 0x08, Some(mut reason)) => {
-                if reason.pop().is_some() {
+            0x7f | 0x08 => {
+                if answer.pop().is_some() {
                     write!(stdout, "\x08 \x08")?;
-                    stdout.flush()?;
                 }
-                self.reason = Some(reason);
+                self.answer = Some((question, answer));
             }
             _ => write!(stdout, "]\r\n")?,
         }
-        Ok(())
+        stdout.flush()
+    }
+
+    fn answered(&mut self, question: Question, answer: String) {
+        let (calls, session) = (self.calls.clone(), self.link.session);
+        let board = self.console.board.clone();
+        match question {
+            Question::Why => self.ask(async move {
+                let ask = PenAsk::Force { reason: answer };
+                said(calls.pen(session, ask).await, pen)
+            }),
+            Question::Which => self.ask(async move {
+                let signal = Signal::Break { name: Some(answer.clone()) };
+                said(calls.signal(board, signal).await, |()| format!("sent {answer}"))
+            }),
+        }
     }
 }
 
@@ -333,6 +365,7 @@ fn command(key: u8) -> Command {
         ESCAPE | b't' => Command::Literal,
         b'?' | b'h' => Command::Help,
         b'b' => Command::Break,
+        b's' => Command::Sequence,
         b'w' => Command::Who,
         b'p' => Command::Pen(PenAsk::Ask),
         b'g' => Command::Pen(PenAsk::Grant { session: None }),

@@ -81,10 +81,11 @@ impl Line {
         seated(desk, with).map(|with| Event::Parted { with })
     }
 
-    fn refusal(&self, why: Refusal, desk: &Desk) -> Error {
+    pub(super) fn refusal(&self, why: Refusal, desk: &Desk) -> Error {
         let board = self.board().clone();
         let why = match why {
             Refusal::NoPen => return Error::NoPen { board, of: desk.owner() },
+            Refusal::Busy => return self.shared.busy(desk.doing().unwrap_or_default()),
             Refusal::NotInLine => format!("nobody there asks for the pen of {board}'s console"),
             Refusal::NotHolder => {
                 format!("who does not hold {board} gets the pen from its holder only")

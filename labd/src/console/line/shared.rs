@@ -6,14 +6,14 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::ConsoleState;
 use protocol::journal::{By, Event};
+use protocol::{Error, Span};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::Device;
-use super::input::{Break, Fence, Right, Text, tell};
+use super::input::{Break, Fence, Right, Text, Urgent, tell};
 use crate::clock::Clock;
 use crate::config::Manner;
 use crate::journal::{Mark, Recording};
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     pub(super) status: Mutex<Status>,
     pub(super) inputs: mpsc::Sender<Text>,
     /// A way of their own, so that they need not wait behind text.
-    pub(super) breaks: mpsc::Sender<Break>,
+    pub(super) urgent: mpsc::Sender<Urgent>,
 }
 
 /// What the line is to do.
@@ -82,11 +82,26 @@ impl Shared {
         &self,
         right: Right,
         bytes: Vec<u8>,
+        quiet: bool,
     ) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();
         // The task takes inputs until the line is dropped; then nobody answers either.
-        let _ = self.inputs.send(Text { right, of: bytes.len(), bytes, answer }).await;
+        let _ = self.inputs.send(Text { right, of: bytes.len(), bytes, quiet, answer }).await;
         answered
+    }
+
+    /// Sends a BREAK. Returns when it is over.
+    pub(super) async fn send_break(&self, right: Right, span: Span) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        // As in `put`.
+        let _ = self.urgent.send(Urgent::Break(Break { right, span, answer })).await;
+        self.hear(answered).await
+    }
+
+    /// That nobody types at the moment, and why.
+    pub(super) fn busy(&self, doing: &str) -> Error {
+        let board = &self.board;
+        Error::Busy { why: format!("nobody types on the console of {board} now: {doing}") }
     }
 
     /// That something is the matter with the console.

@@ -1,6 +1,6 @@
 //! The messages of RFC 2217, client's side: how a serial port behind telnet is set.
 //!
-//! DTR and RTS are never mentioned, so that they stay as they are. Nor are acknowledgements waited
+//! DTR and RTS are not mentioned unless somebody sets them, so that they stay as they are. Nor are acknowledgements waited
 //! for: some servers give none for what their port cannot do.
 
 use tokio_serial::{FlowControl, Parity};
@@ -21,6 +21,9 @@ const FROM_SERVER: u8 = 100;
 
 const BREAK_ON: u8 = 5;
 const BREAK_OFF: u8 = 6;
+/// On, and off.
+const DTR: [u8; 2] = [8, 9];
+const RTS: [u8; 2] = [11, 12];
 
 /// What a server says that matters here.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +72,15 @@ pub(super) fn set_up(uart: &Uart, out: &mut Vec<u8>) {
 /// Appends to `out` what begins or ends a BREAK.
 pub(super) fn set_break(on: bool, out: &mut Vec<u8>) {
     say(SET_CONTROL, &[if on { BREAK_ON } else { BREAK_OFF }], out);
+}
+
+/// Appends to `out` what sets DTR, RTS or both.
+pub(super) fn set_lines(dtr: Option<bool>, rts: Option<bool>, out: &mut Vec<u8>) {
+    for (line, [on, off]) in [(dtr, DTR), (rts, RTS)] {
+        if let Some(is_on) = line {
+            say(SET_CONTROL, &[if is_on { on } else { off }], out);
+        }
+    }
 }
 
 fn say(code: u8, value: &[u8], out: &mut Vec<u8>) {
