@@ -51,6 +51,8 @@
 //!   writes it down, and tells the driver, one order at a time for each controller.
 //! - **Console, out**: device → driver → [`console::line`] → [`journal::recording`] → each follower's own
 //!   [`rpc::follow`]. **In**: the same connection → [`console::line`], if the viewer has the pen.
+//! - **A file, or a sequence, through a console**: [`rpc`] → `lab::send` → a deed of [`console::line`], during which
+//!   nobody types → [`console::transfer`].
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is

@@ -1,12 +1,12 @@
 //! A small lab on paper, at a fixed instant.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
 use labtui::model::Model;
 use labtui::update::{Effect, Message, update};
-use std::collections::BTreeMap;
-
 use protocol::board::{Board, BoardDetail, BoardName, State};
 use protocol::console::{ConsoleDetail, ConsoleState, Viewer};
 use protocol::hold::{Ended, Hold, Place, Want};

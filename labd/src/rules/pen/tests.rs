@@ -174,7 +174,7 @@ proptest! {
 /// What is asked of the desk when there are guests: sessions 4 and 5. The holder's are 0 and 1, an
 /// administrator's 2 and 3.
 #[derive(Debug, Clone, Copy)]
-enum Ask {
+enum Move {
     Sit(u64),
     Take(u64),
     Ask(u64),
@@ -196,22 +196,22 @@ fn is_guest(session: u64) -> bool {
     session >= 4
 }
 
-fn any_ask() -> impl Strategy<Value = Ask> {
+fn any_move() -> impl Strategy<Value = Move> {
     let session = 0_u64..6;
     let to = proptest::option::of(0_u64..6);
     prop_oneof![
-        4 => session.clone().prop_map(Ask::Sit),
-        2 => session.clone().prop_map(Ask::Take),
-        5 => session.clone().prop_map(Ask::Ask),
-        1 => session.clone().prop_map(Ask::Force),
-        4 => (session.clone(), to.clone()).prop_map(|(by, to)| Ask::Grant(by, to)),
-        1 => session.clone().prop_map(Ask::Keep),
-        4 => (session.clone(), to).prop_map(|(by, to)| Ask::Pair(by, to)),
-        1 => session.clone().prop_map(Ask::Part),
-        1 => session.clone().prop_map(Ask::Drop),
-        1 => session.clone().prop_map(Ask::Leave),
-        2 => session.prop_map(Ask::Types),
-        3 => Just(Ask::Passes),
+        4 => session.clone().prop_map(Move::Sit),
+        2 => session.clone().prop_map(Move::Take),
+        5 => session.clone().prop_map(Move::Ask),
+        1 => session.clone().prop_map(Move::Force),
+        4 => (session.clone(), to.clone()).prop_map(|(by, to)| Move::Grant(by, to)),
+        1 => session.clone().prop_map(Move::Keep),
+        4 => (session.clone(), to).prop_map(|(by, to)| Move::Pair(by, to)),
+        1 => session.clone().prop_map(Move::Part),
+        1 => session.clone().prop_map(Move::Drop),
+        1 => session.clone().prop_map(Move::Leave),
+        2 => session.prop_map(Move::Types),
+        3 => Just(Move::Passes),
     ]
 }
 
@@ -228,23 +228,23 @@ proptest! {
     /// A guest types by the holder's leave and under the holder's hold, and nobody loses the pen in silence who
     /// types or answers.
     #[test]
-    fn nobody_types_without_leave(asks in vec(any_ask(), 0..80)) {
+    fn nobody_types_without_leave(moves in vec(any_move(), 0..80)) {
         let (mut desk, mut leave) = (Desk::default(), Leave::default());
-        for (now, ask) in asks.into_iter().enumerate() {
+        for (now, step) in moves.into_iter().enumerate() {
             let now = now as u64;
             let owner = (0..6).find(|session| desk.has_pen(*session));
             let turn = desk.turn();
             let seated = |session: &u64| leave.seated.contains(session);
-            match ask {
-                Ask::Sit(session) if !seated(&session) => {
+            match step {
+                Move::Sit(session) if !seated(&session) => {
                     let hold = (session < 2).then_some(HOLD);
                     desk.sit(session, seat(session, hold));
                     leave.seated.push(session);
                 }
-                Ask::Take(session) if seated(&session) && !is_guest(session) => {
+                Move::Take(session) if seated(&session) && !is_guest(session) => {
                     desk.take(session);
                 }
-                Ask::Ask(session) if seated(&session) => {
+                Move::Ask(session) if seated(&session) => {
                     let outcome = match is_guest(session) {
                         true => desk.ask_as_guest(session, Time(now)),
                         false => desk.ask(session, Time(now)),
@@ -253,17 +253,17 @@ proptest! {
                         leave.asked.insert(session, now);
                     }
                 }
-                Ask::Force(session) if seated(&session) && !is_guest(session) => {
+                Move::Force(session) if seated(&session) && !is_guest(session) => {
                     desk.force(session);
                 }
-                Ask::Grant(by, to) if seated(&by) && !is_guest(by) => {
+                Move::Grant(by, to) if seated(&by) && !is_guest(by) => {
                     if let Ok(to) = desk.grant(by, to) {
                         prop_assert!(owner == Some(by) || owner.is_none());
                         prop_assert!(desk.has_pen(to) && !desk.has_pen(by));
                         leave.let_by_holder.extend((by < 2).then_some(to));
                     }
                 }
-                Ask::Keep(by) if seated(&by) && !is_guest(by) => {
+                Move::Keep(by) if seated(&by) && !is_guest(by) => {
                     if let Ok(told) = desk.keep(by) {
                         let mut told: Vec<_> = told.iter().map(ToString::to_string).collect();
                         let mut asked: Vec<_> =
@@ -274,24 +274,24 @@ proptest! {
                         leave.asked.clear();
                     }
                 }
-                Ask::Pair(by, with) if seated(&by) && !is_guest(by) => {
+                Move::Pair(by, with) if seated(&by) && !is_guest(by) => {
                     if let Ok(with) = desk.pair(by, with) {
                         prop_assert!(owner == Some(by) && desk.has_pen(by));
                         prop_assert_eq!(desk.pen_of(with), PenState::Paired);
                         leave.let_by_holder.extend((by < 2).then_some(with));
                     }
                 }
-                Ask::Part(session) if seated(&session) => drop(desk.part(session)),
-                Ask::Drop(session) if seated(&session) => drop(desk.drop_pen(session)),
-                Ask::Leave(session) => {
+                Move::Part(session) if seated(&session) => drop(desk.part(session)),
+                Move::Drop(session) if seated(&session) => drop(desk.drop_pen(session)),
+                Move::Leave(session) => {
                     desk.leave(session);
                     leave.seated.retain(|seated| *seated != session);
                 }
-                Ask::Types(session) if desk.has_pen(session) => {
+                Move::Types(session) if desk.has_pen(session) => {
                     desk.types(session, Time(now));
                     leave.typed = now;
                 }
-                Ask::Passes => {
+                Move::Passes => {
                     let first = leave.asked.iter().filter(|(session, _)| !is_guest(**session));
                     let waited = first.map(|(_, since)| *since).min();
                     let passed = desk.hand_over(Time(now), PATIENCE);
@@ -320,7 +320,7 @@ proptest! {
                 prop_assert!(leave.seated.contains(&session));
             }
             for guest in (4..6).filter(|guest| leave.seated.contains(guest)) {
-                prop_assert_eq!(types(&guest), leave.let_by_holder.contains(&guest), "{:?}", ask);
+                prop_assert_eq!(types(&guest), leave.let_by_holder.contains(&guest), "{:?}", step);
                 let hold = types(&guest).then_some(HOLD);
                 prop_assert_eq!(desk.seat(guest).and_then(|seat| seat.hold), hold);
                 prop_assert_eq!(desk.lent(guest), hold);
