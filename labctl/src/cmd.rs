@@ -35,7 +35,9 @@ mod reload;
 mod reserve;
 mod run;
 mod search;
+mod send;
 mod serial;
+mod signal;
 mod ssh;
 mod steps;
 mod timeline;
@@ -79,6 +81,12 @@ pub enum Command {
     Power(power::Power),
     /// Attach to a board's console; or use it as a pipe, or from a script
     Console(console::Console),
+    /// Send a file through a board's console: by XMODEM, YMODEM, or as text
+    Send(send::Send),
+    /// Send a BREAK on a board's console, or a sequence with one
+    Break(signal::Break),
+    /// Set DTR and RTS of a board's console: reset, boot loader
+    Line(signal::Line),
     /// Show a board's timeline: who did what, and what happened
     Journal(journal::Journal),
     /// List how a board boots, or lay two boots side by side
@@ -164,6 +172,9 @@ impl Command {
             Command::Queue(command) => command.run(at, out).await?,
             Command::Power(command) => command.run(at, out).await?,
             Command::Console(command) => command.run(at, out).await?,
+            Command::Send(command) => command.run(at, out).await?,
+            Command::Break(command) => command.run(at, out).await?,
+            Command::Line(command) => command.run(at, out).await?,
             Command::Journal(command) => command.run(at, out).await?,
             Command::Boots(command) => command.run(at, out).await?,
             Command::Triggers(command) => command.run(at, out).await?,

@@ -14,6 +14,7 @@ mod options;
 mod orders;
 pub mod reader;
 pub mod secret;
+pub mod sequence;
 mod settings;
 pub mod ucl;
 
@@ -32,6 +33,7 @@ pub use self::changes::Change;
 pub use self::check::check;
 use self::fault::{Fault, Faults, Weight};
 use self::reader::Table;
+use self::sequence::Sequence;
 use self::ucl::Value;
 use crate::console::Device;
 use crate::power::Outlet;
@@ -261,14 +263,35 @@ pub struct BoardConfig {
     pub outlet: Option<Outlet>,
     /// Its console's device.
     pub console: Option<Device>,
-    /// How fast may be typed.
-    pub pace: Pace,
+    /// How its console is typed on.
+    pub manner: Manner,
     /// How it boots.
     pub boot: Plan,
     /// What is done when its console shows something.
     pub triggers: Vec<Trigger>,
     /// Where clients of other make find its console.
     pub serve: Serve,
+}
+
+/// How a console is typed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
+    /// How fast.
+    pub pace: Pace,
+    /// `pen_timeout = 30s`: how long who has the pen may leave somebody without an answer who asks for it.
+    pub patience: Span,
+    /// `breaks { sysrq-t = "break 't'" }`: what may be sent besides a plain BREAK.
+    pub breaks: BTreeMap<String, Sequence>,
+    /// `lines { reset = "dtr- 100ms dtr+" }`: what may be done with DTR and RTS.
+    pub lines: BTreeMap<String, Sequence>,
+}
+
+impl Manner {
+    /// What is so if nothing is said, but for the pace.
+    pub fn usual(pace: Pace) -> Manner {
+        let (breaks, lines) = (sequence::usual(), BTreeMap::new());
+        Manner { pace, patience: Span::seconds(30), breaks, lines }
+    }
 }
 
 /// `serve { rfc2217 = "127.0.0.1:7001"; raw = "127.0.0.1:7002" }`: ports on loopback, for pyserial, tio, telnet

@@ -8,6 +8,7 @@ pub mod qemu;
 pub mod serial;
 pub mod sim;
 pub mod tcp;
+pub mod transfer;
 mod typed;
 pub mod uart;
 
@@ -50,6 +51,15 @@ pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
     /// written before, and the BREAK with it.
     fn poll_break(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self).poll_flush(cx)
+    }
+
+    /// Sets DTR, RTS or both, at once or with the next flush, and leaves the other as it is.
+    ///
+    /// # Errors
+    /// If the device has no such lines.
+    fn set_lines(&mut self, _dtr: Option<bool>, _rts: Option<bool>) -> io::Result<()> {
+        let why = "it has neither DTR nor RTS";
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
     /// A pipe that holds what was read until it is taken from there, if this port outlives labd: what is

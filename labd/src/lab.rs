@@ -35,6 +35,7 @@ mod replay;
 mod request;
 pub mod reserve;
 pub mod search;
+mod send;
 pub mod tunnel;
 
 use std::collections::{BTreeMap, HashMap};
@@ -234,7 +235,7 @@ impl Lab {
 /// Whether a board is there at all for somebody.
 fn sees(who: &Who, Board { config, .. }: &Board) -> bool {
     let (board, class, groups) = (&config.name, config.class.as_str(), config.groups.as_slice());
-    access::sees(who, On { board, class, groups, hold: None })
+    access::sees(who, On { board, class, groups, hold: None, lent: None })
 }
 
 /// A fault of labd's own: the caller gets an id, the request's if there is one, under which the log says more.

@@ -59,6 +59,8 @@
 //!   whoever attaches gets the one before, with what was printed since.
 //! - **Seen**: [`console::line`], and [`keeper`] for power → [`watcher`] → [`rules::pattern`], [`rules::boot`] → the
 //!   timeline; what a trigger does besides → [`console::line`] or [`lab::deeds`].
+//! - **A file, or a sequence, through a console**: [`rpc`] → `lab::send` → a deed of [`console::line`], during which
+//!   nobody types → [`console::transfer`].
 //! - **By TLS**: a certificate of [`authority`] or a token → [`tls`] → [`rpc::listen`], as beside the rack.
 //! - **By HTTPS**: the same port → [`tls`] → [`http`], whose every route is a call or a follow of [`rpc`].
 //! - **Again**: whoever did not hear the answer because the link broke → [`rpc`] → [`rules::once`]: what was done is

@@ -12,7 +12,7 @@ use crate::account::{
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::boot::Boots;
-use crate::console::{PenAsk, PenState};
+use crate::console::{PenAsk, PenState, Signal};
 use crate::context::Context;
 use crate::dial::dial;
 pub use crate::dial::{Flow, Stream};
@@ -163,6 +163,7 @@ calls! {
     Pen = pen(session: u64, ask: PenAsk) -> PenState;
     TypeIn = type_in(session: u64, bytes: Vec<u8>) -> ();
     SendBreak = send_break(session: u64, span: Span) -> ();
+    Signal = signal(board: BoardName, signal: Signal) -> ();
     Note = note(board: BoardName, text: String) -> ();
     May = may(ask: MayAsk) -> May;
     Accounts = accounts() -> Vec<Account>;
@@ -226,6 +227,7 @@ impl Call {
             | Call::Pen
             | Call::TypeIn
             | Call::SendBreak
+            | Call::Signal
             | Call::Note
             | Call::ChangeAccount
             | Call::MakeToken

@@ -1,5 +1,6 @@
 //! Consoles: one device, many viewers, one pen.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -120,8 +121,28 @@ pub enum Pen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PenAsk {
-    /// Take it if it is free; else stand in line for it, and let its owner know.
+    /// Take it if it is free; else stand in line for it: it comes when it is given up.
     Take,
+    /// The same, and ask its owner for it: they grant it or keep it, and if they neither answer nor type it
+    /// comes after a while. Who does not hold the board asks its holder, and waits for the answer.
+    Ask,
+    /// Hand it to somebody who waits for it: the first who asked, if no session is named. Only the holder
+    /// grants it to somebody who does not hold the board; they lose it with the hold.
+    Grant {
+        /// Whose session.
+        #[serde(default)]
+        session: Option<u64>,
+    },
+    /// Keep it: who asked for it is told so.
+    Keep,
+    /// Let somebody who waits for it type as well, as with [`PenAsk::Grant`].
+    Pair {
+        /// Whose session.
+        #[serde(default)]
+        session: Option<u64>,
+    },
+    /// End the pair, by either of the two.
+    Part,
     /// Take it from whoever has it; both are told why.
     Force {
         /// Why.
@@ -144,6 +165,25 @@ pub enum PenState {
     },
     /// Nobody has it, or somebody else has and the session does not want it.
     NotYours,
+    /// Somebody else has it, and lets the session type as well.
+    Paired,
+}
+
+/// Something that is sent by a console, as labd.conf has it under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Signal {
+    /// A BREAK, or what `breaks` has under this name.
+    Break {
+        /// Its name; a plain BREAK of 250 ms if there is none.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// What `lines` has under this name.
+    Line {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Somebody who looks at a console.
@@ -155,8 +195,40 @@ pub struct Viewer {
     pub who: UserName,
     /// Since when.
     pub since: Time,
-    /// Whether what they type reaches the board.
+    /// Whether they have the pen.
     pub pen: bool,
+    /// Whether they type as well, by leave of whoever has the pen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
+    /// Their place in line for the pen, if they wait for it: 1 is next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<u32>,
+    /// Since when they have asked for it, if they wait for an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Time>,
+}
+
+impl Viewer {
+    /// How they stand to the pen; nothing, if they only look.
+    pub fn stands(&self) -> Option<String> {
+        match (self.pen, self.paired, self.waits) {
+            (true, _, _) => Some("has the pen".to_owned()),
+            (_, true, _) => Some("types as well".to_owned()),
+            (_, _, Some(_)) if self.asked.is_some() => Some("asks for the pen".to_owned()),
+            (_, _, Some(place)) => Some(format!("waits for the pen, place {place}")),
+            _ => None,
+        }
+    }
+}
+
+/// Who is at a console.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Desk {
+    /// Who looks, who types, who waits.
+    pub viewers: Vec<Viewer>,
+    /// What is being done during which nobody types, and by whom: `ada sends u-boot.bin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
 }
 
 /// A board's console.
@@ -173,6 +245,15 @@ pub struct ConsoleDetail {
     /// Who looks, and who types.
     #[serde(default)]
     pub viewers: Vec<Viewer>,
+    /// As [`Desk::doing`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
+    /// What [`Signal::Break`] can name, with the steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breaks: BTreeMap<String, String>,
+    /// What [`Signal::Line`] can name, with the steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lines: BTreeMap<String, String>,
     /// Why it is away, if it is.
     #[serde(default)]
     pub fault: Option<String>,

@@ -10,6 +10,7 @@ use crate::boot::{Cause, Outcome, Seconds};
 use crate::console::LineErrors;
 use crate::hold::{Ended, Want};
 use crate::power::{PowerAsk, PowerState};
+use crate::send::Way;
 use crate::time::{Span, Time};
 use crate::user::{UserName, Verb};
 
@@ -224,6 +225,37 @@ pub enum Event {
         /// Who had it.
         session: u64,
     },
+    /// Who had the pen handed it to somebody.
+    PenGranted {
+        /// Whose session has it now.
+        session: u64,
+        /// Who.
+        to: UserName,
+    },
+    /// Who has the pen keeps it.
+    PenKept {
+        /// Who had asked for it.
+        from: Vec<UserName>,
+    },
+    /// Who had the pen did not answer in time, and did not type: somebody who asked has it now.
+    PenPassed {
+        /// Whose session has it now.
+        session: u64,
+        /// Who had it.
+        from: UserName,
+    },
+    /// Who has the pen lets somebody type as well.
+    Paired {
+        /// Whose session.
+        session: u64,
+        /// Who.
+        with: UserName,
+    },
+    /// Two no longer type together.
+    Parted {
+        /// Who typed as well.
+        with: UserName,
+    },
     /// Something was typed on the console.
     Typed {
         /// What, with control characters escaped; none if the board did not echo it, since it may
@@ -241,6 +273,34 @@ pub enum Event {
         errors: LineErrors,
         /// Among how many bytes.
         bytes: u64,
+    },
+    /// A named sequence was sent on the console.
+    Signalled {
+        /// Its name in labd.conf.
+        name: String,
+    },
+    /// Somebody begins to send a file through the console.
+    SendBegan {
+        /// Its name.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// How.
+        way: Way,
+    },
+    /// The board has taken the whole file.
+    Sent {
+        /// Its name.
+        file: String,
+    },
+    /// The board has not taken the file.
+    SendFailed {
+        /// Its name.
+        file: String,
+        /// How many of its bytes it has taken.
+        at: u64,
+        /// Why.
+        why: String,
     },
     /// Somebody wrote something down.
     Noted {
@@ -423,6 +483,16 @@ impl fmt::Display for Event {
                 write!(f, "took the pen from {from}: {reason}")
             }
             Event::PenDropped { .. } => write!(f, "gave up the pen"),
+            Event::PenGranted { to, .. } => write!(f, "handed the pen to {to}"),
+            Event::PenKept { from } => {
+                let names: Vec<_> = from.iter().map(|name| name.as_str()).collect();
+                write!(f, "keeps the pen that {} asked for", names.join(", "))
+            }
+            Event::PenPassed { from, .. } => {
+                write!(f, "has the pen, since {from} did not answer")
+            }
+            Event::Paired { with, .. } => write!(f, "lets {with} type as well"),
+            Event::Parted { with } => write!(f, "types no longer together with {with}"),
             Event::Typed { text: Some(text), .. } => write!(f, "typed {text}"),
             Event::Typed { text: None, bytes: 1 } => write!(f, "typed 1 byte that was not echoed"),
             Event::Typed { text: None, bytes } => {
@@ -431,6 +501,14 @@ impl fmt::Display for Event {
             Event::Break => write!(f, "sent a BREAK"),
             Event::LineErrors { errors, bytes } => {
                 write!(f, "the console's line is not clean: {errors} in {bytes} bytes")
+            }
+            Event::Signalled { name } => write!(f, "sent {name}"),
+            Event::SendBegan { file, bytes, way } => {
+                write!(f, "began to send {file}, {bytes} bytes, by {way}")
+            }
+            Event::Sent { file } => write!(f, "sent {file}"),
+            Event::SendFailed { file, at, why } => {
+                write!(f, "could not send {file}, at byte {at}: {why}")
             }
             Event::Noted { text } => write!(f, "noted: {text}"),
             Event::Account { name, what } => write!(f, "changed the account {name}: {what}"),

@@ -51,6 +51,7 @@ pub mod request;
 pub mod rfc2217;
 pub mod screen;
 pub mod search;
+pub mod send;
 pub mod serial_port;
 pub mod service;
 pub mod tags;

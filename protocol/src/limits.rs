@@ -16,6 +16,8 @@ pub const REASON: usize = 500;
 pub const TAGS: usize = 500;
 /// The name of a class.
 pub const NAME: usize = 200;
+/// The name of a file.
+pub const FILE: usize = 100;
 /// An ssh public key; RSA of 16,384 bits takes 2,800 letters.
 pub const KEY: usize = 8 * 1024;
 
@@ -56,6 +58,14 @@ pub fn want(wish: &Want) -> Result<(), Error> {
 /// As [`ask`].
 pub fn reason(text: &str) -> Result<(), Error> {
     at_most(REASON, "a reason", text)
+}
+
+/// Whether a file's name is short enough.
+///
+/// # Errors
+/// As [`ask`].
+pub fn file(name: &str) -> Result<(), Error> {
+    at_most(FILE, "the name of a file", name)
 }
 
 /// Whether a note on the timeline is short enough.

@@ -27,7 +27,9 @@ pub const FROM_SERVER: u8 = 100;
 const BREAK_ON: u8 = 5;
 const BREAK_OFF: u8 = 6;
 const DTR_ON: u8 = 8;
+const DTR_OFF: u8 = 9;
 const RTS_ON: u8 = 11;
+const RTS_OFF: u8 = 12;
 
 /// The values of `SET_PARITY`; another is one that labd's ports do not have.
 const PARITY: [(u8, Parity); 3] = [(1, Parity::None), (2, Parity::Odd), (3, Parity::Even)];
@@ -61,6 +63,15 @@ pub fn set_up(uart: &Uart, out: &mut Vec<u8>) {
 /// Appends what begins or ends a BREAK, as a client says it.
 pub fn set_break(on: bool, out: &mut Vec<u8>) {
     say(code::SET_CONTROL, &[if on { BREAK_ON } else { BREAK_OFF }], out);
+}
+
+/// Appends what sets DTR, RTS or both, as a client says it. They stay as they are unless it does.
+pub fn set_lines(dtr: Option<bool>, rts: Option<bool>, out: &mut Vec<u8>) {
+    for (line, on, off) in [(dtr, DTR_ON, DTR_OFF), (rts, RTS_ON, RTS_OFF)] {
+        if let Some(is_on) = line {
+            say(code::SET_CONTROL, &[if is_on { on } else { off }], out);
+        }
+    }
 }
 
 /// What a client wants of the board, in its order.

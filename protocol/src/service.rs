@@ -9,7 +9,7 @@ use crate::account::{
 use crate::address::Address;
 use crate::board::{Board, BoardDetail, BoardName, Class, Filter};
 use crate::boot::Boots;
-use crate::console::{PenAsk, PenState};
+use crate::console::{PenAsk, PenState, Signal};
 use crate::error::Error;
 use crate::hold::{Ask, Hold, Place, Placed, Release};
 use crate::power::{PowerAsk, PowerDetail};
@@ -63,6 +63,9 @@ pub trait Lab {
     async fn type_in(session: u64, bytes: Vec<u8>) -> Result<(), Error>;
     /// Sends a BREAK of `span` on the console, for a session that has the pen; answers when it is over.
     async fn send_break(session: u64, span: Span) -> Result<(), Error>;
+    /// Sends a BREAK, or what is configured under a name, on a board's console, if nobody else has the pen;
+    /// answers when it is over.
+    async fn signal(board: BoardName, signal: Signal) -> Result<(), Error>;
     /// Writes something down on a board's timeline.
     async fn note(board: BoardName, text: String) -> Result<(), Error>;
 

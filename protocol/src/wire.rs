@@ -41,6 +41,7 @@ use crate::board::BoardName;
 use crate::console::{From, Pen};
 use crate::error::Error;
 use crate::search::Search;
+use crate::send::File;
 use crate::version::{OLDEST, VERSION};
 
 /// The longest first line, in bytes.
@@ -115,6 +116,18 @@ pub enum Follow {
         /// Close at what is the end by now.
         #[serde(default)]
         stop_at_end: bool,
+    },
+    /// A file through a board's console: its bytes up, and one [`crate::send::Sending`] a line back.
+    Send {
+        /// Whose.
+        board: BoardName,
+        /// What it is, and how it is to go.
+        file: File,
+    },
+    /// Who is at a console: one [`crate::console::Desk`] a line, as it is, then again when it has changed.
+    Desk {
+        /// Whose.
+        board: BoardName,
     },
     /// The board table: one [`crate::board::Board`] a line, first all of them, then an empty line,
     /// then each again when something about it changed.

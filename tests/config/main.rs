@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use labd::config::{BoardConfig, Config, History, OnRelease, Pace, PowerSettings, Tls, check};
+use labd::config::{
+    BoardConfig, Config, History, Manner, OnRelease, Pace, PowerSettings, Tls, check,
+};
 use labd::rules::boot::{Plan as Booting, Stage};
 use labd::rules::trigger::Trigger;
 use proptest::prelude::*;
@@ -185,8 +187,22 @@ fn board_summary(out: &mut String, board: &BoardConfig) {
     if board.on_release != OnRelease::Leave {
         line(out, "  release", format!("{:?}", board.on_release));
     }
-    if board.pace != Pace::UNLIMITED {
-        line(out, "  pace", format!("{} bytes every {}", board.pace.bytes, board.pace.every));
+    let Manner { pace, patience, breaks, lines } = &board.manner;
+    if *pace != Pace::UNLIMITED {
+        line(out, "  pace", format!("{} bytes every {}", pace.bytes, pace.every));
+    }
+    let usual = Manner::usual(*pace);
+    if *patience != usual.patience {
+        line(out, "  pen timeout", patience);
+    }
+    for (what, sequences, usual) in
+        [("  breaks", breaks, &usual.breaks), ("  lines", lines, &usual.lines)]
+    {
+        if sequences != usual {
+            let texts: Vec<_> =
+                sequences.iter().map(|(name, text)| format!("{name} is {text}")).collect();
+            line(out, what, texts.join(", "));
+        }
     }
     if board.boot != Booting::default() {
         for Stage { name, patterns } in &board.boot.stages {

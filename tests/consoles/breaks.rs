@@ -15,21 +15,21 @@ use tokio::net::{TcpListener, TcpStream};
 use super::soon;
 use super::tcp::{AGREED, DO_COM_PORT, hears};
 
-const ON: [u8; 7] = [255, 250, 44, 5, 5, 255, 240];
-const OFF: [u8; 7] = [255, 250, 44, 5, 6, 255, 240];
+pub(super) const ON: [u8; 7] = [255, 250, 44, 5, 5, 255, 240];
+pub(super) const OFF: [u8; 7] = [255, 250, 44, 5, 6, 255, 240];
 const SUSPEND: [u8; 6] = [255, 250, 44, 108, 255, 240];
 
 /// A lab whose board is behind a server of ours, and ada, who has the pen.
-struct Bench {
-    lab: TestLab,
-    server: TcpStream,
-    ada: Person,
+pub(super) struct Bench {
+    pub(super) lab: TestLab,
+    pub(super) server: TcpStream,
+    pub(super) ada: Person,
     hold: Hold,
     seat: Follower,
 }
 
 impl Bench {
-    async fn new(protocol: &str, pace: &str) -> Result<Bench> {
+    pub(super) async fn new(protocol: &str, pace: &str) -> Result<Bench> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         // A connection that nobody reads is full soon.
         setsockopt(&listener, sockopt::RcvBuf, &4096)?;

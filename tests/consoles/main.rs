@@ -4,6 +4,7 @@
 
 mod breaks;
 mod errors;
+mod lines;
 mod pty;
 mod reload;
 mod ser2net;

@@ -270,11 +270,13 @@ fn flow(what: &Follow) -> String {
         Follow::Replay { board, stop_at_end, .. } => {
             format!("/boards/{board}/replay?from=start&end={stop_at_end}")
         }
+        Follow::Desk { board } => format!("/boards/{board}/desk"),
         Follow::Boards => "/table".to_owned(),
         Follow::Keep { number } => format!("/holds/{number}/keep"),
         Follow::Export => "/admin/export".to_owned(),
         Follow::Search(ask) => searched(ask),
         Follow::Tunnel { .. } => "/no-tunnels-here".to_owned(),
+        Follow::Send { .. } => "/no-files-here".to_owned(),
     }
 }
 

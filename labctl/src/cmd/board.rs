@@ -62,8 +62,8 @@ fn lines(out: &Output, detail: &BoardDetail) -> String {
             line("line", on_line(quality));
         }
         for viewer in &console.viewers {
-            let pen = if viewer.pen { ", has the pen" } else { "" };
-            line("viewer", format!("{} since {}{pen}", viewer.who, out.time(viewer.since)));
+            let stands = viewer.stands().map(|how| format!(", {how}")).unwrap_or_default();
+            line("viewer", format!("{} since {}{stands}", viewer.who, out.time(viewer.since)));
         }
     }
     line("network", detail.macs.join(", "));

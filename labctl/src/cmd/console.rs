@@ -5,8 +5,9 @@
 //! - else standard input goes to the board, and the board's bytes to standard output: see [`pipe`]
 //!
 //! [`link`] is what the three share: a console that is followed, and followed again from the same
-//! byte when the connection breaks; and [`show`]: what a terminal is shown of its bytes.
+//! byte when the connection breaks; [`desk`]: who is there; and [`show`]: what a terminal is shown of its bytes.
 
+mod desk;
 mod link;
 mod pipe;
 mod script;
@@ -62,11 +63,17 @@ pub struct Console {
     /// No escape key: every key goes to the board
     #[arg(long)]
     no_escape: bool,
+    /// Show who is at the console, and who types
+    #[arg(long, conflicts_with_all = ["send", "expect", "history", "since"])]
+    who: bool,
 }
 
 impl Console {
     pub(super) async fn run(mut self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let steps = std::mem::take(&mut self.steps.0);
+        if self.who {
+            return desk::run(&self.board, at, out).await;
+        }
         if !steps.is_empty() {
             return script::run(&self, steps, at, out).await;
         }

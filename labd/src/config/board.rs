@@ -16,7 +16,7 @@ use super::orders::besides;
 use super::reader::{Setting, Table, nearest};
 use super::settings::{Holds, section};
 use super::ucl::{Place, Value};
-use super::{BoardConfig, Pace, Serve};
+use super::{BoardConfig, Manner, Pace, Serve};
 use crate::console::Device;
 use crate::rules::trigger::Trigger;
 
@@ -84,7 +84,8 @@ impl Lab<'_> {
         let ports = ports.map(|ports| ("ports", Json::Array(ports)));
         let reached = ip.into_iter().chain(ssh_port).chain(ports);
         options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
-        let usual = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
+        let pace = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
+        let manner = Conduct::manner(&own, common, Manner::usual(pace));
         let places = Places {
             name: table.place_of("name").clone(),
             mac: table.place_of("mac").clone(),
@@ -107,7 +108,7 @@ impl Lab<'_> {
             attributes: options.attributes,
             outlet: options.outlet,
             console: options.console,
-            pace: own.pace.or(common.pace).unwrap_or(usual),
+            manner,
             boot: own.boot.plan(&common.boot),
             triggers: besides(
                 own.triggers,

@@ -10,9 +10,10 @@ use serde_json::Value as Json;
 use super::fault::Faults;
 use super::orders::{self, Booting};
 use super::reader::{Setting, Table};
+use super::sequence::{self, Sequence};
 use super::settings::{Holds, Lasting, section, spans};
 use super::ucl::{Node, Place, Value};
-use super::{OnRelease, Pace};
+use super::{Manner, OnRelease, Pace};
 use crate::rules::trigger::Trigger;
 use crate::setting_words;
 
@@ -34,6 +35,9 @@ pub(super) struct Conduct {
     pub(super) pace: Option<Pace>,
     pub(super) boot: Booting,
     pub(super) triggers: Vec<Trigger>,
+    pub(super) patience: Option<Span>,
+    pub(super) breaks: Option<BTreeMap<String, Sequence>>,
+    pub(super) lines: Option<BTreeMap<String, Sequence>>,
 }
 
 impl Conduct {
@@ -49,8 +53,21 @@ impl Conduct {
             longest_hold,
             on_release: table.optional("on_release"),
             pace: Pace::read(table, faults),
+            patience: table.optional("pen_timeout").map(|Lasting(span)| span),
+            breaks: sequence::read(table, "breaks", faults),
+            lines: sequence::read(table, "lines", faults),
             boot: Booting::read(table),
             triggers: orders::triggers(table),
+        }
+    }
+
+    /// How a console is typed on: as one of these says, the first before the second, or else as usual.
+    pub(super) fn manner(own: &Conduct, common: &Conduct, usual: Manner) -> Manner {
+        Manner {
+            pace: own.pace.or(common.pace).unwrap_or(usual.pace),
+            patience: own.patience.or(common.patience).unwrap_or(usual.patience),
+            breaks: own.breaks.as_ref().or(common.breaks.as_ref()).unwrap_or(&usual.breaks).clone(),
+            lines: own.lines.as_ref().or(common.lines.as_ref()).unwrap_or(&usual.lines).clone(),
         }
     }
 

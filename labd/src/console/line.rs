@@ -5,26 +5,30 @@
 //! touch it: they follow the recording, each at its own speed. They stay when the device is configured
 //! anew: the line lets go of one and takes the other.
 
+mod deed;
+mod etiquette;
 mod input;
 mod shared;
 mod task;
+
+pub use self::deed::Deed;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use protocol::board::BoardName;
-use protocol::console::{ConsoleDetail, ConsoleState, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleDetail, ConsoleState, Desk, Pen};
 use protocol::journal::{By, Event};
 use protocol::user::UserName;
 use protocol::{Error, Span};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::input::{Break, Right};
+use self::input::Right;
 use self::shared::{LINE, Shared, Status, Wanted};
 use self::task::Task;
 use super::Device;
 use crate::clock::Clock;
-use crate::config::Pace;
+use crate::config::{Manner, sequence};
 use crate::journal::{Mark, Recording};
 use crate::ledger::Ledger;
 use crate::rules::pen::{Outcome, Seat};
@@ -56,14 +60,14 @@ pub struct Ground {
 
 impl Line {
     /// Starts the task that will own `device`, see [`Line::take`].
-    pub fn start(board: BoardName, device: Device, pace: Pace, ground: Ground) -> Line {
+    pub fn start(board: BoardName, device: Device, manner: Manner, ground: Ground) -> Line {
         let (inputs, typed) = mpsc::channel(INPUTS);
-        let (breaks, to_break) = mpsc::channel(INPUTS);
+        let (urgent, at_once) = mpsc::channel(INPUTS);
         let (alive, ended) = oneshot::channel();
         let Ground { recording, ledger, clock, mark, watcher } = ground;
         let shared = Arc::new(Shared {
             board,
-            wanted: watch::Sender::new(Wanted { device, pace, is_ours: false }),
+            wanted: watch::Sender::new(Wanted { device, manner, is_ours: false }),
             has_it: watch::Sender::new(false),
             recording,
             ledger,
@@ -71,16 +75,18 @@ impl Line {
             mark,
             watcher,
             desk: Mutex::default(),
+            seating: watch::Sender::default(),
             endings: Mutex::default(),
             fence: watch::Sender::default(),
             status: Mutex::new(Status { state: ConsoleState::Away, ..Status::default() }),
             inputs,
-            breaks,
+            urgent,
         });
-        let task = Task::new(shared.clone(), typed, to_break);
+        let (task, desk) = (Task::new(shared.clone(), typed, at_once), shared.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = task.run() => {}
+                () = desk.pass_pen_on() => {}
                 _ = ended => {}
             }
         });
@@ -92,9 +98,9 @@ impl Line {
         self.shared.wanted.borrow().device.clone()
     }
 
-    /// Has this device from now on, and types so fast. If it has another, [`Line::let_go`] comes first.
-    pub fn take(&self, device: Device, pace: Pace) {
-        self.shared.wanted.send_replace(Wanted { device, pace, is_ours: true });
+    /// Has this device from now on, and types so. If it has another, [`Line::let_go`] comes first.
+    pub fn take(&self, device: Device, manner: Manner) {
+        self.shared.wanted.send_replace(Wanted { device, manner, is_ours: true });
     }
 
     /// Lets go of the device. What is returned waits until it is closed and may be another's.
@@ -105,6 +111,11 @@ impl Line {
             // If the line is gone, so is its device.
             let _ = has_it.wait_for(|has_it| !has_it).await;
         }
+    }
+
+    /// How it is typed on.
+    pub fn manner(&self) -> Manner {
+        self.shared.wanted.borrow().manner.clone()
     }
 
     /// Whose console it is.
@@ -122,6 +133,11 @@ impl Line {
         self.shared.desk.lock().bind(session, hold);
     }
 
+    /// Under which hold the session types by its holder's leave, if it does.
+    pub fn lent(&self, session: u64) -> Option<u64> {
+        self.shared.desk.lock().lent(session)
+    }
+
     /// The console's bytes.
     pub fn recording(&self) -> &Arc<Recording> {
         &self.shared.recording
@@ -129,17 +145,34 @@ impl Line {
 
     /// How the console stands.
     pub fn detail(&self) -> ConsoleDetail {
+        let Desk { viewers, doing } = self.desk();
+        let manner = self.manner();
+        let [breaks, lines] = [manner.breaks, manner.lines].map(sequence::texts);
         let status = self.shared.status.lock();
         ConsoleDetail {
             device: self.device().to_string(),
             state: status.state,
             start: self.shared.recording.start(),
             end: self.shared.recording.end(),
-            viewers: self.shared.desk.lock().viewers(),
+            viewers,
+            doing,
+            breaks,
+            lines,
             fault: status.fault.clone(),
             quality: status.quality.quality(),
             uart: self.device().uart().map(|uart| (*uart).into()),
         }
+    }
+
+    /// Who is at the console.
+    pub fn desk(&self) -> Desk {
+        let desk = self.shared.desk.lock();
+        Desk { viewers: desk.viewers(), doing: desk.doing().map(str::to_owned) }
+    }
+
+    /// What changes whenever [`Line::desk`] does.
+    pub fn seating(&self) -> watch::Receiver<()> {
+        self.shared.seating.subscribe()
     }
 
     /// Whether the device is there, and why not.
@@ -168,6 +201,7 @@ impl Line {
         if taken {
             self.shared.note(by, Event::PenTaken { session });
         }
+        self.shared.seating.send_replace(());
         ended
     }
 
@@ -176,6 +210,7 @@ impl Line {
         self.shared.endings.lock().remove(&session);
         let seat = self.shared.desk.lock().seat(session).cloned();
         let (had, next) = self.shared.desk.lock().leave(session);
+        self.shared.seating.send_replace(());
         if let Some(seat) = seat.filter(|_| had) {
             self.shared.pen_dropped(session, seat.by(), next);
         }
@@ -203,54 +238,13 @@ impl Line {
         }
     }
 
-    /// What a session asks about the pen. By force, what others have typed before and the board has not taken
-    /// goes nowhere; else it goes first.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`] if it does not look at this console.
-    pub fn pen(&self, by: By, session: u64, ask: PenAsk) -> Result<PenState, Error> {
-        let mut desk = self.shared.desk.lock();
-        desk.seat(session).ok_or_else(|| no_session(session))?;
-        let event = match ask {
-            PenAsk::Take => match desk.take(session) {
-                Outcome::Taken => Some(Event::PenTaken { session }),
-                Outcome::InLine { of, newly: true, .. } => Some(Event::PenAsked { session, of }),
-                _ => None,
-            },
-            PenAsk::Force { reason } => {
-                let outcome = desk.force(session);
-                self.shared.fence.send_modify(|fence| fence.turn = desk.turn());
-                match outcome {
-                    Outcome::Taken => Some(Event::PenTaken { session }),
-                    Outcome::Forced { from } => Some(Event::PenForced { session, from, reason }),
-                    _ => None,
-                }
-            }
-            PenAsk::Drop => {
-                let (had, next) = desk.drop_pen(session);
-                if had {
-                    drop(desk);
-                    self.shared.pen_dropped(session, by, next);
-                    return Ok(PenState::NotYours);
-                }
-                None
-            }
-        };
-        let state = desk.pen_of(session);
-        drop(desk);
-        if let Some(event) = event {
-            self.shared.note(by, event);
-        }
-        Ok(state)
-    }
-
     /// Types for a session, if it has the pen. Returns when it is in line for the device: who leaves need not
     /// stay until a device that is stuck has taken it, and what became of it is not said.
     pub async fn press(&self, session: u64, bytes: Vec<u8>) {
         if let Ok(right) = self.right(None, session)
             && !bytes.is_empty()
         {
-            drop(self.shared.put(right, bytes).await);
+            drop(self.shared.put(right, bytes, false).await);
         }
     }
 
@@ -264,7 +258,7 @@ impl Line {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.shared.hear(self.shared.put(right, bytes).await).await
+        self.shared.hear(self.shared.put(right, bytes, false).await).await
     }
 
     /// Sends a BREAK for a session that has the pen, before what is typed and not yet taken. Returns when it
@@ -274,18 +268,19 @@ impl Line {
     /// As [`Line::type_in`]; [`Error::Device`] also if it knows no BREAK, or cannot begin one in time.
     pub async fn send_break(&self, by: By, session: u64, span: Span) -> Result<(), Error> {
         let right = self.right(Some(by), session)?;
-        let (answer, answered) = oneshot::channel();
-        // As in `put`.
-        let _ = self.shared.breaks.send(Break { right, span, answer }).await;
-        self.shared.hear(answered).await
+        self.shared.send_break(right, span).await
     }
 
     /// Under what a session types, if it has the pen; as it sits there, if no request says more.
     fn right(&self, by: Option<By>, session: u64) -> Result<Right, Error> {
-        let desk = self.shared.desk.lock();
+        let mut desk = self.shared.desk.lock();
+        desk.types(session, self.shared.clock.now());
         let seat = desk.seat(session).ok_or_else(|| no_session(session))?;
-        if !desk.has_pen(session) {
+        if !desk.may_type(session) {
             return Err(Error::NoPen { board: self.shared.board.clone(), of: desk.owner() });
+        }
+        if let Some(doing) = desk.doing() {
+            return Err(self.shared.busy(doing));
         }
         Ok(Right { by: by.unwrap_or_else(|| seat.by()), hold: seat.hold, turn: desk.turn() })
     }

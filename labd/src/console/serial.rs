@@ -1,6 +1,6 @@
 //! Serial ports of this machine, by tokio-serial.
 //!
-//! Many boards have their reset on DTR or RTS, so this driver never sets either. What remains is
+//! Many boards have their reset on DTR or RTS, so this driver never sets either unless told to. What remains is
 //! the kernel's: it raises both when a port is opened that was not, and lowers both when it is
 //! closed, unless HUPCL is off. It is turned off here, hence a port stays raised once it was
 //! opened, and opening it again changes nothing until the adapter is unplugged. tokio-serial sets
@@ -252,6 +252,13 @@ impl Port for SerialPort {
             .and_then(|drained| Ok(drained?))
             .and_then(|()| self.line.get_ref().set_break(true));
         Poll::Ready(begun.map_err(|error| named(&self.console, error)))
+    }
+
+    fn set_lines(&mut self, dtr: Option<bool>, rts: Option<bool>) -> io::Result<()> {
+        let line = self.line.get_ref();
+        let set = dtr.map_or(Ok(()), |on| line.set_dtr(on));
+        let set = set.and_then(|()| rts.map_or(Ok(()), |on| line.set_rts(on)));
+        set.map_err(|error| named(&self.console, error))
     }
 
     fn unrecorded(&self) -> Option<BorrowedFd<'_>> {

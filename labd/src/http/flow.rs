@@ -49,7 +49,7 @@ pub(super) struct Flow {
 const LINES: &str = "application/x-ndjson";
 
 /// All that flows.
-pub(super) const FLOWS: [Flow; 7] = [
+pub(super) const FLOWS: [Flow; 8] = [
     Flow {
         name: "console",
         path: "/boards/{board}/console",
@@ -72,6 +72,16 @@ pub(super) const FLOWS: [Flow; 7] = [
                 Some(_) => return Err(bad("pen is wanted, or not said")),
             };
             Ok(Follow::Console { board, from, pen, stop_at_end: words.is("end")? })
+        },
+    },
+    Flow {
+        name: "desk",
+        path: "/boards/{board}/desk",
+        about: "Who is at a console, as a line; another whenever that has changed.",
+        query: &[],
+        content: LINES,
+        what: |words| {
+            Ok(Follow::Desk { board: words.said("board")?.ok_or_else(|| bad("which board?"))? })
         },
     },
     Flow {
@@ -227,7 +237,11 @@ fn can_end(what: &Follow) -> bool {
         Follow::Console { stop_at_end, .. } | Follow::Journal { stop_at_end, .. } => *stop_at_end,
         Follow::Export | Follow::Search(_) => true,
         Follow::Replay { until, stop_at_end, .. } => *stop_at_end || until.is_some(),
-        Follow::Boards | Follow::Keep { .. } | Follow::Tunnel { .. } => false,
+        Follow::Boards
+        | Follow::Desk { .. }
+        | Follow::Keep { .. }
+        | Follow::Send { .. }
+        | Follow::Tunnel { .. } => false,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn route(call: Call) -> Route {
         Call::Pen => post("/sessions/{session}/pen").whole("ask"),
         Call::TypeIn => post("/sessions/{session}/type"),
         Call::SendBreak => post("/sessions/{session}/break"),
+        Call::Signal => post("/boards/{board}/signal").whole("signal"),
         Call::Note => post("/boards/{board}/notes"),
         Call::May => get("/may").whole("ask"),
         Call::Accounts => get("/users"),

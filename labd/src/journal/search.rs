@@ -290,12 +290,22 @@ mod tests {
         search(ask, recording).iter().map(|hit| hit.offset).collect()
     }
 
+    /// A pattern without what stands for other letters.
+    fn letters(ask: &Search) -> String {
+        let escapes = regex::Regex::new(r"\\.").expect("a pattern");
+        if ask.regex {
+            escapes.replace_all(&ask.pattern, "").into_owned()
+        } else {
+            ask.pattern.clone()
+        }
+    }
+
     /// A small idea of it: every line of every segment from the front, as it is shown.
     fn naive(ask: &Search, segments: &[Vec<u8>]) -> Vec<u64> {
         let ignored = match ask.case {
             Case::Ignored => true,
             Case::Matters => false,
-            Case::Smart => !ask.pattern.contains(|letter: char| letter.is_ascii_uppercase()),
+            Case::Smart => !letters(ask).contains(|letter: char| letter.is_ascii_uppercase()),
         };
         let flags = if ignored { "(?i)" } else { "" };
         let pattern = if ask.regex { ask.pattern.clone() } else { regex::escape(&ask.pattern) };

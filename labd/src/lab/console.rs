@@ -17,7 +17,7 @@ use super::{Board, Lab, request};
 use crate::console::line::Line;
 use crate::journal::Recording;
 use crate::journal::recording::frames::Frame;
-use crate::rules::access;
+use crate::rules::access::{self, On};
 use crate::rules::pen::Seat;
 
 /// A viewer at a console. Leaves when it is dropped.
@@ -77,7 +77,8 @@ impl Lab {
                 Pen::Unwanted => None,
             };
             let (name, via, request) = (who.name.clone(), who.via.clone(), request::present());
-            let seat = Seat { who: name, via, request, since: self.clock.now(), hold };
+            let seat =
+                Seat { who: name, via, request, since: self.clock.now(), hold, guest: false };
             line.sit(session, seat, pen)
         };
         self.sessions.lock().insert(session, line.clone());
@@ -85,22 +86,45 @@ impl Lab {
         Ok((Viewer { lab: self.clone(), line, session, begin }, ended))
     }
 
-    /// What a session asks about the pen. It may be dropped without the board's hold, which may be over.
+    /// The line of a board that the caller may look at.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`], [`Error::NoSuch`], [`Error::NotAllowed`], [`Error::OutOfScope`].
+    pub fn line(&self, who: &Who, board: &BoardName) -> Result<Arc<Line>, Error> {
+        let here = self.find(who, board)?;
+        self.allow_on(who, Verb::See, &here)?;
+        here.line.clone().ok_or_else(|| lacks(board))
+    }
+
+    /// What a session asks about the pen. It may be dropped without the board's hold, which may be over; and
+    /// who lacks nothing but the hold may ask the holder for it.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::NotAllowed`], [`Error::OutOfScope`]; [`Error::HeldBy`] or
-    /// [`Error::NotHeld`] if the caller may not type.
+    /// [`Error::NotHeld`] if the caller may not type; [`Error::NoPen`], [`Error::Bad`] if it is not theirs to
+    /// hand on, or not to that session.
     pub fn pen(&self, who: &Who, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         let (line, board) = self.session(who, session)?;
-        if ask == PenAsk::Drop {
+        let by = request::by(Some(who));
+        if matches!(ask, PenAsk::Drop | PenAsk::Part) {
             self.allow(who, Verb::Type)?;
-        } else {
-            let remembered = self.book.lock();
-            let hold = access::may_on(who, Verb::Type, on(&board, &remembered.book))
-                .inspect_err(|why| self.deny(who, Verb::Type, Some(line.board()), why))?;
-            line.bind(session, hold);
+            return line.pen(by, session, ask);
         }
-        line.pen(request::by(Some(who)), session, ask)
+        // Under the book's lock, so that no hold ends between the look and the seat.
+        let remembered = self.book.lock();
+        match access::may_on(who, Verb::Type, on(&board, &remembered.book)) {
+            Ok(hold) => {
+                line.bind(session, hold);
+                line.pen(by, session, ask)
+            }
+            Err(Error::HeldBy { who: holder, .. }) if ask == PenAsk::Ask => {
+                line.ask_holder(by, session, holder)
+            }
+            Err(why) => {
+                self.deny(who, Verb::Type, Some(line.board()), &why);
+                Err(why)
+            }
+        }
     }
 
     /// Types for a session that has the pen. Answers when the device has taken all of it.
@@ -123,10 +147,14 @@ impl Lab {
     }
 
     /// The line of a session whose board the caller may type at. They need not have come as they did when
-    /// it was opened: with a token, it is what the token opens that counts.
+    /// it was opened: with a token, it is what the token opens that counts. The holder may let them.
     fn typist(&self, who: &Who, session: u64) -> Result<Arc<Line>, Error> {
         let (line, board) = self.session(who, session)?;
-        self.allow_on(who, Verb::Type, &board)?;
+        let remembered = self.book.lock();
+        let on = On { lent: line.lent(session), ..on(&board, &remembered.book) };
+        access::may_on(who, Verb::Type, on)
+            .inspect_err(|why| self.deny(who, Verb::Type, Some(line.board()), why))?;
+        drop(remembered);
         Ok(line)
     }
 

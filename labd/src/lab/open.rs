@@ -304,7 +304,7 @@ impl Lab {
             mark: mark.clone(),
             watcher: watcher.clone(),
         };
-        Some(Arc::new(Line::start(config.name.clone(), device, config.pace, ground)))
+        Some(Arc::new(Line::start(config.name.clone(), device, config.manner.clone(), ground)))
     }
 
     fn raise_keeper(
@@ -476,7 +476,7 @@ impl Board {
             tracing::error!(board = %self.config.name, %error, "the line so far cannot be read");
         }
         if let (Some(line), Some(device)) = (&self.line, &self.config.console) {
-            line.take(device.clone(), self.config.pace);
+            line.take(device.clone(), self.config.manner.clone());
         }
     }
 

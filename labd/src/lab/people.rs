@@ -256,7 +256,7 @@ impl Lab {
         let remembered = self.book.lock();
         let groups = remembered.groups.get(board).map(Vec::as_slice).unwrap_or_default();
         // Of what class it was nobody knows any more.
-        access::sees(who, On { board, class: "", groups, hold: None })
+        access::sees(who, On { board, class: "", groups, hold: None, lent: None })
     }
 
     /// What is wanted, as far as it is there for whoever asks.
@@ -373,6 +373,7 @@ pub(super) fn on<'a>(board: &'a Board, book: &'a Book) -> On<'a> {
         class: &config.class,
         groups: &config.groups,
         hold: book.hold_of(&config.name),
+        lent: None,
     }
 }
 

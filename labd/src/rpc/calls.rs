@@ -8,7 +8,7 @@ use protocol::account::{
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::boot::Boots;
-use protocol::console::{PenAsk, PenState};
+use protocol::console::{PenAsk, PenState, Signal};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::service;
@@ -147,6 +147,10 @@ impl service::Lab for Caller {
 
     async fn send_break(self, _: Context, session: u64, span: Span) -> Result<(), Error> {
         self.lab.send_break(&self.who()?, session, span).await
+    }
+
+    async fn signal(self, _: Context, board: BoardName, signal: Signal) -> Result<(), Error> {
+        self.lab.signal(&self.who()?, &board, &signal).await
     }
 
     async fn note(self, _: Context, board: BoardName, text: String) -> Result<(), Error> {

@@ -9,12 +9,15 @@ use protocol::board::{Board, BoardName, Filter};
 use protocol::console::{From, Pen};
 use protocol::journal::Entry;
 use protocol::replay::Moment;
+use protocol::send::{File, Sending};
 use protocol::user::{Verb, Who};
 use protocol::wire::{self, Follow, Welcome};
-use protocol::{Error, carry};
+use protocol::{Error, carry, limits};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::watch;
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, duplex, split,
+};
+use tokio::sync::{oneshot, watch};
 
 use crate::journal::recording::frames::Frame;
 use crate::journal::search::Searcher;
@@ -67,6 +70,8 @@ pub async fn serve(
                 Err(why) => wire::refuse(&mut stream, &why).await,
             }
         }
+        Follow::Send { board, file } => send(lab, who, &board, file, stream).await,
+        Follow::Desk { board } => desk(lab, who, &board, stream).await,
         Follow::Boards => boards(lab, who, stream).await,
         Follow::Keep { number } => match lab.keep(&who, number) {
             Ok(_kept) => {
@@ -407,6 +412,98 @@ async fn boards(
         }
     };
     until_over(&lab, &mut read, tell).await
+}
+
+/// Says who is at a console, and again whenever that has changed.
+async fn desk(
+    lab: Arc<Lab>,
+    who: Who,
+    board: &BoardName,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let line = match lab.line(&who, board) {
+        Ok(line) => line,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let (mut read, mut write) = split(stream);
+    let tell = async {
+        let mut seating = line.seating();
+        loop {
+            seating.mark_unchanged();
+            let mut lines = Vec::new();
+            push_line(&mut lines, &line.desk())?;
+            write.write_all(&lines).await?;
+            tokio::time::sleep(TABLE_REST).await;
+            if seating.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    tokio::select! {
+        told = until_over(&lab, &mut read, tell) => told,
+        () = lab.until_hidden(&who, board) => Ok(()),
+    }
+}
+
+/// Has a file sent through a console, and tells how that goes. Whoever leaves, or says more than the file,
+/// cancels it.
+async fn send(
+    lab: Arc<Lab>,
+    who: Who,
+    board: &BoardName,
+    file: File,
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> io::Result<()> {
+    let size = file.size;
+    let upload = match limits::file(&file.name).and_then(|()| lab.begin_to_send(&who, board, file))
+    {
+        Ok(upload) => upload,
+        Err(why) => return wire::refuse(&mut stream, &why).await,
+    };
+    wire::accept(&mut stream, &Welcome::default()).await?;
+    let (mut read, mut write) = split(stream);
+    let (mut up, source) = duplex(BUFFER);
+    let (taken, mut progress) = watch::channel(0);
+    let (cancel, cancelled) = oneshot::channel::<()>();
+    let mut ending = lab.ending();
+    let cancelled = async {
+        tokio::select! {
+            _ = cancelled => {}
+            _ = ending.changed() => {}
+            () = lab.until_hidden(&who, board) => {}
+        }
+    };
+    let receive = async {
+        // A source that ends too early says so itself.
+        let _ = tokio::io::copy(&mut (&mut read).take(size), &mut up).await;
+        let _ = read.read_u8().await;
+        drop(cancel);
+        std::future::pending().await
+    };
+    let tell = async {
+        while progress.changed().await.is_ok() {
+            let bytes = *progress.borrow_and_update();
+            if tell_sending(&mut write, &Sending::Taken { bytes }).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(TABLE_REST).await;
+        }
+        std::future::pending().await
+    };
+    let sent = tokio::select! {
+        sent = upload.run(source, &taken, cancelled) => sent,
+        () = receive => return Ok(()),
+        () = tell => return Ok(()),
+    };
+    tell_sending(&mut write, &sent).await?;
+    write.shutdown().await
+}
+
+async fn tell_sending(to: &mut (impl AsyncWrite + Unpin), what: &Sending) -> io::Result<()> {
+    let mut line = Vec::new();
+    push_line(&mut line, what)?;
+    to.write_all(&line).await
 }
 
 fn tell_entry(lab: &Lab, who: &Who, entry: &Entry, lines: &mut Vec<u8>) -> io::Result<()> {

@@ -25,6 +25,8 @@ pub struct On<'a> {
     pub groups: &'a [String],
     /// The hold that lasts.
     pub hold: Option<&'a Hold>,
+    /// The number of the hold under which its holder lets whoever asks type, if they do.
+    pub lent: Option<u64>,
 }
 
 /// The least role that may.
@@ -165,6 +167,10 @@ fn judge(
         (Holder::OrAdmin, None, _) if role == Role::Admin => {
             told(format_args!("an administrator may without holding it"));
             Ok(None)
+        }
+        (_, None, Some(hold)) if verb == Verb::Type && on.lent == Some(hold.number) => {
+            told(format_args!("{} lets {name} type at {}", hold.who, on.board));
+            Ok(Some(hold.number))
         }
         (_, None, Some(hold)) => {
             let (board, who, until) = (hold.board.clone(), hold.who.clone(), hold.until);

@@ -139,6 +139,7 @@ fn pen_stands(model: &mut Model, pen: PenState) {
             let text = format!("{who} has the pen and knows; you are number {position} in line.");
             model.say(Tone::News, &text);
         }
+        PenState::Paired => model.say(Tone::Done, "You type as well."),
         PenState::NotYours => model.say(Tone::News, "You do not have the pen."),
     }
 }

@@ -297,6 +297,7 @@ impl Lab for FakeLab {
     }
 
     unanswered! {
+        signal(BoardName, protocol::console::Signal) -> ();
         boards(Filter) -> Vec<Board>;
         classes() -> Vec<Class>;
         holds() -> Vec<Hold>;

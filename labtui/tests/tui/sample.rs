@@ -1,5 +1,7 @@
 //! A small lab on paper, at a fixed instant.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
@@ -86,7 +88,15 @@ pub(crate) fn boards() -> Vec<Board> {
 }
 
 pub(crate) fn detail(board: Board) -> BoardDetail {
-    let viewer = |session, who: &str, pen| Viewer { session, who: user(who), since: NOW, pen };
+    let viewer = |session, who: &str, pen| Viewer {
+        session,
+        who: user(who),
+        since: NOW,
+        pen,
+        paired: false,
+        waits: None,
+        asked: None,
+    };
     let place = Place {
         number: 7,
         who: user("dave"),
@@ -119,6 +129,9 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
             fault: None,
             uart: None,
             quality: None,
+            doing: None,
+            breaks: BTreeMap::new(),
+            lines: BTreeMap::new(),
         }),
         queue: vec![place],
         board,

@@ -7,7 +7,7 @@ use protocol::account::{
 };
 use protocol::board::{Board, BoardName, Filter, State};
 use protocol::boot::{Boot, Boots, Cause, Outcome, Reached, Usual};
-use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleState, Desk, From, Pen, PenAsk, PenState, Signal, Viewer};
 use protocol::error::Error;
 use protocol::hold::{Ask, Ended, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::journal::{Entry, Event};
@@ -15,6 +15,7 @@ use protocol::power::{PowerAsk, PowerState};
 use protocol::provider::{Begin, Begun, Identity, Offer, Progress, Standing};
 use protocol::replay::Moment;
 use protocol::search::{Case, Direction, Hit, Search};
+use protocol::send::{File, Sending, Way};
 use protocol::service::LabRequest;
 use protocol::trigger::Trigger;
 use protocol::user::{Role, Scope, UserName, Verb, Who};
@@ -298,6 +299,62 @@ fn consoles_and_pens() {
     assert_wire(&welcome, r#"{"start":5,"session":0,"painted":9}"#);
     assert_wire(&Pen::Wanted, r#""wanted""#);
     assert_wire(&PenAsk::Force { reason: "mine".into() }, r#"{"kind":"force","reason":"mine"}"#);
+    assert_wire(&PenAsk::Ask, r#"{"kind":"ask"}"#);
+    assert_wire(&PenAsk::Grant { session: Some(3) }, r#"{"kind":"grant","session":3}"#);
+    assert_read(&PenAsk::Grant { session: None }, r#"{"kind":"grant"}"#);
+    assert_wire(&PenAsk::Keep, r#"{"kind":"keep"}"#);
+    assert_wire(&PenAsk::Pair { session: Some(3) }, r#"{"kind":"pair","session":3}"#);
+    assert_wire(&PenAsk::Part, r#"{"kind":"part"}"#);
+    assert_wire(&PenState::Paired, r#"{"kind":"paired"}"#);
+    let viewer = Viewer {
+        session: 3,
+        who: ada(),
+        since: Time(5),
+        pen: false,
+        paired: false,
+        waits: Some(1),
+        asked: Some(Time(7)),
+    };
+    let looks = r#"{"session":3,"who":"ada","since":5,"pen":false}"#;
+    assert_wire(&Viewer { waits: None, asked: None, ..viewer.clone() }, looks);
+    assert_wire(
+        &Desk { viewers: vec![viewer], doing: None },
+        r#"{"viewers":[{"session":3,"who":"ada","since":5,"pen":false,"waits":1,"asked":7}]}"#,
+    );
+    let granted = Event::PenGranted { session: 3, to: ada() };
+    assert_wire(&granted, r#"{"kind":"pen-granted","session":3,"to":"ada"}"#);
+    let kept = Event::PenKept { from: vec![ada()] };
+    assert_wire(&kept, r#"{"kind":"pen-kept","from":["ada"]}"#);
+    let passed = Event::PenPassed { session: 3, from: ada() };
+    assert_wire(&passed, r#"{"kind":"pen-passed","session":3,"from":"ada"}"#);
+    let paired = Event::Paired { session: 3, with: ada() };
+    assert_wire(&paired, r#"{"kind":"paired","session":3,"with":"ada"}"#);
+    assert_wire(&Event::Parted { with: ada() }, r#"{"kind":"parted","with":"ada"}"#);
+    assert_wire(&Signal::Break { name: None }, r#"{"kind":"break","name":null}"#);
+    let line = Signal::Line { name: "reset".to_owned() };
+    assert_wire(&line, r#"{"kind":"line","name":"reset"}"#);
+    let signalled = Event::Signalled { name: "reset".to_owned() };
+    assert_wire(&signalled, r#"{"kind":"signalled","name":"reset"}"#);
+    let file = File { name: "u-boot.bin".to_owned(), size: 5, way: Way::Xmodem1k };
+    assert_wire(
+        &Follow::Send { board: rpi4(), file },
+        r#"{"kind":"send","board":"rpi4","file":{"name":"u-boot.bin","size":5,"way":"xmodem-1k"}}"#,
+    );
+    assert_wire(&Sending::Taken { bytes: 5 }, r#"{"kind":"taken","bytes":5}"#);
+    assert_wire(&Sending::Done, r#"{"kind":"done"}"#);
+    let failed = Sending::Failed { at: 5, why: "no".to_owned() };
+    assert_wire(&failed, r#"{"kind":"failed","at":5,"why":"no"}"#);
+    let (file, way) = ("u-boot.bin".to_owned(), Way::Paste);
+    assert_wire(
+        &Event::SendBegan { file: file.clone(), bytes: 5, way },
+        r#"{"kind":"send-began","file":"u-boot.bin","bytes":5,"way":"paste"}"#,
+    );
+    assert_wire(&Event::Sent { file: file.clone() }, r#"{"kind":"sent","file":"u-boot.bin"}"#);
+    assert_wire(
+        &Event::SendFailed { file, at: 3, why: "no".to_owned() },
+        r#"{"kind":"send-failed","file":"u-boot.bin","at":3,"why":"no"}"#,
+    );
+    assert_wire(&Follow::Desk { board: rpi4() }, r#"{"kind":"desk","board":"rpi4"}"#);
     assert_wire(&PenState::InLine { position: 1 }, r#"{"kind":"in-line","position":1}"#);
     assert_wire(&Who::new(ada(), Role::Admin), r#"{"name":"ada","role":"admin"}"#);
 }

@@ -11,11 +11,12 @@ use lab_tests::rest::Rest;
 use protocol::account::{AccountAsk, MayAsk, TokenAsk};
 use protocol::board::{BoardName, Filter};
 use protocol::client::Call;
-use protocol::console::{From, PenAsk};
+use protocol::console::{From, PenAsk, Signal};
 use protocol::hold::Release;
 use protocol::login;
 use protocol::power::PowerAsk;
 use protocol::search::Search;
+use protocol::send::{File, Way};
 use protocol::user::{Role, Scope, UserName, Verb};
 use protocol::wire::Follow;
 use protocol::{Error, Span, Time};
@@ -28,15 +29,19 @@ use super::Door;
 pub(super) enum Row {
     Call(Call),
     Breaking,
+    Asking,
+    Keeping,
     Dropping,
     Invited,
     Console,
     WithPen,
+    Desk,
     Journal,
     OfBoard,
     Replay,
     Boards,
     Keep,
+    Send,
     Tunnel,
     Export,
     Search,
@@ -48,15 +53,19 @@ impl Row {
         match self {
             Row::Call(call) => call.name(),
             Row::Breaking => "  breaking",
+            Row::Asking => "  asking",
+            Row::Keeping => "  keeping",
             Row::Dropping => "  dropping",
             Row::Invited => "  invited",
             Row::Console => "console",
             Row::WithPen => "  with the pen",
+            Row::Desk => "desk",
             Row::Journal => "journal",
             Row::OfBoard => "  of a board",
             Row::Replay => "replay",
             Row::Boards => "boards",
             Row::Keep => "keep",
+            Row::Send => "send",
             Row::Tunnel => "tunnel",
             Row::Export => "export",
             Row::Search => "search",
@@ -77,10 +86,12 @@ macro_rules! follows {
 
 follows! {
     Follow::Console { .. } => [Row::Console, Row::WithPen];
+    Follow::Desk { .. } => [Row::Desk];
     Follow::Journal { .. } => [Row::Journal, Row::OfBoard];
     Follow::Replay { .. } => [Row::Replay];
     Follow::Boards => [Row::Boards];
     Follow::Keep { .. } => [Row::Keep];
+    Follow::Send { .. } => [Row::Send];
     Follow::Tunnel { .. } => [Row::Tunnel];
     Follow::Export => [Row::Export];
     Follow::Search(_) => [Row::Search, Row::SearchBoard];
@@ -89,7 +100,7 @@ follows! {
 pub(super) fn calls() -> Vec<Row> {
     let rows = |call: &Call| match call {
         Call::Release => vec![Row::Call(*call), Row::Breaking],
-        Call::Pen => vec![Row::Call(*call), Row::Dropping],
+        Call::Pen => vec![Row::Call(*call), Row::Asking, Row::Keeping, Row::Dropping],
         Call::Enrol => vec![Row::Call(*call), Row::Invited],
         call => vec![Row::Call(*call)],
     };
@@ -115,12 +126,16 @@ impl Row {
     pub(super) fn columns(self) -> &'static [Whose] {
         match self {
             Row::Breaking
+            | Row::Asking
+            | Row::Keeping
             | Row::Dropping
             | Row::Console
             | Row::WithPen
+            | Row::Desk
             | Row::OfBoard
             | Row::SearchBoard
             | Row::Replay
+            | Row::Send
             | Row::Tunnel => BOARDS,
             Row::Keep => THINGS,
             Row::Invited | Row::Journal | Row::Boards | Row::Export | Row::Search => ANY,
@@ -136,6 +151,7 @@ impl Row {
                 | Call::Pen
                 | Call::TypeIn
                 | Call::SendBreak
+                | Call::Signal
                 | Call::Note => BOARDS,
                 Call::Placed
                 | Call::Unqueue
@@ -297,7 +313,7 @@ impl Scene {
         let account = other.clone().unwrap_or("ada".parse()?);
         let call = match row {
             Row::Call(call) => call,
-            Row::Dropping => Call::Pen,
+            Row::Asking | Row::Keeping | Row::Dropping => Call::Pen,
             Row::Breaking => {
                 let release = Release { number: None, breaking: Some("because".to_owned()) };
                 return Ok(me.release(name(here), release).await.map(drop));
@@ -309,6 +325,9 @@ impl Scene {
             }
             Row::Console => return Ok(me.look_at(here, From::End).await.map(drop)),
             Row::WithPen => return Ok(me.type_at(here).await.map(drop)),
+            Row::Desk => {
+                return Ok(me.follow(Follow::Desk { board: name(here) }).await.map(drop));
+            }
             Row::OfBoard => return Ok(me.journal(here).await.map(drop)),
             Row::Journal => {
                 let all =
@@ -325,6 +344,16 @@ impl Scene {
                 let holds = self.root.holds().await?;
                 let held = holds.iter().find(|hold| hold.board == name(here));
                 return Ok(me.keep(held.map_or(9_999, |hold| hold.number)).await.map(drop));
+            }
+            Row::Send => {
+                let file = File { name: "empty".to_owned(), size: 0, way: Way::Paste };
+                return Ok(match me.follow(Follow::Send { board: name(here), file }).await {
+                    Ok(mut sending) => {
+                        assert_eq!(sending.rest().await?, "{\"kind\":\"done\"}\n");
+                        Ok(())
+                    }
+                    Err(why) => Err(why),
+                });
             }
             Row::Tunnel => {
                 let tunnel = Follow::Tunnel { board: name(here), port: None };
@@ -375,7 +404,7 @@ impl Scene {
                 };
                 let mine = match whose {
                     Whose::Hidden => None,
-                    _ if row == Row::Call(Call::Pen) => {
+                    _ if call == Call::Pen && row != Row::Dropping => {
                         Some(seated.look_at(here, From::End).await?)
                     }
                     _ => Some(match seated.type_at(here).await {
@@ -389,14 +418,20 @@ impl Scene {
                     me.pen(session, PenAsk::Force { reason }).await?;
                 }
                 match call {
-                    Call::Pen if row == Row::Dropping => {
-                        me.pen(session, PenAsk::Drop).await.map(drop)
+                    Call::Pen => {
+                        let ask = match row {
+                            Row::Asking => PenAsk::Ask,
+                            Row::Keeping => PenAsk::Keep,
+                            Row::Dropping => PenAsk::Drop,
+                            _ => PenAsk::Take,
+                        };
+                        me.pen(session, ask).await.map(drop)
                     }
-                    Call::Pen => me.pen(session, PenAsk::Take).await.map(drop),
                     Call::TypeIn => me.type_in(session, b"\r".to_vec()).await,
                     _ => me.send_break(session, Span::millis(1)).await,
                 }
             }
+            Call::Signal => me.signal(name(here), Signal::Break { name: None }).await,
             Call::Note => me.note(name(here), "hello".to_owned()).await,
             Call::May => {
                 me.may(MayAsk { verb: Verb::See, board: None, who: other }).await.map(drop)

@@ -8,17 +8,18 @@ use std::time::Duration;
 use nix::sys::termios::{self, SetArg, Termios};
 use protocol::board::BoardName;
 use protocol::client::Client;
-use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState};
+use protocol::console::{ConsoleState, From, Pen, PenAsk, PenState, Signal};
 use protocol::journal::{Entry, Event};
+use protocol::user::UserName;
 use protocol::{Error, Span};
 use protocol::{screen, text};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::super::timeline::Timeline;
-use super::Console;
 use super::link::{Exchanged, Heard, Link};
 use super::show::Show;
+use super::{Console, desk};
 use crate::At;
 use crate::print::Output;
 
@@ -35,7 +36,9 @@ const HELP: &str = "\
 q or .  leave                  p  take the pen, or ask for it
 b       send a BREAK           f  take the pen from whoever has it, with a reason
 w       who looks, who types   d  give the pen up
-Ctrl-T  send a Ctrl-T          ?  this list";
+Ctrl-T  send a Ctrl-T          g  hand the pen to who asks; k keep it
+s       send a named sequence  a  let who asks type as well; e end that
+?       this list";
 
 /// What a key after the escape means.
 enum Command {
@@ -43,9 +46,17 @@ enum Command {
     Literal,
     Help,
     Break,
+    Sequence,
     Who,
     Pen(PenAsk),
     Nothing,
+}
+
+/// What labctl asks whoever types.
+#[derive(Debug, Clone, Copy)]
+enum Question {
+    Why,
+    Which,
 }
 
 /// A terminal in raw mode; as it was when this is dropped.
@@ -94,7 +105,7 @@ pub(super) async fn run(console: &Console, at: &At, out: &mut Output) -> anyhow:
         calls,
         screen: Show::new(console),
         escaped: false,
-        reason: None,
+        answer: None,
         keys: VecDeque::new(),
         asked: None,
         mending: None,
@@ -123,8 +134,8 @@ struct Session<'a> {
     screen: Show,
     /// The escape was pressed.
     escaped: bool,
-    /// A reason for taking the pen is being typed.
-    reason: Option<String>,
+    /// What is being typed for labctl: a reason for taking the pen, the name of a sequence.
+    answer: Option<(Question, String)>,
     /// Typed, and not yet sent: a board may be slower than a paste.
     keys: VecDeque<u8>,
     /// What the lab was asked and has not answered yet. What is typed meanwhile is sent after that.
@@ -137,6 +148,7 @@ impl Session<'_> {
     async fn serve(&mut self, at: &At) -> anyhow::Result<()> {
         let mut keys = keys();
         let mut notices = notices(at, self.console.board.clone()).await?;
+        let mut presence = desk::comings(at, self.console.board.clone());
         let (mut hangup, mut terminate) =
             (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -162,6 +174,7 @@ impl Session<'_> {
                     return Ok(());
                 },
                 Some(notice) = notices.recv() => self.tell(&notice)?,
+                Some(notice) = presence.recv() => self.tell(&notice)?,
                 _ = hangup.recv() => return Ok(()),
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
@@ -231,8 +244,8 @@ impl Session<'_> {
     /// What was pressed. False if the user leaves.
     fn press(&mut self, pressed: &[u8]) -> std::io::Result<bool> {
         for &key in pressed {
-            if self.reason.is_some() {
-                self.type_reason(key)?;
+            if let Some((question, answer)) = self.answer.take() {
+                self.type_answer(question, answer, key)?;
             } else if std::mem::take(&mut self.escaped) {
                 match command(key) {
                     Command::Leave => return Ok(false),
@@ -269,23 +282,12 @@ impl Session<'_> {
                 self.ask(async move {
                     said(calls.board(board).await, |detail| {
                         let viewers = detail.line.map(|line| line.viewers).unwrap_or_default();
-                        let name = |viewer: &protocol::console::Viewer| {
-                            format!(
-                                "{}{}",
-                                viewer.who,
-                                if viewer.pen { " (has the pen)" } else { "" }
-                            )
-                        };
-                        viewers.iter().map(name).collect::<Vec<_>>().join(", ")
+                        viewers.iter().map(desk::name).collect::<Vec<_>>().join(", ")
                     })
                 });
             }
-            Command::Pen(PenAsk::Force { .. }) => {
-                self.reason = Some(String::new());
-                let mut stdout = std::io::stdout().lock();
-                write!(stdout, "\r\n[why? ")?;
-                stdout.flush()?;
-            }
+            Command::Pen(PenAsk::Force { .. }) => self.question(Question::Why)?,
+            Command::Sequence => self.question(Question::Which)?,
             Command::Pen(ask) => {
                 self.ask(async move { said(calls.pen(session, ask).await, pen) });
             }
@@ -304,31 +306,58 @@ impl Session<'_> {
         }));
     }
 
-    fn type_reason(&mut self, key: u8) -> std::io::Result<()> {
+    fn question(&mut self, question: Question) -> std::io::Result<()> {
+        self.answer = Some((question, String::new()));
         let mut stdout = std::io::stdout().lock();
-        match (key, self.reason.take()) {
-            (b'\r' | b'\n', Some(reason)) if !reason.is_empty() => {
+        let words = match question {
+            Question::Why => "why",
+            Question::Which => "which sequence",
+        };
+        write!(stdout, "\r\n[{words}? ")?;
+        stdout.flush()
+    }
+
+    fn type_answer(
+        &mut self,
+        question: Question,
+        mut answer: String,
+        key: u8,
+    ) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        match key {
+            b'\r' | b'\n' if !answer.is_empty() => {
                 write!(stdout, "]\r\n")?;
-                let (calls, session) = (self.calls.clone(), self.link.session);
-                let ask = PenAsk::Force { reason };
-                self.ask(async move { said(calls.pen(session, ask).await, pen) });
+                self.answered(question, answer);
             }
-            (0x20..=0x7e, Some(mut reason)) => {
-                reason.push(char::from(key));
-                self.reason = Some(reason);
+            0x20..=0x7e => {
+                answer.push(char::from(key));
+                self.answer = Some((question, answer));
                 stdout.write_all(&[key])?;
-                stdout.flush()?;
             }
-            (0x7f | 0x08, Some(mut reason)) => {
-                if reason.pop().is_some() {
+            0x7f | 0x08 => {
+                if answer.pop().is_some() {
                     write!(stdout, "\x08 \x08")?;
-                    stdout.flush()?;
                 }
-                self.reason = Some(reason);
+                self.answer = Some((question, answer));
             }
             _ => write!(stdout, "]\r\n")?,
         }
-        Ok(())
+        stdout.flush()
+    }
+
+    fn answered(&mut self, question: Question, answer: String) {
+        let (calls, session) = (self.calls.clone(), self.link.session);
+        let board = self.console.board.clone();
+        match question {
+            Question::Why => self.ask(async move {
+                let ask = PenAsk::Force { reason: answer };
+                said(calls.pen(session, ask).await, pen)
+            }),
+            Question::Which => self.ask(async move {
+                let signal = Signal::Break { name: Some(answer.clone()) };
+                said(calls.signal(board, signal).await, |()| format!("sent {answer}"))
+            }),
+        }
     }
 }
 
@@ -348,8 +377,13 @@ fn command(key: u8) -> Command {
         ESCAPE | b't' => Command::Literal,
         b'?' | b'h' => Command::Help,
         b'b' => Command::Break,
+        b's' => Command::Sequence,
         b'w' => Command::Who,
-        b'p' => Command::Pen(PenAsk::Take),
+        b'p' => Command::Pen(PenAsk::Ask),
+        b'g' => Command::Pen(PenAsk::Grant { session: None }),
+        b'k' => Command::Pen(PenAsk::Keep),
+        b'a' => Command::Pen(PenAsk::Pair { session: None }),
+        b'e' => Command::Pen(PenAsk::Part),
         b'd' => Command::Pen(PenAsk::Drop),
         b'f' => Command::Pen(PenAsk::Force { reason: String::new() }),
         _ => Command::Nothing,
@@ -361,6 +395,7 @@ fn pen(state: PenState) -> String {
         PenState::Yours => "the pen is yours".to_owned(),
         PenState::InLine { position } => format!("asked for the pen; place {position} in line"),
         PenState::NotYours => "the pen is not yours".to_owned(),
+        PenState::Paired => "you type as well".to_owned(),
     }
 }
 
@@ -386,11 +421,12 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
 /// connection.
 async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Error> {
     let (sender, notices) = mpsc::channel(16);
+    let me = at.connect().await?.whoami().await?.name;
     let mut timeline = Timeline::open(at, Some(board), None, 0, false).await?;
     tokio::spawn(async move {
         // Who may not read it any more is told so by the console's own connection.
         while let Ok(Some((_, entry))) = timeline.next().await {
-            if is_worth_telling(&entry.event) && sender.send(words(entry)).await.is_err() {
+            if is_worth_telling(&entry.event) && sender.send(words(entry, &me)).await.is_err() {
                 return;
             }
         }
@@ -398,9 +434,15 @@ async fn notices(at: &At, board: BoardName) -> Result<mpsc::Receiver<String>, Er
     Ok(notices)
 }
 
-fn words(entry: Entry) -> String {
+fn words(entry: Entry, me: &UserName) -> String {
     let who = entry.who.map(|who| format!("{who}: ")).unwrap_or_default();
-    format!("{who}{}", entry.event)
+    let help = match &entry.event {
+        Event::PenAsked { of, .. } if of == me => {
+            "; Ctrl-T g hands it over, Ctrl-T k keeps it, Ctrl-T a lets both type"
+        }
+        _ => "",
+    };
+    format!("{who}{}{help}", entry.event)
 }
 
 fn is_worth_telling(event: &Event) -> bool {

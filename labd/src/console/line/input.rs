@@ -12,12 +12,19 @@ pub(super) struct Fence {
 }
 
 /// Under what somebody types.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Right {
     pub(super) by: By,
     pub(super) hold: Option<u64>,
     /// Which turn of the pen.
     pub(super) turn: u64,
+}
+
+impl Right {
+    /// The lab's own, which no hold and no pen ends.
+    pub(super) fn of_lab(by: By) -> Right {
+        Right { by, hold: None, turn: u64::MAX }
+    }
 }
 
 /// What is typed, on its way to the device.
@@ -28,14 +35,9 @@ pub(super) struct Text {
     pub(super) bytes: Vec<u8>,
     /// How many bytes it was.
     pub(super) of: usize,
+    /// Whether the timeline has it in other words.
+    pub(super) quiet: bool,
     pub(super) answer: Answer,
-}
-
-impl Right {
-    /// The lab's own, which no hold and no pen ends.
-    pub(super) fn of_lab(by: By) -> Right {
-        Right { by, hold: None, turn: u64::MAX }
-    }
 }
 
 /// A BREAK, on its way to the device.
@@ -44,6 +46,22 @@ pub(super) struct Break {
     pub(super) right: Right,
     pub(super) span: Span,
     pub(super) answer: Answer,
+}
+
+/// How DTR and RTS are to be, on its way to the device.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) right: Right,
+    pub(super) dtr: Option<bool>,
+    pub(super) rts: Option<bool>,
+    pub(super) answer: Answer,
+}
+
+/// What does not wait behind text.
+#[derive(Debug)]
+pub(super) enum Urgent {
+    Break(Break),
+    Lines(Lines),
 }
 
 /// How whoever sent an input hears what became of it, if they have not left.

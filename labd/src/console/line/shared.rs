@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::{ConsoleState, LineErrors};
 use protocol::journal::{By, Event};
+use protocol::{Error, Span};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::Device;
-use super::input::{Break, Fence, Right, Text, tell};
+use super::input::{Break, Fence, Right, Text, Urgent, tell};
 use crate::clock::Clock;
-use crate::config::Pace;
+use crate::config::Manner;
 use crate::journal::{Mark, Recording};
 use crate::ledger::{Draft, Ledger};
 use crate::rules::line_quality;
@@ -37,20 +37,22 @@ pub(super) struct Shared {
     pub(super) mark: Arc<Mark>,
     pub(super) watcher: Arc<Watcher>,
     pub(super) desk: Mutex<Desk>,
+    /// Told whenever somebody comes, goes, or stands otherwise to the pen.
+    pub(super) seating: watch::Sender<()>,
     /// How each session that follows is told that it is over.
     pub(super) endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     pub(super) fence: watch::Sender<Fence>,
     pub(super) status: Mutex<Status>,
     pub(super) inputs: mpsc::Sender<Text>,
     /// A way of their own, so that they need not wait behind text.
-    pub(super) breaks: mpsc::Sender<Break>,
+    pub(super) urgent: mpsc::Sender<Urgent>,
 }
 
 /// What the line is to do.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) device: Device,
-    pub(super) pace: Pace,
+    pub(super) manner: Manner,
     /// If not, somebody else may have it.
     pub(super) is_ours: bool,
 }
@@ -85,11 +87,26 @@ impl Shared {
         &self,
         right: Right,
         bytes: Vec<u8>,
+        quiet: bool,
     ) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();
         // The task takes inputs until the line is dropped; then nobody answers either.
-        let _ = self.inputs.send(Text { right, of: bytes.len(), bytes, answer }).await;
+        let _ = self.inputs.send(Text { right, of: bytes.len(), bytes, quiet, answer }).await;
         answered
+    }
+
+    /// Sends a BREAK. Returns when it is over.
+    pub(super) async fn send_break(&self, right: Right, span: Span) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        // As in `put`.
+        let _ = self.urgent.send(Urgent::Break(Break { right, span, answer })).await;
+        self.hear(answered).await
+    }
+
+    /// That nobody types at the moment, and why.
+    pub(super) fn busy(&self, doing: &str) -> Error {
+        let board = &self.board;
+        Error::Busy { why: format!("nobody types on the console of {board} now: {doing}") }
     }
 
     /// That something is the matter with the console.
@@ -152,6 +169,7 @@ impl Shared {
 
     pub(super) fn pen_dropped(&self, session: u64, by: By, next: Option<u64>) {
         self.note(by, Event::PenDropped { session });
+        self.seating.send_replace(());
         let next = next.and_then(|next| Some((next, self.desk.lock().seat(next)?.by())));
         if let Some((session, by)) = next {
             self.note(by, Event::PenTaken { session });

@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::super::typed::Typed;
 use super::super::{Console, Device, Port};
-use super::input::{Break, Right, Text, tell};
+use super::input::{Break, Lines, Right, Text, Urgent, tell};
 use super::shared::{Shared, Wanted};
 use crate::config::Pace;
 use crate::watcher::Reply;
@@ -36,7 +36,7 @@ pub(super) struct Task {
     line: Arc<Shared>,
     wanted: watch::Receiver<Wanted>,
     typed: mpsc::Receiver<Text>,
-    to_break: mpsc::Receiver<Break>,
+    at_once: mpsc::Receiver<Urgent>,
     /// What the device is just taking.
     taking: Option<Text>,
     breaking: Option<Breaking>,
@@ -74,12 +74,12 @@ impl Task {
     pub(super) fn new(
         line: Arc<Shared>,
         typed: mpsc::Receiver<Text>,
-        to_break: mpsc::Receiver<Break>,
+        at_once: mpsc::Receiver<Urgent>,
     ) -> Task {
         let (wanted, journal) = (line.wanted.subscribe(), Typed::default());
         let (taking, breaking, behind, pace) = (None, None, None, Pace::UNLIMITED);
         let replies = VecDeque::new();
-        Task { line, wanted, typed, to_break, taking, breaking, behind, replies, pace, journal }
+        Task { line, wanted, typed, at_once, taking, breaking, behind, replies, pace, journal }
     }
 
     pub(super) async fn run(mut self) {
@@ -87,13 +87,13 @@ impl Task {
         loop {
             // First said and then looked: whoever lets go of it meanwhile waits.
             self.line.has_it.send_replace(true);
-            let Wanted { device, pace, is_ours } = self.wanted.borrow_and_update().clone();
+            let Wanted { device, manner, is_ours } = self.wanted.borrow_and_update().clone();
             if !is_ours {
                 self.line.has_it.send_replace(false);
                 self.drop_typed_until(async |wanted| drop(wanted.changed().await)).await;
                 continue;
             }
-            self.pace = pace;
+            self.pace = manner.pace;
             match self.open(&device).await {
                 Some(Ok(port)) => {
                     self.line.set_state(ConsoleState::Open, None);
@@ -156,9 +156,14 @@ impl Task {
                 Some(Text { answer, .. }) = self.typed.recv() => {
                     tell(answer, Err(self.line.away("nothing was typed")));
                 }
-                Some(Break { answer, .. }) = self.to_break.recv() => {
-                    tell(answer, Err(self.line.away("no BREAK was sent")));
-                }
+                Some(what) = self.at_once.recv() => match what {
+                    Urgent::Break(Break { answer, .. }) => {
+                        tell(answer, Err(self.line.away("no BREAK was sent")));
+                    }
+                    Urgent::Lines(Lines { answer, .. }) => {
+                        tell(answer, Err(self.line.away("neither DTR nor RTS was set")));
+                    }
+                },
             }
         }
     }
@@ -211,9 +216,10 @@ impl Task {
                     Err(error) => return error.to_string(),
                 },
                 Some(text) = self.typed.recv(), if self.taking.is_none() => self.take(text),
-                Some(what) = self.to_break.recv(), if self.breaking.is_none() => {
-                    self.begin_break(port, what);
-                }
+                Some(what) = self.at_once.recv(), if self.breaking.is_none() => match what {
+                    Urgent::Break(what) => self.begin_break(port, what),
+                    Urgent::Lines(what) => self.set_lines(port, what),
+                },
                 () = sleep_until(break_due.unwrap_or(may_write)), if break_due.is_some() => {
                     self.end_break(port);
                 }
@@ -223,7 +229,7 @@ impl Task {
                     if !wanted.is_still(device) {
                         return ANEW.to_owned();
                     }
-                    self.pace = wanted.pace;
+                    self.pace = wanted.manner.pace;
                 }
                 _ = fence.changed() => self.fence_off(port),
                 () = sleep_until(may_write), if is_paused && self.taking.is_some() => {}
@@ -237,7 +243,9 @@ impl Task {
         if let Some(over) = self.line.over(&text.right) {
             return tell(text.answer, Err(over));
         }
-        self.journal.type_in(&text.right.by, &text.bytes, Instant::now());
+        if !text.quiet {
+            self.journal.type_in(&text.right.by, &text.bytes, Instant::now());
+        }
         self.taking = Some(text);
     }
 
@@ -248,7 +256,8 @@ impl Task {
         {
             // Nobody waits for the answer.
             let (answer, _) = oneshot::channel();
-            self.take(Text { right: Right::of_lab(by), of: bytes.len(), bytes, answer });
+            let (right, of) = (Right::of_lab(by), bytes.len());
+            self.take(Text { right, of, bytes, quiet: false, answer });
         }
     }
 
@@ -256,7 +265,9 @@ impl Task {
     fn wrote(&mut self, written: usize) {
         let Some(text) = &mut self.taking else { return };
         text.bytes.drain(..written);
-        self.journal.wrote(written, Instant::now());
+        if !text.quiet {
+            self.journal.wrote(written, Instant::now());
+        }
         if let Some(text) = self.taking.take_if(|text| text.bytes.is_empty()) {
             tell(text.answer, Ok(()));
         }
@@ -273,6 +284,16 @@ impl Task {
             }
             Err(error) => self.line.note_break(what, Err(error)),
         }
+    }
+
+    fn set_lines(&mut self, port: &mut dyn Port, Lines { right, dtr, rts, answer }: Lines) {
+        let said = match self.line.over(&right) {
+            Some(over) => Err(over),
+            None => port.set_lines(dtr, rts).map_err(|error| {
+                self.line.fault(format_args!("does not set DTR and RTS: {error}"))
+            }),
+        };
+        tell(answer, said);
     }
 
     /// The BREAK has begun, or will not.

@@ -72,6 +72,11 @@ impl Codec {
         }
     }
 
+    /// Appends to `out` what sets DTR, RTS or both.
+    pub fn set_lines(&self, dtr: Option<bool>, rts: Option<bool>, out: &mut Vec<u8>) {
+        rfc2217::set_lines(dtr, rts, out);
+    }
+
     /// Whether every option we asked for is answered.
     pub fn is_settled(&self) -> bool {
         self.telnet.is_settled()

@@ -181,6 +181,17 @@ impl Port for Telnet {
         Ok(())
     }
 
+    fn set_lines(&mut self, dtr: Option<bool>, rts: Option<bool>) -> io::Result<()> {
+        if !self.codec.sets_ports() {
+            let why =
+                "the server does not speak RFC 2217, and plain telnet has neither DTR nor RTS";
+            let unknown = io::Error::new(ErrorKind::Unsupported, why);
+            return Err(named(&self.address, &unknown));
+        }
+        self.codec.set_lines(dtr, rts, &mut self.out);
+        Ok(())
+    }
+
     fn errors(&self) -> Option<LineErrors> {
         self.codec.errors()
     }

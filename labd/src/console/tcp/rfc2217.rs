@@ -1,5 +1,5 @@
-//! What a server of RFC 2217 says. DTR and RTS are never mentioned to it, so that they stay as they are.
-//! Nor are acknowledgements waited for: some servers give none for what their port cannot do.
+//! What a server of RFC 2217 says. Acknowledgements are not waited for: some servers give none for what
+//! their port cannot do.
 
 use protocol::console::LineErrors;
 use protocol::rfc2217::FROM_SERVER;

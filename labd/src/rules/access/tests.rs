@@ -30,7 +30,7 @@ fn hold_of(who: &str) -> Hold {
 }
 
 fn on<'a>(board: &'a BoardName, groups: &'a [String], hold: Option<&'a Hold>) -> On<'a> {
-    On { board, class: "pi", groups, hold }
+    On { board, class: "pi", groups, hold, lent: None }
 }
 
 /// Rows are verbs; columns are roles, each for a board of one's own, somebody else's, nobody's: `+` is
@@ -75,6 +75,24 @@ fn the_table_of_who_may_do_what() {
         table.push('\n');
     }
     assert_eq!(table, TABLE);
+}
+
+/// Planted, and caught: what is lent opens power, too, or outlasts its hold.
+#[test]
+fn the_holder_lets_others_type_under_the_hold_and_do_nothing_else() {
+    let (board, theirs) = (rpi(), hold_of("bob"));
+    let lent = |number| On { lent: Some(number), ..on(&board, &[], Some(&theirs)) };
+    let ada = |role| Who::new(user("ada"), role);
+    assert_eq!(may_on(&ada(Role::User), Verb::Type, lent(7)), Ok(Some(7)));
+    let told = explain(&ada(Role::User), Verb::Type, Some(lent(7))).because;
+    assert_eq!(told.last().map(String::as_str), Some("bob lets ada type at rpi"));
+    let held = |verb, on| matches!(may_on(&ada(Role::User), verb, on), Err(Error::HeldBy { .. }));
+    assert!(held(Verb::Type, lent(6)), "another hold");
+    for verb in [Verb::Power, Verb::Tunnel, Verb::Flash] {
+        assert!(held(verb, lent(7)), "{verb}");
+    }
+    let refused = may_on(&ada(Role::Viewer), Verb::Type, lent(7));
+    assert!(matches!(refused, Err(Error::NotAllowed { .. })), "{refused:?}");
 }
 
 #[test]
