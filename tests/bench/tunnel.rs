@@ -16,8 +16,8 @@ use crate::figure::{Bar, Report, Sample};
 use crate::holds::ask;
 use crate::process::{Lab, name, program};
 
-const ROUNDS: usize = 7;
-const BYTES: u64 = 512 << 20;
+const ROUNDS: usize = 5;
+const BYTES: u64 = 1 << 30;
 
 pub(crate) fn run(report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

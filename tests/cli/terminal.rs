@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab_tests::follower::{Follower, Stream};
@@ -19,6 +20,7 @@ use protocol::wire::Welcome;
 use tokio::io::{AsyncWriteExt, BufReader, join};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
 use super::{Scene, said};
 
@@ -147,8 +149,17 @@ async fn what_a_board_sends_to_do_something_to_the_terminal_does_nothing() -> Re
         assert!(!seen.contains(bad), "{bad:?} in {seen:?}");
     }
     let root = scene.lab.admin().await?;
-    root.note(name("rpi4"), "\x1b]0;owned\x07note".to_owned()).await?;
-    let seen = terminal.screen.until("noted: note]").await?;
+    // labctl looks at the timeline from some moment on, a little after it shows the console.
+    let noting = async {
+        loop {
+            root.note(name("rpi4"), "\x1b]0;owned\x07note".to_owned()).await?;
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let seen = tokio::select! {
+        seen = terminal.screen.until("noted: note]") => seen?,
+        failed = noting => return failed,
+    };
     assert!(!seen.contains('\x1b'), "{seen:?}");
     assert_eq!(terminal.leave("\x14q").await?, Some(0));
     Ok(())

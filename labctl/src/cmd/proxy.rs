@@ -1,8 +1,9 @@
 //! `labctl proxy`: the ProxyCommand of an ssh client, to the lab itself or to a board that one holds.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use nix::fcntl::{FcntlArg, fcntl};
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::carry::one_way;
@@ -16,6 +17,8 @@ use crate::At;
 
 /// The ssh door of the lab itself; no board is called so.
 const LAB: &str = "lab";
+/// So much may wait in a pipe, in bytes; Linux lets anybody have twice as much.
+const PIPE: i32 = 512 * 1024;
 /// Where an sshd listens when ssh is told nothing else.
 const SSH: u16 = 22;
 
@@ -81,12 +84,19 @@ async fn carry(flow: Flow) -> io::Result<()> {
 /// Standard input. ssh's is a pipe, which is waited for as a socket is; tokio's own hands every piece from
 /// thread to thread.
 fn input() -> Box<dyn AsyncRead + Send + Unpin> {
-    let pipe = io::stdin().as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
+    let pipe = widened(io::stdin()).and_then(pipe::Receiver::from_owned_fd);
     pipe.map_or_else(|_| Box::new(stdin()) as _, |pipe| Box::new(pipe) as _)
 }
 
 /// Standard output, likewise.
 fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
-    let pipe = io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd);
+    let pipe = widened(io::stdout()).and_then(pipe::Sender::from_owned_fd);
     pipe.map_or_else(|_| Box::new(stdout()) as _, |pipe| Box::new(pipe) as _)
+}
+
+/// A pipe in which more may wait than is usual, so that neither side stands still for the other.
+fn widened(pipe: impl AsFd) -> io::Result<OwnedFd> {
+    // As it is, it works as well.
+    let _ = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(PIPE));
+    pipe.as_fd().try_clone_to_owned()
 }
