@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::Lab;
-use super::open::ended;
+use super::tasks::ended;
 use crate::program::{self, Group};
 use crate::rules::trigger::Deed;
 use crate::watcher::{self, Happening};
