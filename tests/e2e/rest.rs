@@ -43,7 +43,10 @@ async fn the_document_names_every_call_and_nothing_answers_whoever_is_unknown() 
     assert!(calls.is_subset(&named), "{named:?}");
     let others = named.difference(&calls).copied();
     let (logins, flows): (Vec<&str>, Vec<&str>) = others.partition(|name| LOGIN.contains(name));
-    assert_eq!(flows, ["console", "desk", "export", "keep", "replay", "search", "table", "timeline"]);
+    assert_eq!(
+        flows,
+        ["console", "desk", "export", "keep", "replay", "search", "table", "timeline"]
+    );
     assert_eq!(logins, LOGIN);
     for (name, method, path) in door.names().filter(|(name, ..)| !LOGIN.contains(name)) {
         // A door of its own for each: whoever keeps guessing is shut out.
