@@ -4,7 +4,8 @@
 //! asks the rules under the book's lock, stages what was decided, and answers when that is on disk.
 //! What takes time goes to the board's keeper or the console's line, in a task of its own.
 //!
-//! - [`open`]: from a configuration and a folder to a lab that runs; and its end
+//! - [`open`]: from a configuration and a folder to a lab that runs; and its end. `raise`: boards and their
+//!   hands; `tasks`: what the lab does by itself
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
 //! - [`tunnel`]: a way to a board's own network services
@@ -29,6 +30,7 @@ mod past;
 pub mod people;
 pub mod power;
 pub mod prepare;
+mod raise;
 pub mod release;
 pub mod reload;
 mod replay;
@@ -36,6 +38,7 @@ mod request;
 pub mod reserve;
 pub mod search;
 mod send;
+mod tasks;
 pub mod tunnel;
 
 use std::collections::{BTreeMap, HashMap};

@@ -37,7 +37,10 @@ fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_scripts_rely_on_is_still_there() -> Result<()> {
     let setup = "#!/bin/sh\n[ $2 != rpi6 ] || { echo no jail >&2; exit 1; }\n";
-    let config = format!("setup_script = \"@dir/setup\"\n{}", boards(&["rpi4", "rpi5", "rpi6"]));
+    let sequences = "breaks { stop = \"'q'\" }; lines { reset = \"50ms\" }; options =";
+    let triggers = "triggers { oops { match = Oops; send = x } }";
+    let boards = boards(&["rpi4", "rpi5", "rpi6"]).replacen("options =", sequences, 1);
+    let config = format!("setup_script = \"@dir/setup\"\n{triggers}\n{boards}");
     let scene = Scene::open(Plan::new(config).script("setup", setup).by_hand()).await?;
     let bob = scene.lab.user("bob").await?;
     bob.reserve(board("rpi5")).await?;
@@ -51,8 +54,16 @@ async fn what_scripts_rely_on_is_still_there() -> Result<()> {
     let join = AccountAsk::Join { group: "kernel".to_owned() };
     root.change_account("ada".parse()?, join).await?;
     let _looks = ada.look_at("rpi5", protocol::console::From::End).await?;
+    let mut console = ada.look_at("rpi4", protocol::console::From::End).await?;
+    for text in
+        ["U-Boot 2026.01\r\n", "Linux version 6.12\r\n", "rpi4 login: \r\n", "U-Boot 2026.01\r\n"]
+    {
+        scene.lab.board("rpi4").print(text).await?;
+        console.until(text).await?;
+    }
     let key = format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} ada", "A".repeat(43));
     fs::write(scene.lab.path("laptop.pub"), key)?;
+    fs::write(scene.lab.path("empty"), "")?;
     let mut text = String::new();
     for line in [
         "reserve rpi4 --note testing",
@@ -70,6 +81,17 @@ async fn what_scripts_rely_on_is_still_there() -> Result<()> {
         "power rpi4 on",
         "wait rpi4 on",
         "console rpi4 --send x",
+        "console rpi5 --who",
+        "break rpi4 --list",
+        "break rpi4 stop",
+        "line rpi4 --list",
+        "line rpi4 reset",
+        "send rpi4 empty --paste",
+        "boots rpi4",
+        "boots compare rpi4 1 2",
+        "triggers",
+        "search U-Boot",
+        "at @10 rpi4",
         "note rpi4 hello",
         "journal rpi4 -n 1",
         "doctor",

@@ -52,6 +52,24 @@ fn what_this_machine_lacks_is_a_warning_and_no_fault() {
 }
 
 #[test]
+fn a_secret_address_that_is_none_is_a_warning_that_does_not_show_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (conf, hook) = (folder.path().join("labd.conf"), folder.path().join("chat.hook"));
+    let text = "triggers { oops { match = Oops; post_file = chat.hook } }";
+    fs::write(&conf, text).expect("it is written");
+    let warned = |address| {
+        fs::write(&hook, address).expect("it is written");
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o640)).expect("it is ours");
+        let config = Config::load(&conf).expect("it has no faults");
+        config.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(warned("https://chat.example.org/hunter2"), "");
+    let (at, file) = (conf.display(), hook.display());
+    let why = format!("{at}:1:45: warning: {file}: the first line is no https:// address");
+    assert_eq!(warned("http://chat.example.org/hunter2"), why);
+}
+
+#[test]
 fn a_secret_for_everybody_is_a_warning_that_does_not_show_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (conf, secret) = (folder.path().join("labd.conf"), folder.path().join("pdu.community"));

@@ -282,6 +282,32 @@ async fn a_second_client_looks_on_until_the_first_has_gone() -> Result<()> {
     Ok(())
 }
 
+/// Beside the rack's own consoles and ssh, these are where passwords come from.
+#[tokio::test]
+async fn a_password_that_a_client_types_is_not_on_the_timeline() -> Result<()> {
+    let mut scene = Scene::held().await?;
+    let mut journal = scene.root.journal("rpi4").await?;
+    // Whoever speaks no Telnet where it is spoken is no client.
+    for (at, hello) in [(scene.raw, &b""[..]), (scene.rfc2217, b"\xff\xfb\x2c")] {
+        let mut client = TcpStream::connect(at).await?;
+        client.write_all(hello).await?;
+        scene.viewers(1).await?;
+        scene.port.print(b"Password: ").await;
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"Password: ") {
+            seen.push(soon(client.read_u8()).await??);
+        }
+        client.write_all(b"hunter2\n").await?;
+        assert_eq!(scene.port.take(8).await, b"hunter2\n");
+        scene.port.print(b"\r\nWelcome\r\n").await;
+        let typed = journal.event(|event| matches!(event, Event::Typed { .. })).await?;
+        assert_eq!(typed.event, Event::Typed { text: None, bytes: 8 });
+        drop(client);
+        scene.viewers(0).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_web_page_has_a_browser_send_is_typed_nowhere() -> Result<()> {
     let mut scene = Scene::held().await?;

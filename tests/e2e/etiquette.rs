@@ -146,6 +146,32 @@ async fn two_type_together_each_under_their_own_name_until_either_ends_it() -> R
 }
 
 #[tokio::test]
+async fn a_password_is_nobodys_to_read_whoever_of_two_types_it() -> Result<()> {
+    let mut scene = Scene::new().await?;
+    scene.bob_asks().await?;
+    scene.ada_says(PenAsk::Pair { session: None }).await?;
+    let rpi4 = scene.lab.board("rpi4");
+    for (who, other) in [("bob", "ada"), ("ada", "bob")] {
+        rpi4.print("Password: ").await?;
+        scene.bobs.until("Password: ").await?;
+        // The other's return ends it: what is typed by two is as little echoed.
+        let mut typists = [("bob", &scene.bob, &scene.bobs), ("ada", &scene.ada, &scene.adas)];
+        typists.sort_by_key(|(name, ..)| *name != who);
+        let [(_, first, seat), (_, second, others)] = typists;
+        first.type_in(seat.session(), b"hunter2".to_vec()).await?;
+        second.type_in(others.session(), b"\r".to_vec()).await?;
+        assert_eq!(rpi4.typed(8).await?, "hunter2\r");
+        rpi4.print("\r\nWelcome\r\n").await?;
+        let typed = scene.journal.event(|event| matches!(event, Event::Typed { .. })).await?;
+        assert_eq!(typed.who, Some(who.parse()?));
+        assert_eq!(typed.event, Event::Typed { text: None, bytes: 7 });
+        let typed = scene.journal.event(|event| matches!(event, Event::Typed { .. })).await?;
+        assert_eq!(typed.who, Some(other.parse()?), "a return is no secret");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_is_there_is_told_as_they_come_wait_and_go() -> Result<()> {
     let mut scene = Scene::new().await?;
     let mut desk = scene.ada.follow(Follow::Desk { board: name("rpi4") }).await?;

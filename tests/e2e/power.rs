@@ -190,6 +190,21 @@ async fn an_outlet_that_refuses_is_told_with_its_words() -> Result<()> {
     Ok(())
 }
 
+/// How it stood when the daemon last ran is remembered for the timeline, and shown to nobody.
+#[tokio::test]
+async fn after_a_restart_nobody_can_say_until_the_outlet_does() -> Result<()> {
+    let lab = TestLab::with_boards(&["rpi4"]).await?;
+    lab.settled().await?;
+    let power = async |lab: &TestLab| -> Result<PowerState> {
+        Ok(lab.admin().await?.board(name("rpi4")).await?.board.power)
+    };
+    assert_eq!(power(&lab).await?, PowerState::Off);
+    lab.outlet("rpi4").die()?;
+    let lab = lab.restart().await?;
+    assert_eq!(power(&lab).await?, PowerState::Unknown);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_controller_that_is_dead_delays_its_own_boards_only() -> Result<()> {
     let config = boards(&["rpi4", "rpi5", "rpi6"])

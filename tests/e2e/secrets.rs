@@ -35,6 +35,7 @@ const SIGNING: &str = "signing-planted-9Xw4";
 const HIDING: &str = "hiding-planted-3Vk8";
 const PASSWORD: &str = "typed-planted-5Zt6";
 const PASSWORD_OVER_SSH: &str = "sshtyped-planted-1Bn0";
+const HOOK: &str = "hook-planted-8Jd3";
 const PASSWORD_OF_PROXY: &str = "proxy-planted-6Ry2";
 const WRONG_SECRET: &str = "wrong planted: 4Lm9%";
 
@@ -48,6 +49,7 @@ login {
     oidc corp { issuer = "PROVIDER"; client_id = "the lab"; client_secret_file = "@dir/wrong" }
 }
 setup_script = "@dir/setup"
+triggers { greeted { match = "Welcome"; post_file = "@dir/hook" } }
 power { dwell = 0s; limit = 3s; sweep = 1h }
 classes { rpi { } }
 boards [
@@ -172,12 +174,14 @@ impl Story {
             CONFIG.replace("TLS", &tls_port.to_string()).replace("SSH", &ssh_port.to_string());
         let provider = TestProvider::start().await?;
         let text = text.replace("SNMP", &agent.to_string()).replace("PROVIDER", &provider.url());
+        let hook = format!("{}/{HOOK}", provider.url());
         let plan = [
             ("community", COMMUNITY),
             ("signing", SIGNING),
             ("hiding", HIDING),
             ("client", SECRET),
             ("wrong", WRONG_SECRET),
+            ("hook", &hook),
         ]
         .into_iter()
         .fold(Plan::new(text).script("setup", SETUP), |plan, (file, secret)| {
@@ -192,6 +196,7 @@ impl Story {
             Planted::new("the password that hides", HIDING),
             Planted::new("what was typed", PASSWORD),
             Planted::new("what was typed over ssh", PASSWORD_OVER_SSH),
+            Planted::new("where a trigger tells", HOOK),
             Planted::new("the proxy's password", PASSWORD_OF_PROXY),
             Planted::new("the lab's secret at a provider", SECRET),
             Planted::new("another secret at a provider", WRONG_SECRET),
@@ -404,6 +409,21 @@ async fn typed(story: &Story, times: usize) -> Result<()> {
     Ok(())
 }
 
+/// A trigger has told somebody who does not know what to do with it.
+async fn told(story: &Story) -> Result<()> {
+    let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let (mut flow, _) = client::follow(&story.labd.address(), what).await?;
+    loop {
+        let line = soon(client::next_line(&mut flow)).await??.context("it goes on")?;
+        let why = "nobody could be told: the answer is 404";
+        if let Event::Noted { text } = serde_json::from_str::<Entry>(&line)?.event
+            && text.starts_with(why)
+        {
+            return Ok(());
+        }
+    }
+}
+
 /// The arguments and the environment of labd and of all that it runs.
 fn processes(story: &Story) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
@@ -483,6 +503,7 @@ async fn what_is_secret_is_nowhere_but_where_it_belongs() -> Result<()> {
     soon(reserving).await???;
     type_password(&mut story).await.context("a password at a board")?;
     typed(&story, 1).await.context("it is on the timeline")?;
+    told(&story).await.context("a trigger tells")?;
     type_password_over_ssh(&mut story).await.context("a password over ssh")?;
     typed(&story, 2).await.context("both are on the timeline")?;
 

@@ -53,9 +53,9 @@ async fn a_prompt_is_answered_whoever_has_the_pen() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn who_is_to_hear_of_it_is_told() -> Result<()> {
-    let (heard, mut told) = mpsc::channel(1);
+/// Somebody who hears of what triggers tell: their port, and what they hear.
+async fn hook() -> Result<(u16, mpsc::Receiver<Value>)> {
+    let (heard, told) = mpsc::channel(1);
     let hook = post(async move |Json(facts): Json<Value>| {
         // The test may have ended.
         let _ = heard.send(facts).await;
@@ -64,6 +64,12 @@ async fn who_is_to_hear_of_it_is_told() -> Result<()> {
     let port = listener.local_addr()?.port();
     let server = axum::serve(listener, axum::Router::new().route("/hook", hook));
     tokio::spawn(server.into_future());
+    Ok((port, told))
+}
+
+#[tokio::test]
+async fn who_is_to_hear_of_it_is_told() -> Result<()> {
+    let (port, mut told) = hook().await?;
     let lab = lab(&format!(
         "hot {{ match = \"over temperature\"; post = \"http://127.0.0.1:{port}/hook\" }}"
     ))
@@ -78,6 +84,26 @@ async fn who_is_to_hear_of_it_is_told() -> Result<()> {
             "text": "[ 12.5] thermal: over temperature", "offset": 33, "at": lab.now().0,
         })
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_is_secret_is_in_a_file_and_only_there() -> Result<()> {
+    let (port, mut told) = hook().await?;
+    let lab = lab("hot { match = \"too hot\"; post_file = hook }")
+        .secret("hook", &format!("http://127.0.0.1:{port}/hook"))
+        .open()
+        .await?;
+    lab.board("rpi4").print("too hot\n").await?;
+    assert_eq!(soon(told.recv()).await?.context("a body")?["trigger"], "hot");
+    assert_eq!(lab.admin().await?.triggers().await?[0].deeds, ["post"]);
+
+    fs::remove_file(lab.path("hook"))?;
+    lab.board("rpi4").print("too hot again\n").await?;
+    let noted = entries(&lab, |event| matches!(event, Event::Noted { .. })).await?;
+    let text =
+        "nobody could be told: the file with the address cannot be read; the log of labd says why";
+    assert_eq!(noted.last(), Some(&Event::Noted { text: text.to_owned() }));
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub struct Boots {
 /// What else can be seen of boots.
 #[derive(Debug, Subcommand)]
 enum Look {
-    /// Lay two boots side by side, stage by stage
+    /// Lay two boots side by side, stage by stage; '!' marks what took longer than usual
     Compare(Compare),
 }
 
@@ -70,7 +70,7 @@ fn table(out: &Output, boots: &boot::Boots, empty: String) -> Table {
     let mut table = Table::new(&head, empty);
     for boot in &boots.boots {
         let steps = boot.steps().map(|(before, reached, took)| {
-            let mark = if is_slow(&boots.usual, before, took) { "!" } else { "" };
+            let mark = mark(is_slow(&boots.usual, before, took));
             format!("{} {}{mark}", reached.stage, Seconds(reached.after))
         });
         let steps: Vec<String> = steps.collect();
@@ -103,6 +103,10 @@ fn is_slow(usual: &[Usual], before: Option<&str>, took: Span) -> bool {
     usual.iter().any(|usual| usual.stage.as_deref() == before && took > usual.p95)
 }
 
+fn mark(is_slow: bool) -> &'static str {
+    if is_slow { "!" } else { "" }
+}
+
 /// A stage of two boots.
 #[derive(Debug, Serialize)]
 struct Pair {
@@ -110,6 +114,9 @@ struct Pair {
     /// How long each took from the stage before to this one.
     one: Option<Span>,
     other: Option<Span>,
+    /// Whether that is longer than in 95 of 100 boots of the class.
+    one_slow: bool,
+    other_slow: bool,
     /// How much longer the other took, in milliseconds.
     difference: Option<i64>,
 }
@@ -117,13 +124,13 @@ struct Pair {
 impl Compare {
     async fn run(self, at: &At, out: &mut Output) -> anyhow::Result<()> {
         let Compare { board, one, other } = self;
-        let boots = at.connect().await?.boots(board.clone(), None).await?.boots;
+        let boot::Boots { boots, usual } = at.connect().await?.boots(board.clone(), None).await?;
         let find = |number| {
             let found = boots.iter().find(|boot| boot.number == number);
             found
                 .with_context(|| format!("{board} has no boot {number}; see: labctl boots {board}"))
         };
-        let pairs = pairs(find(one)?, find(other)?);
+        let pairs = pairs(find(one)?, find(other)?, &usual);
         if pairs.is_empty() {
             bail!("neither of these boots has reached anything");
         }
@@ -133,9 +140,10 @@ impl Compare {
 }
 
 /// The stages of either, in the order of the one and then the other.
-fn pairs(one: &boot::Boot, other: &boot::Boot) -> Vec<Pair> {
-    let took = |boot: &boot::Boot, stage: &str| {
-        boot.steps().find(|(_, reached, _)| reached.stage == stage).map(|(_, _, took)| took)
+fn pairs(one: &boot::Boot, other: &boot::Boot, usual: &[Usual]) -> Vec<Pair> {
+    let step = |boot: &boot::Boot, stage: &str| {
+        let (before, _, took) = boot.steps().find(|(_, reached, _)| reached.stage == stage)?;
+        Some((took, is_slow(usual, before, took)))
     };
     let mut stages: Vec<&Reached> = one.stages.iter().collect();
     for reached in &other.stages {
@@ -144,27 +152,49 @@ fn pairs(one: &boot::Boot, other: &boot::Boot) -> Vec<Pair> {
         }
     }
     let pair = |stage: &str| {
-        let (one, other) = (took(one, stage), took(other, stage));
+        let (one, one_slow) = step(one, stage).unzip();
+        let (other, other_slow) = step(other, stage).unzip();
         let difference = one.zip(other).map(|(one, other)| other.0 as i64 - one.0 as i64);
-        Pair { stage: stage.to_owned(), one, other, difference }
+        let [one_slow, other_slow] = [one_slow, other_slow].map(Option::unwrap_or_default);
+        Pair { stage: stage.to_owned(), one, other, one_slow, other_slow, difference }
     };
     stages.into_iter().map(|reached| pair(&reached.stage)).collect()
 }
 
 fn side_by_side(pairs: &[Pair]) -> Table {
     let mut table = Table::new(&["STAGE", "ONE", "OTHER", "DIFFERENCE"], "");
-    let shown = |took: Option<Span>| took.map_or("-".to_owned(), |took| Seconds(took).to_string());
+    let shown = |took: Option<Span>, is_slow| match took {
+        Some(took) => format!("{}{}", Seconds(took), mark(is_slow)),
+        None => "-".to_owned(),
+    };
     for pair in pairs {
-        let difference = pair.difference.map(|ms| {
-            let sign = if ms < 0 { '-' } else { '+' };
-            format!("{sign}{}", Seconds(Span(ms.unsigned_abs())))
-        });
         table.row([
             (&pair.stage).into(),
-            shown(pair.one).into(),
-            shown(pair.other).into(),
-            difference.unwrap_or_default().into(),
+            shown(pair.one, pair.one_slow).into(),
+            shown(pair.other, pair.other_slow).into(),
+            pair.difference.map(signed).unwrap_or_default().into(),
         ]);
     }
     table
+}
+
+/// Milliseconds with their sign, if what is shown of them is not nothing.
+fn signed(ms: i64) -> String {
+    let sign = match ms {
+        -9..=9 => "",
+        ..0 => "-",
+        _ => "+",
+    };
+    format!("{sign}{}", Seconds(Span(ms.unsigned_abs())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_as_nothing_has_no_sign() {
+        let shown = [-1_234, -10, -9, 0, 9, 10, 1_234].map(signed);
+        assert_eq!(shown, ["-1.23s", "-0.01s", "0.00s", "0.00s", "0.00s", "+0.01s", "+1.23s"]);
+    }
 }

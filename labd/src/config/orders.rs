@@ -5,6 +5,7 @@ use protocol::web::Url;
 
 use super::executable;
 use super::reader::{Setting, Table};
+use super::secret::{Secret, SecretFile};
 use super::settings::Lasting;
 use super::ucl::{Node, Value};
 use crate::rules::boot::{Plan, Stage};
@@ -101,7 +102,7 @@ pub(super) fn besides(own: Vec<Trigger>, around: &[Trigger]) -> Vec<Trigger> {
 fn trigger(name: &str, table: &mut Table<'_>) -> Option<Trigger> {
     let pattern = table.required("match");
     let send = table.optional("send").map(|Keys(keys)| Deed::Send(keys));
-    let post = table.optional("post").map(|Address(url)| Deed::Post(url));
+    let post = post(table);
     let run = run(table).map(Deed::Run);
     let power = table.optional("power").map(|Off| Deed::PowerOff);
     let release = table.or("release", false).then_some(Deed::Release);
@@ -110,6 +111,28 @@ fn trigger(name: &str, table: &mut Table<'_>) -> Option<Trigger> {
     let (Pattern(pattern), Times(times)) = (pattern?, times);
     let deeds = [send, power, release, post, run].into_iter().flatten().collect();
     Some(Trigger { name: name.to_owned(), pattern, deeds, limit: Limit { times, every } })
+}
+
+fn post(table: &mut Table<'_>) -> Option<Deed> {
+    let open = table.optional("post").map(|Address(url)| Deed::Post(url));
+    let Some(secret) = table.optional::<SecretFile>("post_file") else { return open };
+    if table.value("post").is_some() {
+        table.fault("post_file", "'post' and 'post_file' say where to; write one of them");
+    }
+    // It may be there, or be another, by the time that there is something to tell.
+    match secret.read().map(|address| is_address(&address)) {
+        Ok(true) => {}
+        Ok(false) => {
+            let path = secret.path().display();
+            table.warn("post_file", format!("{path}: the first line is no https:// address"));
+        }
+        Err(why) => table.warn("post_file", why.to_string()),
+    }
+    Some(Deed::PostSecretly(secret.path().to_owned()))
+}
+
+fn is_address(secret: &Secret) -> bool {
+    secret.expose().parse::<Url>().is_ok()
 }
 
 fn run(table: &mut Table<'_>) -> Option<Vec<String>> {

@@ -22,6 +22,11 @@ pub struct SecretFile(PathBuf);
 pub struct Secret(String);
 
 impl SecretFile {
+    /// The file at a path.
+    pub fn at(path: PathBuf) -> SecretFile {
+        SecretFile(path)
+    }
+
     /// Which file.
     pub fn path(&self) -> &Path {
         &self.0

@@ -7,6 +7,7 @@
 //! DTR only if told to (`dtr_on_open`), sets CLOCAL, and leaves HUPCL as it was. A port that was [kept]
 //! while labd was restarted is not even opened again.
 
+mod counters;
 pub(super) mod kept;
 mod plug;
 
@@ -23,6 +24,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FlockArg, OFlag};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{ControlFlags, FlushArg, SetArg, tcdrain, tcflush, tcgetattr, tcsetattr};
+use protocol::console::LineErrors;
 use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +33,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_serial::{FlowControl, SerialPortBuilder};
 
+use self::counters::Counters;
 use self::kept::Kept;
 use super::uart::Uart;
 use super::{Console, Port};
@@ -215,6 +218,7 @@ fn named(what: impl fmt::Display, error: io::Error) -> io::Error {
 struct SerialPort {
     line: Arc<AsyncFd<serial2::SerialPort>>,
     kept: Option<Kept>,
+    counters: Counters,
     /// Before a BREAK.
     draining: Option<JoinHandle<nix::Result<()>>>,
     console: String,
@@ -227,9 +231,10 @@ impl SerialPort {
         reason = "its successor is unsafe; the descriptor is owned by what it wraps"
     )]
     fn new(console: &SerialConsole, port: OwnedFd, kept: Option<Kept>) -> io::Result<SerialPort> {
+        let counters = Counters::begin(&port);
         let line = Arc::new(AsyncFd::new(serial2::SerialPort::from(port))?);
         let (console, flow) = (console.to_string(), console.uart.flow);
-        Ok(SerialPort { line, kept, draining: None, console, flow })
+        Ok(SerialPort { line, kept, counters, draining: None, console, flow })
     }
 }
 
@@ -265,6 +270,10 @@ impl Port for SerialPort {
         self.kept.as_ref().map(|kept| kept.unrecorded().as_fd())
     }
 
+    fn errors(&self) -> Option<LineErrors> {
+        self.counters.errors()
+    }
+
     fn let_go(&mut self) {
         if let Some(kept) = self.kept.take() {
             kept.let_go();
@@ -278,12 +287,13 @@ impl AsyncRead for SerialPort {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let SerialPort { line, kept, console, .. } = &mut *self;
+        let SerialPort { line, kept, counters, console, .. } = &mut *self;
         match ready!(poll_read(line, kept.as_mut(), cx, buf.initialize_unfilled())) {
             Err(error) if is_unplugged(&error) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(named(console, error))),
             Ok(read) => {
                 buf.advance(read);
+                counters.look(line.get_ref());
                 Poll::Ready(Ok(()))
             }
         }

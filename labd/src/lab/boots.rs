@@ -62,7 +62,7 @@ fn described(trigger: &trigger::Trigger) -> Trigger {
         Deed::Send(_) => "send",
         Deed::PowerOff => "power off",
         Deed::Release => "release",
-        Deed::Post(_) => "post",
+        Deed::Post(_) | Deed::PostSecretly(_) => "post",
         Deed::Run(_) => "run",
     };
     Trigger {

@@ -3,6 +3,7 @@
 //! A few at a time, each for a limited time. What cannot be done is said on the board's timeline.
 
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::Lab;
-use super::open::ended;
+use super::tasks::ended;
+use crate::config::secret::SecretFile;
 use crate::program::{self, Group};
 use crate::rules::trigger::Deed;
 use crate::watcher::{self, Happening};
@@ -61,6 +63,9 @@ impl Lab {
             Deed::PowerOff => ("the board could not be switched off", self.off(&happening).await),
             Deed::Release => ("the hold could not be ended", self.end_hold(&happening).await),
             Deed::Post(url) => ("nobody could be told", self.post(&happening, url).await),
+            Deed::PostSecretly(file) => {
+                ("nobody could be told", self.post_secretly(&happening, file).await)
+            }
             Deed::Run(words) => ("the program failed", self.tell_program(&happening, words).await),
         };
         if let Err(why) = done {
@@ -101,6 +106,15 @@ impl Lab {
             return Ok(());
         }
         Err(format!("the answer is {}", answer.status))
+    }
+
+    /// What is wrong with the file is the log's: its place is the administrator's to know.
+    async fn post_secretly(&self, happening: &Happening, file: &Path) -> Result<(), String> {
+        let address = SecretFile::at(file.to_owned()).read().map_err(|error| {
+            tracing::error!(board = %happening.board, trigger = happening.trigger, %error, "nobody could be told");
+            "the file with the address cannot be read; the log of labd says why".to_owned()
+        })?;
+        self.post(happening, address.expose()).await
     }
 
     async fn tell_program(&self, happening: &Happening, words: &[String]) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::open::ended;
+use super::tasks::ended;
 use super::{Lab, request};
 use crate::rules::once::{Key, Refusal};
 

@@ -6,6 +6,8 @@
 //! - [`attempts`]: logins that are under way; [`vouched`]: what becomes of them; [`admit`]: whom the lab makes
 //!   an account
 //! - [`system`]: whom the system knows
+//! - [`peer`]: whom a door has before it; [`standing`]: who that is at this moment
+//! - [`reading`]: what of the timeline is there for them
 //! - [`absent`]: for whom which board is there while they are away, and what they lose
 
 pub(super) mod absent;
@@ -15,89 +17,31 @@ mod attempts;
 mod identities;
 mod keys;
 mod logins;
+mod peer;
+mod reading;
+mod standing;
 pub(crate) mod system;
 mod tokens;
 mod vouched;
 
 use std::sync::Arc;
 
+use protocol::Error;
 use protocol::account::{May, MayAsk};
 use protocol::board::BoardName;
-use protocol::hold::{Ended, Want};
-use protocol::journal::{By, Entry, Event};
-use protocol::user::{Role, Scope, UserName, Verb, Who};
-use protocol::{Error, Time};
+use protocol::journal::{By, Event};
+use protocol::user::{UserName, Verb, Who};
 
 pub(super) use self::attempts::Attempts;
+pub use self::peer::{Peer, Proof};
+use self::standing::established;
 pub use self::vouched::{Back, CALLBACK, Greeting};
 use super::{Board, Lab, Remembered, request, sees};
-use crate::config::{Access, BoardConfig, Config, Principal};
+use crate::config::{BoardConfig, Config};
 use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
 use crate::rules::people::{Changed, People};
-
-/// Somebody at a door, as the door established it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Their name.
-    pub name: UserName,
-    /// The role that the door vouches for: root's and labd's own user's.
-    pub role: Option<Role>,
-    /// Whether the system knows them.
-    pub is_of_system: bool,
-    /// Their groups in the system.
-    pub groups: Vec<String>,
-    /// What they came in with.
-    pub proof: Proof,
-    /// Where they came from and with what, for the timeline.
-    pub via: String,
-}
-
-impl Peer {
-    /// Somebody whom the lab's own surroundings vouch for.
-    pub fn vouched(name: UserName, role: Role) -> Peer {
-        Peer { role: Some(role), ..Peer::new(name, Proof::System, "here".to_owned()) }
-    }
-
-    /// Somebody of whom no more is known than what they came in with.
-    pub fn new(name: UserName, proof: Proof, via: String) -> Peer {
-        Peer { name, role: None, is_of_system: false, groups: Vec::new(), proof, via }
-    }
-}
-
-/// What somebody came in with; it must still be good at each request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proof {
-    /// The system says who they are.
-    System,
-    /// A token, by its hash.
-    Token(String),
-    /// An ssh key, by its fingerprint.
-    Key(String),
-    /// A certificate of the lab's own authority, by its hash.
-    Login(String),
-}
-
-impl Proof {
-    /// What tells it from others of the same person.
-    pub fn mark(&self) -> &str {
-        match self {
-            Proof::System => "",
-            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) => hash,
-        }
-    }
-
-    /// The hash of a token, if it is one.
-    fn token(&self) -> Option<&str> {
-        if let Proof::Token(hash) = self { Some(hash) } else { None }
-    }
-
-    /// The hash of a certificate, if it is one.
-    fn login(&self) -> Option<&str> {
-        if let Proof::Login(hash) = self { Some(hash) } else { None }
-    }
-}
 
 impl Lab {
     /// Who somebody is at this moment: what they came in with must still be good, and their roles are
@@ -202,78 +146,6 @@ impl Lab {
         self.book.lock().people.account(name).is_some()
     }
 
-    /// An entry of the timeline as somebody may read it, if they may.
-    pub fn readable(&self, who: &Who, entry: &Entry) -> Option<Entry> {
-        let mut entry = self.may_read(who, entry).then(|| entry.clone())?;
-        if entry.who.as_ref() != Some(&who.name) && who.role < Role::Moderator {
-            // Where others work, and with what they come, is not everybody's to know.
-            entry.via = None;
-        }
-        if let Event::Queued { want, .. } = &mut entry.event {
-            *want = self.want_shown(who, want);
-        }
-        Some(entry)
-    }
-
-    /// Not one of a board that is not there for them, and of what concerns who may do what only their
-    /// own.
-    fn may_read(&self, who: &Who, entry: &Entry) -> bool {
-        let is_private = matches!(
-            entry.event,
-            Event::Account { .. }
-                | Event::Token { .. }
-                | Event::Key { .. }
-                | Event::Login { .. }
-                | Event::Denied { .. }
-        );
-        let is_own = entry.who.as_ref() == Some(&who.name);
-        if is_private && !is_own && who.role < Role::Moderator {
-            return false;
-        }
-        let boards = self.boards_now();
-        match (&entry.board, &entry.event) {
-            // Whoever loses a board that is no longer there for them is told so.
-            (Some(_), Event::Ended { holder, how: Ended::Hidden, .. }) if *holder == who.name => {
-                true
-            }
-            (Some(board), _) => match boards.get(board) {
-                Some(board) => sees(who, board),
-                None => self.may_look_back(who, board),
-            },
-            (None, Event::Queued { want, .. }) => boards.values().any(|board| {
-                let BoardConfig { name, class, tags, .. } = &board.config;
-                want.is_met_by(name, class, tags) && sees(who, board)
-            }),
-            (None, _) => true,
-        }
-    }
-
-    /// Whether a board that has left the lab was there for somebody.
-    pub(super) fn may_look_back(&self, who: &Who, board: &BoardName) -> bool {
-        if let Some(present) = self.board(board) {
-            return sees(who, &present);
-        }
-        let remembered = self.book.lock();
-        let groups = remembered.groups.get(board).map(Vec::as_slice).unwrap_or_default();
-        // Of what class it was nobody knows any more.
-        access::sees(who, On { board, class: "", groups, hold: None, lent: None })
-    }
-
-    /// What is wanted, as far as it is there for whoever asks.
-    pub(super) fn narrowed(&self, who: &Who, want: Want) -> Want {
-        let boards = self.boards_now();
-        let would_do =
-            |board: &&BoardConfig| want.is_met_by(&board.name, &board.class, &board.tags);
-        let all: Vec<_> = boards.values().map(|board| &board.config).filter(would_do).collect();
-        let theirs =
-            |config: &&&BoardConfig| boards.get(&config.name).is_some_and(|board| sees(who, board));
-        let open: Vec<_> = all.iter().filter(theirs).map(|config| config.name.clone()).collect();
-        if open.len() == all.len() || matches!(want, Want::Board { .. }) {
-            return want;
-        }
-        Want::Among { want: Box::new(want), boards: open }
-    }
-
     pub(super) fn access_changed(&self) {
         self.access_changes.send_modify(|count| *count += 1);
     }
@@ -375,68 +247,6 @@ pub(super) fn on<'a>(board: &'a Board, book: &'a Book) -> On<'a> {
         hold: book.hold_of(&config.name),
         lent: None,
     }
-}
-
-/// Who somebody is, by what is known of people. In a lab whose configuration says nothing of access,
-/// whomever the system knows is a user.
-///
-/// # Errors
-/// As [`Lab::who`].
-fn established(people: &People, config: &Config, peer: &Peer, now: Time) -> Result<Who, Error> {
-    let (scope, until) = proven(people, peer, now)?;
-    let account = people.account(&peer.name);
-    let in_lab = account.into_iter().flat_map(|account| &account.groups);
-    let groups: Vec<String> = peer.groups.iter().chain(in_lab).cloned().collect();
-    let configured = role(&peer.name, &groups, config.access.as_ref());
-    let given = account.and_then(|account| account.role(now));
-    let usual = (config.access.is_none() && peer.is_of_system).then_some(Role::User);
-    let role = peer.role.max(usual).max(configured).max(given);
-    let role = role.ok_or_else(|| access::refusal(peer.name.clone(), Verb::See))?;
-    let (name, via) = (peer.name.clone(), Some(peer.via.clone()));
-    Ok(Who { name, role, groups, scope, until, via })
-}
-
-/// What somebody's proof opens, and until when.
-fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time>), Error> {
-    let why = match &peer.proof {
-        Proof::System => return Ok((Scope::default(), None)),
-        Proof::Key(key) => match people.key(key) {
-            Some(key) if key.who == peer.name => return Ok((Scope::default(), None)),
-            _ => "this key was removed".to_owned(),
-        },
-        Proof::Login(hash) => match people.login(hash) {
-            // It is renewed as it is used: no end for what is made by whoever came with it.
-            Some(login) if login.who == peer.name && login.until > now => {
-                return Ok((Scope::default(), None));
-            }
-            Some(_) => "this login is over; log in again".to_owned(),
-            None => "this login was revoked; log in again".to_owned(),
-        },
-        Proof::Token(hash) => match people.token(hash) {
-            Some(token) if token.exchanged.is_some() => {
-                "this was good once, and became a login; ask for another".to_owned()
-            }
-            Some(token) if token.until > now => {
-                return Ok((token.scope.clone(), Some(token.until)));
-            }
-            Some(_) => "this token is over".to_owned(),
-            None => "this token was revoked".to_owned(),
-        },
-    };
-    Err(Error::NotKnown { why })
-}
-
-/// The highest role that the configuration gives to a user or one of their groups.
-fn role(name: &UserName, groups: &[String], access: Option<&Access>) -> Option<Role> {
-    let access = access?;
-    let includes = |principal: &Principal| match principal {
-        Principal::User(user) => user == name.as_str(),
-        Principal::Group(group) => groups.contains(group),
-        Principal::Everybody => true,
-    };
-    let roles =
-        [(&access.admin, Role::Admin), (&access.user, Role::User), (&access.viewer, Role::Viewer)];
-    roles.into_iter().find(|(principals, _)| principals.iter().any(includes)).map(|(_, role)| role)
 }
 
 /// What is to be written down of what has changed.

@@ -11,8 +11,9 @@ use protocol::hold::Hold;
 use protocol::journal::Event;
 use protocol::user::{Verb, Who};
 
-use super::open::{ended, terms};
 use super::people::absent::Sight;
+use super::raise::terms;
+use super::tasks::ended;
 use super::{Board, Lab, Remembered, internal};
 use crate::config::{Change, Config};
 use crate::keeper::Known;

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Duration, sleep};
 
 use super::console::unreadable;
-use super::open::ended;
+use super::tasks::ended;
 use super::{Board, Lab};
 use crate::journal::Recording;
 use crate::journal::index::make_one;

@@ -1,5 +1,7 @@
 //! Triggers: what is done when a console shows something.
 
+use std::path::PathBuf;
+
 use protocol::Span;
 
 use super::boot::Plan;
@@ -30,6 +32,8 @@ pub enum Deed {
     Release,
     /// Tells somebody: what happened goes there as JSON.
     Post(String),
+    /// The same, where whoever has the address may speak: it is the first line of this file.
+    PostSecretly(PathBuf),
     /// Runs a program, with what happened in its environment and as JSON.
     Run(Vec<String>),
 }

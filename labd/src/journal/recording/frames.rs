@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use protocol::screen::{self, Painter};
 
-use super::{Recording, named};
+use super::Recording;
+use super::segment::named;
 
 /// A frame is made when so many bytes were printed since the one before.
 const EVERY: u64 = 64 * 1024;

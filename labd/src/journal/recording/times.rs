@@ -1,18 +1,87 @@
 //! When each byte of a recording came.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use protocol::Time;
+use protocol::{Span, Time};
 
-use super::{HEADER, MARK, Recording, Segment, named, offset_of, tenths_of, times_path};
+use super::segment::{HEADER, named, times_path};
+use super::{Inner, Recording, Segment};
 
 /// So many marks are read at once.
 const HANDFUL: u64 = 512;
 
+/// The length of a mark: an offset and a time.
+const MARK: usize = 8;
+
+/// When the bytes of a segment came.
+#[derive(Debug)]
+pub struct Times {
+    segment: Segment,
+    marks: Vec<u8>,
+}
+
+impl Times {
+    fn marks(&self) -> &[[u8; MARK]] {
+        self.marks.get(HEADER..).unwrap_or_default().as_chunks::<MARK>().0
+    }
+
+    /// When the byte at an offset came.
+    pub fn at(&self, offset: u64) -> Time {
+        let within = offset.saturating_sub(self.segment.start);
+        let after = self.marks().partition_point(|mark| u64::from(offset_of(mark)) <= within);
+        let mark = after.checked_sub(1).and_then(|index| self.marks().get(index));
+        self.segment.since + Span::millis(u64::from(mark.map_or(0, tenths_of)) / 10)
+    }
+
+    /// The offset of the first byte that came at or after `when`.
+    fn offset_at(&self, when: Time) -> u64 {
+        let tenths = when.since(self.segment.since).0.saturating_mul(10);
+        let index = self.marks().partition_point(|mark| u64::from(tenths_of(mark)) < tenths);
+        let mark = self.marks().get(index);
+        mark.map_or(self.segment.end(), |mark| self.segment.start + u64::from(offset_of(mark)))
+    }
+}
+
 impl Recording {
+    /// The offset of the first byte that was printed at or after `when`.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn offset_at(&self, when: Time) -> io::Result<u64> {
+        let inner = self.inner.lock();
+        let after = inner.segments.partition_point(|segment| segment.since <= when);
+        match after.checked_sub(1).and_then(|index| inner.segments.get(index)) {
+            Some(segment) => Ok(self.times_within(&inner, segment)?.offset_at(when)),
+            None => Ok(inner.segments.first().map_or(0, |segment| segment.start)),
+        }
+    }
+
+    /// When the bytes of a segment came: when it was begun, for all we know, if its file of times is lost.
+    ///
+    /// # Errors
+    /// The disk's, with the file's name.
+    pub fn times_of(&self, segment: &Segment) -> io::Result<Times> {
+        match self.times_within(&self.inner.lock(), segment) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Times { segment: *segment, marks: Vec::new() })
+            }
+            times => times,
+        }
+    }
+
+    fn times_within(&self, inner: &Inner, segment: &Segment) -> io::Result<Times> {
+        let path = times_path(&self.folder, segment.start);
+        let mut marks = fs::read(&path).map_err(named(&path))?;
+        if inner.segments.last().is_some_and(|newest| newest.start == segment.start) {
+            marks.truncate(marks.len() - (marks.len() - HEADER.min(marks.len())) % MARK);
+            marks.extend_from_slice(&inner.marks);
+        }
+        Ok(Times { segment: *segment, marks })
+    }
+
     /// When the bytes in `range` were printed: the offsets at which it was another millisecond than
     /// before, with the time, the first of them where the range begins. The range lies in one segment,
     /// as what was [read](Recording::read) at once does.
@@ -77,10 +146,29 @@ impl Segment {
     }
 }
 
+impl Inner {
+    /// Notes when the byte at the segment's end came, if the last note is of another millisecond.
+    pub(super) fn mark(&mut self, segment: &Segment, now: Time) {
+        if now > self.last_mark {
+            self.last_mark = now;
+            let offset = u32::try_from(segment.length).unwrap_or(u32::MAX);
+            let tenths = u32::try_from(now.since(segment.since).0 * 10).unwrap_or(u32::MAX);
+            self.marks.extend_from_slice(&offset.to_le_bytes());
+            self.marks.extend_from_slice(&tenths.to_le_bytes());
+        }
+    }
+}
+
+fn offset_of(mark: &[u8; MARK]) -> u32 {
+    u32::from_le_bytes([mark[0], mark[1], mark[2], mark[3]])
+}
+
+fn tenths_of(mark: &[u8; MARK]) -> u32 {
+    u32::from_le_bytes([mark[4], mark[5], mark[6], mark[7]])
+}
+
 #[cfg(test)]
 mod tests {
-    use protocol::Span;
-
     use super::super::LastRun;
     use super::*;
 

@@ -12,7 +12,7 @@ use protocol::hold::Hold;
 use protocol::user::{UserName, Who};
 use protocol::{Error, Time};
 
-use super::super::open::ended;
+use super::super::tasks::ended;
 use super::super::{Lab, Remembered};
 use super::{Peer, Proof, established, system};
 use crate::config::Config;
