@@ -116,6 +116,7 @@ impl Lab {
             authority: OnceLock::new(),
             to_ssh: OnceLock::new(),
             counts: Counts::default(),
+            refusals: Mutex::default(),
             attempts: Mutex::default(),
             controllers: Controllers::default(),
             watched: watcher::Common::default(),

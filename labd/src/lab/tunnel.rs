@@ -114,8 +114,10 @@ impl Lab {
     /// [`Error::Lacks`], [`Error::Bad`] if nobody said where the board is, or for another port;
     /// [`Error::CannotRecord`].
     pub async fn tunnel(&self, who: &Who, target: &str, port: u32) -> Result<Tunnel, Error> {
-        let board =
-            self.named(who, target).inspect_err(|why| self.deny(who, Verb::Tunnel, None, why))?;
+        let board = self.named(who, target).inspect_err(|why| {
+            let name = target.parse().ok().filter(|name| self.board(name).is_some());
+            self.deny(who, Verb::Tunnel, name.as_ref(), why);
+        })?;
         let name = &board.config.name;
         self.allow_on(who, Verb::Tunnel, &board)?;
         let to = destination(name, &self.known(&board), port)
@@ -142,7 +144,7 @@ impl Lab {
             let (what, name) = ("board".to_owned(), target.chars().take(LONGEST).collect());
             Error::NoSuch { what, name, near: None }
         };
-        self.find(who, &target.parse::<BoardName>().map_err(none)?)
+        self.look_up(who, &target.parse::<BoardName>().map_err(none)?)
     }
 }
 
