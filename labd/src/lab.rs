@@ -7,7 +7,7 @@
 //! - [`open`]: from a configuration and a folder to a lab that runs; and its end
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
-//! - [`tunnel`]: a way to a board's own network services
+//! - [`tunnel`]: a way to a board's own network services; [`own`]: which never leads to labd itself
 //! - [`boots`]: how boards boot; [`deeds`]: what triggers have the lab do
 //! - [`prepare`]: what is done before a hold begins and after it ends
 //! - [`look`]: what people see; [`past`]: of boards that have left; [`replay`]: again; [`search`]: in what
@@ -25,6 +25,7 @@ pub mod deeds;
 pub mod look;
 mod once;
 pub mod open;
+pub mod own;
 mod past;
 pub mod people;
 pub mod power;
@@ -92,6 +93,7 @@ pub struct Lab {
     authority: OnceLock<Arc<Authority>>,
     /// The way to the ssh door, see [`tunnel`].
     to_ssh: OnceLock<mpsc::Sender<tunnel::SshVisitor>>,
+    own: Arc<own::Own>,
     counts: counts::Counts,
     /// What was refused lately, and is on the timeline.
     refusals: Mutex<Refusals>,

@@ -100,6 +100,7 @@ impl Door {
 
     /// Lets in whoever may come, until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let _open = self.lab.keep_out_tunnels(&listener);
         let mut ending = self.lab.ending();
         while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
             self.meet(stream, from, format!("ssh {from}"));

@@ -66,6 +66,7 @@ impl Door {
 
     /// Serves whoever comes until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let _open = self.lab.keep_out_tunnels(&listener);
         let mut ending = self.lab.ending();
         while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
             let Some(place) = self.doorstep.admit(from) else { continue };

@@ -53,6 +53,7 @@ pub async fn serve(lab: Arc<Lab>, doorstep: Arc<Doorstep>, listener: TcpListener
         .with_state(Seen { lab: lab.clone(), doorstep })
         .merge(health::routes(lab.clone()));
     let (room, mut ending) = (Arc::new(Semaphore::new(MOST)), lab.ending());
+    let _open = lab.keep_out_tunnels(&listener);
     while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
         let Ok(place) = room.clone().try_acquire_owned() else {
             tracing::debug!(%from, most = MOST, "too many ask for metrics");

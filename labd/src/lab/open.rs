@@ -115,6 +115,7 @@ impl Lab {
             access_changes: watch::Sender::new(0),
             authority: OnceLock::new(),
             to_ssh: OnceLock::new(),
+            own: Arc::default(),
             counts: Counts::default(),
             refusals: Mutex::default(),
             attempts: Mutex::default(),
