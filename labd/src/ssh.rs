@@ -131,7 +131,7 @@ impl Door {
 
     /// Lets somebody onto the doorstep, unless they are turned away.
     fn meet(self: &Arc<Self>, stream: impl Line, from: IpAddr, via: String) {
-        if let Some(place) = self.doorstep.admit(from) {
+        if let Some(place) = self.doorstep.admit_line(from, &stream) {
             tokio::spawn(self.clone().receive(stream, via, place));
         }
     }
