@@ -6,12 +6,15 @@
 
 pub mod guests;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Steady};
 
 use ipnet::IpNet;
+use nix::sys::socket::{Shutdown, shutdown};
 use parking_lot::Mutex;
 use protocol::Error;
 use protocol::user::UserName;
@@ -20,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use self::guests::{Guest, Guests, Room, User};
-use crate::rules::guard::{Guard, Offence, Source};
+use crate::rules::guard::{Come, Guard, Limits, Offence, Source, Ticket};
 
 /// The next who comes over the network; none when the lab ends. What cannot be accepted is said in the log,
 /// and some time later there are others.
@@ -52,7 +55,7 @@ pub async fn next(
 /// The doorstep.
 #[derive(Debug)]
 pub struct Doorstep {
-    guard: Mutex<Guard>,
+    present: Mutex<Present>,
     guests: Arc<Guests>,
     /// Whatever comes from there is not held against it.
     exempt: Vec<IpNet>,
@@ -62,10 +65,19 @@ pub struct Doorstep {
     offences: AtomicU64,
 }
 
+/// Who is there.
+#[derive(Debug, Default)]
+struct Present {
+    guard: Guard,
+    /// Their connections, to be shut down if they must give way.
+    lines: HashMap<Ticket, OwnedFd>,
+}
+
 /// Somebody's place there; it is free again when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     doorstep: Arc<Doorstep>,
+    ticket: Ticket,
     source: Source,
     is_exempt: bool,
 }
@@ -76,16 +88,23 @@ impl Doorstep {
         Doorstep::before(Guests::new(Room::beside(0)), Vec::new())
     }
 
+    /// With nobody there, and room for so many.
+    pub fn with(limits: Limits) -> Arc<Doorstep> {
+        let doorstep = Doorstep::new();
+        doorstep.present.lock().guard = Guard::new(limits);
+        doorstep
+    }
+
     /// With nobody there; whoever comes in is one of these guests. Those networks are never barred.
     pub fn before(guests: Arc<Guests>, exempt: Vec<IpNet>) -> Arc<Doorstep> {
         let (refused, offences) = Default::default();
-        let (guard, since) = (Mutex::default(), Steady::now());
-        Arc::new(Doorstep { guard, guests, exempt, since, refused, offences })
+        let (present, since) = (Mutex::default(), Steady::now());
+        Arc::new(Doorstep { present, guests, exempt, since, refused, offences })
     }
 
     /// How many are there.
     pub fn strangers(&self) -> usize {
-        self.guard.lock().doorstep()
+        self.present.lock().guard.doorstep()
     }
 
     /// How many were turned away, and how many had a place and did not come in, since the daemon started.
@@ -95,10 +114,28 @@ impl Doorstep {
 
     /// A place for somebody who comes from there, if they are not turned away.
     pub fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        self.admit_on(from, None)
+    }
+
+    /// The same, for somebody on a connection: it is shut down when they must give way to others.
+    pub fn admit_line(self: &Arc<Self>, from: IpAddr, line: &impl AsFd) -> Option<Place> {
+        // Without one more descriptor, they have until their time is up.
+        self.admit_on(from, line.as_fd().try_clone_to_owned().ok())
+    }
+
+    fn admit_on(self: &Arc<Self>, from: IpAddr, line: Option<OwnedFd>) -> Option<Place> {
         let (source, from) = (Source::from(from), from.to_canonical());
         let is_exempt = self.exempt.iter().any(|network| network.contains(&from));
-        match self.guard.lock().come(source, self.since.elapsed()) {
-            Ok(()) => Some(Place { doorstep: self.clone(), source, is_exempt }),
+        let mut present = self.present.lock();
+        match present.guard.come(source, self.since.elapsed()) {
+            Ok(Come { ticket, gives_way }) => {
+                if let Some(first) = gives_way {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    present.show_out(first);
+                }
+                present.lines.extend(line.map(|line| (ticket, line)));
+                Some(Place { doorstep: self.clone(), ticket, source, is_exempt })
+            }
             Err(refusal) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, ?refusal, "somebody is turned away");
@@ -116,6 +153,15 @@ impl Doorstep {
     }
 }
 
+impl Present {
+    fn show_out(&mut self, ticket: Ticket) {
+        if let Some(line) = self.lines.remove(&ticket) {
+            // If the client has closed it already, so much the better.
+            let _ = shutdown(line.as_raw_fd(), Shutdown::Both);
+        }
+    }
+}
+
 impl Place {
     /// The doorstep that it is on.
     pub fn doorstep(&self) -> &Arc<Doorstep> {
@@ -124,11 +170,16 @@ impl Place {
 
     /// They have not come in, and that is held against where they came from, unless that is exempt.
     pub fn offend(&self, offence: Offence) {
-        let Place { doorstep, source, is_exempt } = self;
+        let Place { doorstep, ticket, source, is_exempt } = self;
+        let mut present = doorstep.present.lock();
+        if !present.guard.is_there(*ticket) {
+            // They had to give way.
+            return;
+        }
         tracing::debug!(?source, ?offence, "somebody was not let in");
         doorstep.offences.fetch_add(1, Ordering::Relaxed);
         if !is_exempt {
-            doorstep.guard.lock().note(*source, offence, doorstep.since.elapsed());
+            present.guard.note(*source, offence, doorstep.since.elapsed());
         }
     }
 }
@@ -146,6 +197,8 @@ pub struct Stranger {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.doorstep.guard.lock().leave(self.source);
+        let mut present = self.doorstep.present.lock();
+        present.guard.leave(self.ticket);
+        present.lines.remove(&self.ticket);
     }
 }

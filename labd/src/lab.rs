@@ -8,7 +8,7 @@
 //!   hands; `tasks`: what the lab does by itself
 //! - [`decide`]: lock, ask, stage, unlock; then tell
 //! - [`reserve`], [`release`], [`power`], [`console`]: the verbs
-//! - [`tunnel`]: a way to a board's own network services
+//! - [`tunnel`]: a way to a board's own network services; [`own`]: which never leads to labd itself
 //! - [`boots`]: how boards boot; [`deeds`]: what triggers have the lab do
 //! - [`prepare`]: what is done before a hold begins and after it ends
 //! - [`look`]: what people see; [`past`]: of boards that have left; [`replay`]: again; [`search`]: in what
@@ -26,6 +26,7 @@ pub mod deeds;
 pub mod look;
 mod once;
 pub mod open;
+pub mod own;
 mod past;
 pub mod people;
 pub mod power;
@@ -50,7 +51,7 @@ use std::time::Instant;
 use parking_lot::{Mutex, RwLock};
 use protocol::Error;
 use protocol::board::BoardName;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, watch};
 
@@ -69,6 +70,7 @@ use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
 use crate::rules::once::Once;
 use crate::rules::people::People;
+use crate::rules::refusals::Refusals;
 use crate::rules::trigger::Orders;
 use crate::watcher::{self, Happening, Watcher};
 
@@ -94,7 +96,10 @@ pub struct Lab {
     authority: OnceLock<Arc<Authority>>,
     /// The way to the ssh door, see [`tunnel`].
     to_ssh: OnceLock<mpsc::Sender<tunnel::SshVisitor>>,
+    own: Arc<own::Own>,
     counts: counts::Counts,
+    /// What was refused lately, and is on the timeline.
+    refusals: Mutex<Refusals>,
     /// Logins that are under way; gone with the daemon.
     attempts: Mutex<people::Attempts>,
     controllers: Controllers,
@@ -202,11 +207,23 @@ impl Lab {
         self.boards.read().clone()
     }
 
-    /// A board that is there for whoever asks.
+    /// A board that is there for whoever asks. That it is there and not for them is written down; what they
+    /// are told of one that is hidden is what they are told of one that is not.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], with the nearest name.
-    fn find(&self, who: &Who, name: &BoardName) -> Result<Arc<Board>, Error> {
+    /// [`Error::NoSuch`], with the nearest name; [`Error::OutOfScope`].
+    fn find(&self, who: &Who, verb: Verb, name: &BoardName) -> Result<Arc<Board>, Error> {
+        let here = self.look_up(who, name);
+        here.inspect_err(|why| match (why, self.board(name)) {
+            (Error::NoSuch { .. } | Error::OutOfScope { .. }, Some(_)) => {
+                self.deny(who, verb, Some(name), why);
+            }
+            _ => {}
+        })
+    }
+
+    /// The same, where it is not asked for by its name.
+    fn look_up(&self, who: &Who, name: &BoardName) -> Result<Arc<Board>, Error> {
         let boards = self.boards_now();
         if *self.ending.borrow() {
             let (address, why) = ("the lab".to_owned(), "it is being closed".to_owned());

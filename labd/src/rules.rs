@@ -10,7 +10,7 @@
 //! - [`pattern`]: what is recognised in what a console prints; [`boot`]: what that says of a boot;
 //!   [`trigger`]: what is to be done upon it; [`limit`]: how often
 //! - [`once`]: what was done already, when it is asked again
-//! - [`access`]: who may do what
+//! - [`access`]: who may do what; [`refusals`]: which refusals are written down
 //! - [`people`]: whom the lab knows by itself
 //! - [`key`]: which ssh public keys the lab takes
 
@@ -28,4 +28,5 @@ pub mod pen;
 pub mod people;
 pub mod power;
 pub mod queue;
+pub mod refusals;
 pub mod trigger;

@@ -11,15 +11,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::client::Client;
 use protocol::console::{From, Pen};
 use protocol::serial_port::{Dialect, SerialPort};
 use protocol::wire::{Follow, Purpose};
-use protocol::{Error, neighbour, tls};
+use protocol::{Error, Span, neighbour, tls};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -28,9 +30,16 @@ use crate::lab::Lab;
 use crate::lab::people::Peer;
 use crate::rpc::identity;
 use crate::rpc::inside::{self, Inside};
+use crate::rules::limit::{Lately, Limit, Verdict};
 
 /// So long may the system take to say who somebody is.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The system is asked about so many at a time.
+const ASKED: usize = 16;
+/// So many are told at a time why they are not let in.
+const REFUSED: usize = 32;
+/// So often it is written down that somebody is not known.
+const UNKNOWN: Limit = Limit { times: 10, every: Span::minutes(1) };
 /// So long may somebody take to hear why they are not let in.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -51,6 +60,11 @@ pub struct Ports {
 struct Door {
     lab: Arc<Lab>,
     doorstep: Arc<Doorstep>,
+    /// The system is asked about so many at a time.
+    asking: Semaphore,
+    refusing: Semaphore,
+    /// Those of whom it said nothing.
+    unknown: Mutex<Lately>,
 }
 
 impl Ports {
@@ -59,7 +73,9 @@ impl Ports {
     /// # Errors
     /// Which cannot be opened, and why.
     pub async fn open(lab: Arc<Lab>, doorstep: Arc<Doorstep>) -> io::Result<Ports> {
-        let door = Arc::new(Door { lab, doorstep });
+        let (asking, refusing) = (Semaphore::new(ASKED), Semaphore::new(REFUSED));
+        let unknown = Mutex::default();
+        let door = Arc::new(Door { lab, doorstep, asking, refusing, unknown });
         let mut ports = Ports { door, tasks: JoinSet::new(), open: BTreeMap::new() };
         for (address, port) in ports.wanted() {
             ports.add(address, port).await?;
@@ -124,6 +140,7 @@ impl Ports {
 
 /// Serves whoever comes to a port until the lab ends, or the port is no longer wanted.
 async fn serve(door: Arc<Door>, listener: TcpListener, port: Port) {
+    let _open = door.lab.keep_out_tunnels(&listener);
     let (mut ending, mut served) = (door.lab.ending(), JoinSet::new());
     loop {
         tokio::select! {
@@ -139,28 +156,57 @@ async fn serve(door: Arc<Door>, listener: TcpListener, port: Port) {
 impl Door {
     async fn receive(self: Arc<Self>, mut stream: TcpStream, port: Port) {
         let Ok(from) = stream.peer_addr() else { return };
-        // Whoever is not let in has shown nothing that others of this machine should pay for: a place for a
-        // while is all that they cost.
-        let Some(place) = self.doorstep.admit(from.ip()) else { return };
         let door = match port.dialect {
             Dialect::Raw => "raw",
             Dialect::Rfc2217 => "rfc2217",
         };
-        let known = timeout(PATIENCE, who(&stream, format!("{door} {from}")));
-        let peer = match known.await.unwrap_or_else(|_| Err(unsaid())) {
+        let peer = match self.known(&stream, from, format!("{door} {from}")).await {
             Ok(peer) => peer,
             Err(why) => {
-                self.lab.turned_away(None, format!("{door} {from}"), why.to_string());
-                return refuse(&mut stream, &why).await;
+                if self.is_written() {
+                    self.lab.turned_away(None, format!("{door} {from}"), why.to_string());
+                }
+                return self.refuse(&mut stream, &why).await;
             }
         };
-        drop(place);
         let outcome = match self.doorstep.come_in(&peer.name) {
             Ok(_here) => self.attend(&mut stream, &port, &peer).await,
             Err(why) => Err(why),
         };
         if let Err(why) = outcome {
-            refuse(&mut stream, &why).await;
+            self.refuse(&mut stream, &why).await;
+        }
+    }
+
+    /// Whose program comes. All of them come from one address, which says nothing of who it is: nobody is
+    /// barred for what others of this machine do, and whoever is known has so many connections as a user.
+    ///
+    /// # Errors
+    /// [`Error::NotKnown`] if the system does not say.
+    async fn known(
+        &self,
+        stream: &TcpStream,
+        from: SocketAddr,
+        via: String,
+    ) -> Result<Peer, Error> {
+        if self.lab.is_tunnel(from) {
+            // To the kernel that is labd's own user; who it really is has other ways in.
+            return Err(unsaid());
+        }
+        // Nobody closes it, and the system does not wait for those who come.
+        let _turn = self.asking.acquire().await;
+        timeout(PATIENCE, who(stream, via)).await.unwrap_or_else(|_| Err(unsaid()))
+    }
+
+    /// Whether one more of those of whom the system says nothing is written down.
+    fn is_written(&self) -> bool {
+        self.unknown.lock().again(UNKNOWN, self.lab.clock().now()) == Verdict::Allowed
+    }
+
+    /// Says why somebody is not let in. Who comes in great numbers is not told each time.
+    async fn refuse(&self, stream: &mut TcpStream, why: &Error) {
+        if let Ok(_place) = self.refusing.try_acquire() {
+            refuse(stream, why).await;
         }
     }
 

@@ -6,6 +6,7 @@
 //! - [`host_key`]: by what clients know the lab again
 //! - [`visit`]: one connection: which keys are good, and which channels are opened
 //! - [`visitor`]: somebody who has come in
+//! - [`shares`]: what one user's visits may take of the daemon
 //! - [`session`]: one channel: what the client asks for, and how it ends
 //! - [`console`]: a board's console
 //! - [`words`]: what may be run, and with which words
@@ -17,6 +18,7 @@ pub mod console;
 pub mod host_key;
 pub mod program;
 pub mod session;
+mod shares;
 pub mod token;
 pub mod tunnel;
 pub mod visit;
@@ -44,6 +46,7 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::shares::Shares;
 use self::visit::Visit;
 use self::visitor::{Stay, Visitor};
 use crate::doorstep::{self, Doorstep, Place};
@@ -81,6 +84,7 @@ pub struct Door {
     folder: PathBuf,
     config: Arc<Config>,
     doorstep: Arc<Doorstep>,
+    shares: Shares,
     /// Names the rooms in which programs run.
     rooms: AtomicU64,
 }
@@ -95,11 +99,13 @@ impl Door {
         program::clear(&folder)?;
         let config = Arc::new(config(host_key));
         let rooms = AtomicU64::new(1);
-        Ok(Arc::new(Door { lab, programs, folder, config, doorstep, rooms }))
+        let shares = Shares::new();
+        Ok(Arc::new(Door { lab, programs, folder, config, doorstep, shares, rooms }))
     }
 
     /// Lets in whoever may come, until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let _open = self.lab.keep_out_tunnels(&listener);
         let mut ending = self.lab.ending();
         while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
             self.meet(stream, from, format!("ssh {from}"));
@@ -125,7 +131,7 @@ impl Door {
 
     /// Lets somebody onto the doorstep, unless they are turned away.
     fn meet(self: &Arc<Self>, stream: impl Line, from: IpAddr, via: String) {
-        if let Some(place) = self.doorstep.admit(from) {
+        if let Some(place) = self.doorstep.admit_line(from, &stream) {
             tokio::spawn(self.clone().receive(stream, via, place));
         }
     }

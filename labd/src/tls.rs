@@ -66,9 +66,10 @@ impl Door {
 
     /// Serves whoever comes until the lab ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let _open = self.lab.keep_out_tunnels(&listener);
         let mut ending = self.lab.ending();
         while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
-            let Some(place) = self.doorstep.admit(from) else { continue };
+            let Some(place) = self.doorstep.admit_line(from, &stream) else { continue };
             let stranger = Stranger { from, due: Instant::now() + PATIENCE, place };
             tokio::spawn(self.lab.answer(self.clone().receive(stream, stranger)));
         }

@@ -46,7 +46,15 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     // Its visitors are served by what they would find at the socket.
     (
         "serial_ports",
-        &["serial_ports", "doorstep", "lab", "rpc::identity", "rpc::inside", "config"],
+        &[
+            "serial_ports",
+            "doorstep",
+            "lab",
+            "rpc::identity",
+            "rpc::inside",
+            "rules::limit",
+            "config",
+        ],
     ),
     ("ledger", &["ledger", "clock"]),
     ("store", &["store", "ledger"]),

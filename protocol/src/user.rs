@@ -117,7 +117,7 @@ impl FromStr for Role {
 
 /// What can be asked of the lab, as far as it matters for who may.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, Hash,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {

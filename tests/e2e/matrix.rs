@@ -4,7 +4,7 @@
 //! A call or a follow that has no rows does not compile here; a row that says something else fails.
 //!
 //! Planted, and caught: `change_account` or `export` asks nobody; a note takes no more than looking;
-//! anybody removes any key; a token with a scope types at any console that its owner has open, keeps what
+//! anybody removes any key; what is refused of a hidden board, or of a key with a token, is not on record; a token with a scope types at any console that its owner has open, keeps what
 //! they hold, or revokes their other tokens; anybody logs anybody out.
 
 mod scene;
@@ -179,6 +179,7 @@ async fn table(rows: Vec<Row>, door: Door) -> Result<String> {
             for whose in row.columns() {
                 scene.restore(row).await?;
                 let answer = scene.ask(row, role, *whose).await?;
+                scene.check_record(row, *whose, &answer).await?;
                 let told = format!("{row:?} {role} {whose:?}: {answer:?}");
                 signs.push(sign(answer).map_err(|error| error.context(told))?);
             }
@@ -218,6 +219,7 @@ async fn a_token_opens_of_its_owners_own_what_the_table_says() -> Result<()> {
                 scene.restore(row).await?;
                 scene.scope = scope.clone();
                 let answer = scene.ask(row, role, Whose::Mine).await?;
+                scene.check_record(row, Whose::Mine, &answer).await?;
                 let told = format!("{row:?} {role} {scope:?}: {answer:?}");
                 signs.push(sign(answer).map_err(|error| error.context(told))?);
             }

@@ -14,13 +14,13 @@ use tokio_rustls::TlsConnector;
 use crate::dice::Dice;
 use crate::patience::soon;
 
-/// From so many addresses of this machine.
-const SOURCES: u8 = 8;
+/// From so many addresses of this machine: enough that all places before the doors are taken.
+const SOURCES: u8 = 40;
 /// How a TLS connection begins: a record of a hello, of which the rest never comes.
 const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
-/// So many WebSockets from each address.
-const SOCKETS: usize = 32;
+/// So many WebSockets.
+const SOCKETS: usize = 256;
 /// What each of them says that it will say in one message, in bytes; all but the end of it is said.
 const MESSAGE: usize = 1 << 20;
 
@@ -59,7 +59,7 @@ impl Flood {
     /// If the other side neither takes what is said nor closes.
     pub async fn of_sockets(port: u16) -> Result<Flood> {
         let mut held = Vec::new();
-        for n in 0..SOCKETS * usize::from(SOURCES) {
+        for n in 0..SOCKETS {
             // Whoever has said too much is shut out at some time.
             let Ok(mut stream) = socket(n, port).await else { continue };
             let mut said = b"\x82\xff".to_vec();

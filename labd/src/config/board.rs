@@ -57,6 +57,9 @@ pub(super) struct Around<'a> {
     pub(super) triggers: &'a [Trigger],
 }
 
+/// What is known of a board or a class.
+type Attributes = BTreeMap<String, Json>;
+
 /// What boards are read with.
 struct Lab<'a> {
     around: Around<'a>,
@@ -84,6 +87,14 @@ impl Lab<'_> {
         let ports = ports.map(|ports| ("ports", Json::Array(ports)));
         let reached = ip.into_iter().chain(ssh_port).chain(ports);
         options.attributes.extend(reached.map(|(name, at): (&str, Json)| (name.to_owned(), at)));
+        let class_attributes = self.around.classes.get(&class).map(|class| &class.attributes);
+        if is_whole_machine(&options.attributes, class_attributes) {
+            table.warn(
+                "ip",
+                "ip: with ports = any, its holder reaches whatever this machine has on its loopback; \
+                 write the ports that are the board's",
+            );
+        }
         let pace = options.console.as_ref().map_or(Pace::UNLIMITED, Device::pace);
         let manner = Conduct::manner(&own, common, Manner::usual(pace));
         let places = Places {
@@ -137,6 +148,18 @@ impl Lab<'_> {
         }
         class
     }
+}
+
+/// Whether all ports of this machine's own loopback are a board's.
+fn is_whole_machine(own: &Attributes, of_class: Option<&Attributes>) -> bool {
+    let known = |key: &str| own.get(key).or_else(|| of_class?.get(key)).and_then(Json::as_str);
+    let has_any = |ports: &Json| match ports {
+        Json::Array(ports) => ports.iter().any(|port| port == "any"),
+        port => port == "any",
+    };
+    let ports = own.get("ports").or_else(|| of_class?.get("ports"));
+    let ip = known("ip").and_then(|ip| ip.parse().ok());
+    ip.is_some_and(is_loopback) && ports.is_some_and(has_any)
 }
 
 impl Serve {
@@ -231,5 +254,30 @@ impl Setting for Mac {
             return Err(Some(format!("'{text}' is the address of a group, not of a card")));
         }
         Ok(Mac(pairs.join(":")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    /// Planted, and caught: every loopback address is warned of; ports in a list are not looked at.
+    #[test]
+    fn a_board_that_is_this_whole_machine_is_warned_of() {
+        for (class, board, wanted) in [
+            ("", "ip = \"127.0.0.1\"; ports = any", true),
+            ("", "ip = \"127.0.0.1\"; ports = [80, any]", true),
+            ("ip = \"127.0.0.1\"; ports = any", "", true),
+            ("", "ip = \"127.0.0.1\"; ports = [80]", false),
+            ("", "ip = \"127.0.0.1\"; ssh_port = 2222", false),
+            ("", "ip = \"192.0.2.7\"; ports = any", false),
+        ] {
+            let text = format!(
+                "classes {{ vm {{ {class} }} }}\nboards [ {{ name = vm1; class = vm; {board} }} ]"
+            );
+            let config = Config::parse(&text, "labd.conf").expect("no fault");
+            let is_warned = config.warnings.iter().any(|it| it.message.contains("ports = any"));
+            assert_eq!(is_warned, wanted, "{text}: {:?}", config.warnings);
+        }
     }
 }

@@ -22,18 +22,19 @@ use prometheus_client::registry::{Registry, Unit};
 use protocol::board::{Board, Filter, State as BoardState};
 use protocol::user::{Role, Who};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::health;
 use crate::doorstep::{self, Doorstep};
 use crate::lab::Lab;
 use crate::lab::counts::Labels;
+use crate::rules::guard::Limits;
 
 /// The format that Prometheus asks for (OpenMetrics 1.0).
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// So many scrape at a time.
-const MOST: usize = 16;
+/// So many scrape at a time, from one address and from one site. When all places are taken, whoever has been
+/// there longest of those from where most come gives way.
+const LIMITS: Limits = Limits { all: 16, source: 4, site: 8 };
 /// Whoever comes asks within this time. Each asks once: whoever scrapes comes again.
 const REQUEST: Duration = Duration::from_secs(10);
 /// Whoever does not read what they asked for is let go after so long.
@@ -52,12 +53,10 @@ pub async fn serve(lab: Arc<Lab>, doorstep: Arc<Doorstep>, listener: TcpListener
         .route("/metrics", get(metrics))
         .with_state(Seen { lab: lab.clone(), doorstep })
         .merge(health::routes(lab.clone()));
-    let (room, mut ending) = (Arc::new(Semaphore::new(MOST)), lab.ending());
+    let (room, mut ending) = (Doorstep::with(LIMITS), lab.ending());
+    let _open = lab.keep_out_tunnels(&listener);
     while let Some((stream, from)) = doorstep::next(&listener, &mut ending).await {
-        let Ok(place) = room.clone().try_acquire_owned() else {
-            tracing::debug!(%from, most = MOST, "too many ask for metrics");
-            continue;
-        };
+        let Some(place) = room.admit_line(from, &stream) else { continue };
         let routes = TowerToHyperService::new(routes.clone());
         tokio::spawn(async move {
             let mut server = super::server();

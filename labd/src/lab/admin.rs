@@ -21,7 +21,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::NoSuch`], [`Error::CannotRecord`].
     pub async fn note_down(&self, who: &Who, board: &BoardName, text: String) -> Result<(), Error> {
-        self.allow_on(who, Verb::Hold, &self.find(who, board)?)?;
+        self.allow_on(who, Verb::Hold, &self.find(who, Verb::Hold, board)?)?;
         let event = Event::Noted { text };
         let commit = self.ledger().stage(self.entry_by(who, Some(board), event, Vec::new()));
         commit.await.map(drop).map_err(|error| Error::CannotRecord { why: error.to_string() })

@@ -3,7 +3,7 @@
 use protocol::board::BoardName;
 use protocol::boot::{Boot, Boots};
 use protocol::trigger::Trigger;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 use protocol::{Error, Time};
 
 use super::{Lab, internal};
@@ -21,7 +21,7 @@ impl Lab {
         name: &BoardName,
         since: Option<Time>,
     ) -> Result<Boots, Error> {
-        let board = self.told(|| self.find(who, name)).await?;
+        let board = self.told(|| self.find(who, Verb::See, name)).await?;
         self.memory.caught_up().await;
         let known = self.memory.scan::<Boot>(&boots_of(name)).map_err(internal)?;
         let is_wanted = |boot: &Boot| since.is_none_or(|since| boot.at >= since);

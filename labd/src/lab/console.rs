@@ -63,7 +63,7 @@ impl Lab {
         from: From,
         pen: Pen,
     ) -> Result<(Viewer, oneshot::Receiver<()>), Error> {
-        let here = self.find(who, board)?;
+        let here = self.find(who, Verb::See, board)?;
         self.allow_on(who, Verb::See, &here)?;
         let line = here.line.clone().ok_or_else(|| lacks(board))?;
         let begin = self.frame_of(board, line.recording(), from).await?;
@@ -91,7 +91,7 @@ impl Lab {
     /// # Errors
     /// [`Error::Lacks`], [`Error::NoSuch`], [`Error::NotAllowed`], [`Error::OutOfScope`].
     pub fn line(&self, who: &Who, board: &BoardName) -> Result<Arc<Line>, Error> {
-        let here = self.find(who, board)?;
+        let here = self.find(who, Verb::See, board)?;
         self.allow_on(who, Verb::See, &here)?;
         here.line.clone().ok_or_else(|| lacks(board))
     }
@@ -167,7 +167,7 @@ impl Lab {
             name: session.to_string(),
             near: None,
         })?;
-        let board = self.find(who, line.board())?;
+        let board = self.find(who, Verb::See, line.board())?;
         self.allow_on(who, Verb::See, &board)?;
         Ok((line, board))
     }

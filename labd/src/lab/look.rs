@@ -8,7 +8,7 @@ use protocol::board::{self, BoardDetail, BoardName, Class, Filter};
 use protocol::console::{ConsoleDetail, ConsoleState};
 use protocol::hold::{Hold, Place, Want};
 use protocol::power::PowerState;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 use tokio::time::timeout;
 
 use super::{Board, Lab, sees};
@@ -73,7 +73,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NoSuch`].
     pub fn detail(&self, who: &Who, name: &BoardName) -> Result<BoardDetail, Error> {
-        let board = self.find(who, name)?;
+        let board = self.find(who, Verb::See, name)?;
         let queue = self.queue_for(who, &board);
         let attributes = self.known(&board);
         let config = &board.config;

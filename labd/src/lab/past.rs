@@ -8,7 +8,7 @@ use std::sync::Arc;
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::console::From;
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 
 use super::Lab;
 use super::console::unreadable;
@@ -23,7 +23,7 @@ impl Lab {
     /// # Errors
     /// [`Error::NoSuch`].
     pub async fn has_known(&self, who: &Who, board: &BoardName) -> Result<(), Error> {
-        let Err(unknown) = self.find(who, board) else { return Ok(()) };
+        let Err(unknown) = self.find(who, Verb::See, board) else { return Ok(()) };
         if !self.may_look_back(who, board) {
             return Err(unknown);
         }
@@ -62,7 +62,7 @@ impl Lab {
         let folder = self.recording_folder(board);
         if !folder.is_dir() || !self.may_look_back(who, board) {
             return Err(self
-                .find(who, board)
+                .find(who, Verb::See, board)
                 .err()
                 .unwrap_or_else(|| super::console::lacks(board)));
         }

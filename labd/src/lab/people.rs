@@ -42,6 +42,7 @@ use crate::ledger::{Draft, Write};
 use crate::rules::access::{self, On};
 use crate::rules::hold::Book;
 use crate::rules::people::{Changed, People};
+use crate::rules::refusals::Refused;
 
 impl Lab {
     /// Who somebody is at this moment: what they came in with must still be good, and their roles are
@@ -150,9 +151,14 @@ impl Lab {
         self.access_changes.send_modify(|count| *count += 1);
     }
 
-    /// Writes a refusal down.
+    /// Writes a refusal down; once, if it is asked again and again: see [`Refusals`](crate::rules::refusals).
     pub(super) fn deny(&self, who: &Who, verb: Verb, board: Option<&BoardName>, why: &Error) {
-        let event = Event::Denied { verb, why: why.to_string() };
+        let refused = Refused { verb, board: board.cloned(), why: why.to_string() };
+        let event = Event::Denied { verb, why: refused.why.clone() };
+        if !self.refusals.lock().is_due(&who.name, refused, self.clock.now()) {
+            tracing::debug!(who = %who.name, %verb, %why, "a refusal is not written down again");
+            return;
+        }
         drop(self.ledger().stage(self.entry_by(who, board, event, Vec::new())));
     }
 
@@ -165,7 +171,7 @@ impl Lab {
             self.allow(who, Verb::Moderate)?;
         }
         let Some(board) = &ask.board else { return Ok(access::explain(about, ask.verb, None)) };
-        let board = self.find(who, board)?;
+        let board = self.find(who, Verb::See, board)?;
         let remembered = self.book.lock();
         Ok(access::explain(about, ask.verb, Some(on(&board, &remembered.book))))
     }

@@ -23,7 +23,7 @@ impl Lab {
         board: &BoardName,
         ask: PowerAsk,
     ) -> Result<PowerDetail, Error> {
-        let (here, keeper) = self.keeper(who, board)?;
+        let (here, keeper) = self.keeper(who, Verb::Power, board)?;
         let hold = self.allow_on(who, Verb::Power, &here)?;
         if ask == PowerAsk::Reset && !keeper.outlet().can_reset() {
             return Err(Error::Lacks { board: board.clone(), what: "reset".to_owned() });
@@ -37,14 +37,19 @@ impl Lab {
     /// # Errors
     /// [`Error::Lacks`], [`Error::NotAllowed`], [`Error::Device`].
     pub async fn outlet(&self, who: &Who, board: &BoardName) -> Result<PowerDetail, Error> {
-        let (here, keeper) = self.keeper(who, board)?;
+        let (here, keeper) = self.keeper(who, Verb::See, board)?;
         self.allow_on(who, Verb::See, &here)?;
         keeper.look().await?;
         Ok(keeper.detail())
     }
 
-    fn keeper(&self, who: &Who, board: &BoardName) -> Result<(Arc<Board>, Arc<Keeper>), Error> {
-        let here = self.find(who, board)?;
+    fn keeper(
+        &self,
+        who: &Who,
+        verb: Verb,
+        board: &BoardName,
+    ) -> Result<(Arc<Board>, Arc<Keeper>), Error> {
+        let here = self.find(who, verb, board)?;
         let lacks = || Error::Lacks { board: board.clone(), what: "outlet".to_owned() };
         let keeper = here.keeper.clone().ok_or_else(lacks)?;
         Ok((here, keeper))

@@ -31,7 +31,7 @@ impl Lab {
                 self.decide(Some(who), |book, now| book.release(board, &who.name, number, now))?
             }
             Some(reason) => {
-                self.allow_on(who, Verb::Moderate, &self.find(who, board)?)?;
+                self.allow_on(who, Verb::Moderate, &self.find(who, Verb::Moderate, board)?)?;
                 self.decide(Some(who), |book, now| {
                     book.break_hold(board, number, &who.name, reason, now)
                 })?
@@ -52,9 +52,9 @@ impl Lab {
     /// groups change without a word to the lab.
     fn may_give_back(&self, who: &Who, board: &BoardName) -> Result<(), Error> {
         let is_theirs = self.book.lock().book.hold_of(board).is_some_and(|it| it.who == who.name);
-        match self.find(who, board) {
+        match self.look_up(who, board) {
             Err(Error::NoSuch { .. }) if is_theirs => self.allow(who, Verb::Hold),
-            here => self.allow_on(who, Verb::Hold, &here?).map(drop),
+            _ => self.allow_on(who, Verb::Hold, &self.find(who, Verb::Hold, board)?).map(drop),
         }
     }
 }

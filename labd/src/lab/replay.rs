@@ -25,7 +25,7 @@ impl Lab {
         from: From,
         until: Option<From>,
     ) -> Result<Replay, Error> {
-        let recording = match self.find(who, board) {
+        let recording = match self.find(who, Verb::See, board) {
             Ok(here) => {
                 self.allow_on(who, Verb::See, &here)?;
                 here.recording.clone()

@@ -99,7 +99,7 @@ impl Lab {
         board: &BoardName,
         span: Span,
     ) -> Result<Hold, Error> {
-        self.allow_on(who, Verb::Hold, &self.find(who, board)?)?;
+        self.allow_on(who, Verb::Hold, &self.find(who, Verb::Hold, board)?)?;
         let decision =
             self.decide(Some(who), |book, now| book.extend(board, &who.name, span, now))?;
         match decision.settled().await?.0.into_iter().next() {
@@ -119,7 +119,7 @@ impl Lab {
         board: &BoardName,
         to: &Who,
     ) -> Result<Hold, Error> {
-        let here = self.find(who, board)?;
+        let here = self.find(who, Verb::Share, board)?;
         self.allow_on(who, Verb::Share, &here)?;
         let allowed = access::may_on(to, Verb::Hold, on(&here, &self.book.lock().book));
         allowed.map_err(|error| match error {
@@ -167,7 +167,10 @@ impl Lab {
     /// What is asked for, as far as the caller may have it.
     fn admitted(&self, who: &Who, ask: Ask) -> Result<Ask, Error> {
         match &ask.want {
-            Want::Board { name } => drop(self.allow_on(who, Verb::Hold, &self.find(who, name)?)?),
+            Want::Board { name } => {
+                let here = self.find(who, Verb::Hold, name)?;
+                self.allow_on(who, Verb::Hold, &here)?;
+            }
             _ => self.allow(who, Verb::Hold)?,
         }
         check(&ask)?;

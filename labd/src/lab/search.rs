@@ -7,7 +7,7 @@ use std::thread;
 use protocol::Error;
 use protocol::board::BoardName;
 use protocol::search::{Hit, Search};
-use protocol::user::Who;
+use protocol::user::{Verb, Who};
 use rustix::process::nice;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -63,7 +63,7 @@ impl Lab {
     ) -> Result<Vec<(BoardName, Arc<Recording>)>, Error> {
         let mut recordings = Vec::new();
         for name in boards {
-            let board = self.find(who, name);
+            let board = self.find(who, Verb::See, name);
             let is_wanted = |board: &Board| class.is_none_or(|class| class == board.config.class);
             let recording = match &board {
                 Ok(board) if !is_wanted(board) => continue,

@@ -70,7 +70,7 @@ impl Lab {
         line: &Arc<Line>,
         what: &str,
     ) -> Result<Deed, Error> {
-        let here = self.find(who, board)?;
+        let here = self.find(who, Verb::Type, board)?;
         // Under the book's lock, so that no hold ends between the look and the deed.
         let remembered = self.book.lock();
         let hold = access::may_on(who, Verb::Type, on(&here, &remembered.book))

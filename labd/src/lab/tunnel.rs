@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::own::{Own, Way};
 use super::people::on;
 use super::{Board, Lab};
 use crate::rules::access;
@@ -48,6 +49,9 @@ pub struct Tunnel {
     board: BoardName,
     number: u64,
     fence: watch::Receiver<u64>,
+    own: Arc<Own>,
+    /// Where it comes from, as long as it lives.
+    way: Option<Way>,
 }
 
 impl Tunnel {
@@ -56,20 +60,22 @@ impl Tunnel {
     /// # Errors
     /// [`Error::HoldOver`], [`Error::Device`] if nothing answers there.
     pub async fn connect(&mut self) -> Result<TcpStream, Error> {
-        let (to, board) = (self.to, self.board.clone());
+        let (to, board, own) = (self.to, self.board.clone(), self.own.clone());
         let device = |why: String| {
             let device = board.to_string();
             Error::Device { device, why: format!("{board} at {to}: {why}") }
         };
         let stream = tokio::select! {
-            stream = timeout(PATIENCE, TcpStream::connect(to)) => stream,
+            stream = timeout(PATIENCE, own.connect(to)) => stream,
             () = self.until_over() => {
                 let (board, number) = (board.clone(), self.number);
                 return Err(Error::HoldOver { board, number, how: "it has ended".to_owned() });
             }
         };
         let late = |_| device("it does not answer".to_owned());
-        let stream = stream.map_err(late)?.map_err(|error| device(error.to_string()))?;
+        let connected = stream.map_err(late)?;
+        let (stream, way) = connected.map_err(|error| device(error.to_string()))?;
+        self.way = Some(way);
         // Without it, keys arrive late; with a stack that refuses, they still arrive.
         let _ = stream.set_nodelay(true);
         Ok(stream)
@@ -114,11 +120,14 @@ impl Lab {
     /// [`Error::Lacks`], [`Error::Bad`] if nobody said where the board is, or for another port;
     /// [`Error::CannotRecord`].
     pub async fn tunnel(&self, who: &Who, target: &str, port: u32) -> Result<Tunnel, Error> {
-        let board =
-            self.named(who, target).inspect_err(|why| self.deny(who, Verb::Tunnel, None, why))?;
+        let board = self.named(who, target).inspect_err(|why| {
+            let name = target.parse().ok().filter(|name| self.board(name).is_some());
+            self.deny(who, Verb::Tunnel, name.as_ref(), why);
+        })?;
         let name = &board.config.name;
         self.allow_on(who, Verb::Tunnel, &board)?;
         let to = destination(name, &self.known(&board), port)
+            .and_then(|to| if self.own.is_door(to) { Err(itself(name, to)) } else { Ok(to) })
             .inspect_err(|why| self.deny(who, Verb::Tunnel, Some(name), why))?;
         let (tunnel, commit) = {
             // Under the book's lock, so that no hold ends between the look and the fence.
@@ -127,7 +136,8 @@ impl Lab {
                 .inspect_err(|why| self.deny(who, Verb::Tunnel, Some(name), why))?
                 .ok_or_else(|| Error::NotHeld { board: name.clone() })?;
             let fence = board.fence.subscribe();
-            let tunnel = Tunnel { to, board: name.clone(), number, fence };
+            let (own, way) = (self.own.clone(), None);
+            let tunnel = Tunnel { to, board: name.clone(), number, fence, own, way };
             let event = Event::Tunnelled { to: to.to_string() };
             let draft = self.entry_by(who, Some(name), event, Vec::new());
             (tunnel, self.ledger().stage_upon(remembered.generation, [draft]))
@@ -142,8 +152,16 @@ impl Lab {
             let (what, name) = ("board".to_owned(), target.chars().take(LONGEST).collect());
             Error::NoSuch { what, name, near: None }
         };
-        self.find(who, &target.parse::<BoardName>().map_err(none)?)
+        self.look_up(who, &target.parse::<BoardName>().map_err(none)?)
     }
+}
+
+/// What is told of a board that is said to be where labd is.
+fn itself(board: &BoardName, to: SocketAddr) -> Error {
+    let why = format!(
+        "labd itself listens at {to}, and {board} does not; an administrator can correct its 'ip' and 'ports'"
+    );
+    Error::Bad { why }
 }
 
 /// Where a board's sshd is, as its attributes say. Only an address will do: a name could mean another

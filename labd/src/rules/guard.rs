@@ -2,12 +2,13 @@
 //!
 //! A source is an address, or with IPv6 the network of a site. Whoever behaves badly gathers penalties,
 //! which wear off as time goes by; from [`BARRED`] on the door stays shut until they have. So many may
-//! be on the doorstep at once, in all and from one source. The model is sshd's `PerSourcePenalties`
-//! and `MaxStartups`.
+//! be on the doorstep at once from one source and from one site. When there are as many as may be in all,
+//! whoever has been there longest of those from where most come gives way to the next: however many come
+//! and stay, nobody else is kept out. The model is sshd's `PerSourcePenalties` and `MaxStartups`.
 //!
 //! Time is steady: since the daemon started, whatever the wall clock does.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -33,6 +34,20 @@ impl From<IpAddr> for Source {
             IpAddr::V6(address) => {
                 let network = address.to_bits() & !u128::from(u64::MAX);
                 Source(Ipv6Addr::from_bits(network).into())
+            }
+        }
+    }
+}
+
+impl Source {
+    /// What one provider gives to one customer: an IPv4 address, or an IPv6 network of 48 bits, which has
+    /// many of 64.
+    fn site(self) -> Source {
+        match self.0 {
+            IpAddr::V4(_) => self,
+            IpAddr::V6(network) => {
+                let site = network.to_bits() & !(u128::MAX >> 48);
+                Source(Ipv6Addr::from_bits(site).into())
             }
         }
     }
@@ -68,11 +83,13 @@ pub struct Limits {
     pub all: usize,
     /// From one source.
     pub source: usize,
+    /// From one site.
+    pub site: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { all: 512, source: 32 }
+        Limits { all: 512, source: 32, site: 64 }
     }
 }
 
@@ -81,18 +98,29 @@ impl Default for Limits {
 pub enum Refusal {
     /// Their source has gathered penalties, and may come again after this.
     Barred(Duration),
-    /// Too many from their source are on the doorstep.
+    /// Too many from their source, or their site, are on the doorstep.
     Crowd,
-    /// Too many in all are.
-    Full,
+}
+
+/// Somebody on the doorstep; who comes later has a greater one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+/// Somebody who is not turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Come {
+    /// Who they are on the doorstep.
+    pub ticket: Ticket,
+    /// Who is there no more, to make room.
+    pub gives_way: Option<Ticket>,
 }
 
 /// What the doors know of those who come.
 #[derive(Debug, Default)]
 pub struct Guard {
     limits: Limits,
-    doorstep: HashMap<Source, usize>,
-    all: usize,
+    doorstep: BTreeMap<Ticket, Source>,
+    next: u64,
     /// When each source's penalties will have worn off.
     penalties: HashMap<Source, Penalty>,
     /// The same, by time.
@@ -116,31 +144,42 @@ impl Guard {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn come(&mut self, source: Source, now: Duration) -> Result<(), Refusal> {
+    pub fn come(&mut self, source: Source, now: Duration) -> Result<Come, Refusal> {
         self.wear_off(now);
         if let Some(penalty) = self.penalties.get(&source).filter(|penalty| penalty.is_barred) {
             return Err(Refusal::Barred(penalty.end - now));
         }
-        if self.all >= self.limits.all {
-            return Err(Refusal::Full);
-        }
-        let here = self.doorstep.entry(source).or_default();
-        if *here >= self.limits.source {
+        let of_source = self.doorstep.values().filter(|here| **here == source).count();
+        let of_site = self.doorstep.values().filter(|here| here.site() == source.site()).count();
+        if of_source >= self.limits.source || of_site >= self.limits.site {
             return Err(Refusal::Crowd);
         }
-        *here += 1;
-        self.all += 1;
-        Ok(())
+        let is_full = self.doorstep.len() >= self.limits.all;
+        let gives_way = if is_full { self.first_of_most() } else { None };
+        gives_way.inspect(|first| self.leave(*first));
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.doorstep.insert(ticket, source);
+        Ok(Come { ticket, gives_way })
+    }
+
+    /// Whoever has been there longest of those from the site from which most are.
+    fn first_of_most(&self) -> Option<Ticket> {
+        let mut of = HashMap::<Source, usize>::new();
+        self.doorstep.values().for_each(|source| *of.entry(source.site()).or_default() += 1);
+        let most = of.values().max()?;
+        let is_of_most = |(_, source): &(&Ticket, &Source)| of.get(&source.site()) == Some(most);
+        self.doorstep.iter().find(is_of_most).map(|(first, _)| *first)
     }
 
     /// Somebody is through the door, or gone.
-    pub fn leave(&mut self, source: Source) {
-        let Some(here) = self.doorstep.get_mut(&source) else { return };
-        *here -= 1;
-        self.all -= 1;
-        if *here == 0 {
-            self.doorstep.remove(&source);
-        }
+    pub fn leave(&mut self, ticket: Ticket) {
+        self.doorstep.remove(&ticket);
+    }
+
+    /// Whether somebody is still there.
+    pub fn is_there(&self, ticket: Ticket) -> bool {
+        self.doorstep.contains_key(&ticket)
     }
 
     /// Somebody behaved badly.
@@ -163,7 +202,7 @@ impl Guard {
 
     /// How many are on the doorstep.
     pub fn doorstep(&self) -> usize {
-        self.all
+        self.doorstep.len()
     }
 
     fn wear_off(&mut self, now: Duration) {

@@ -58,7 +58,7 @@ pub(super) async fn attach(session: &mut Session<'_>, board: &BoardName) -> Resu
     let left = if at_terminal {
         tokio::select! {
             () = show(heard, &mut writer) => None,
-            () = talk(&mut session.read, typed, Haste::Loses, |_, _| {}) => Some(Ok(0)),
+            () = talk(visitor, &mut session.read, typed, Haste::Loses, |_, _| {}) => Some(Ok(0)),
             () = visitor.until_over() => Some(Ok(1)),
         }
     } else {
@@ -66,7 +66,7 @@ pub(super) async fn attach(session: &mut Session<'_>, board: &BoardName) -> Resu
         tokio::select! {
             () = show(heard, &mut writer) => None,
             typed = type_all(from, &calls, number, read_only) => Some(typed.map(|()| 0)),
-            () = talk(&mut session.read, to, Haste::Waits, |_, _| {}) => Some(Ok(0)),
+            () = talk(visitor, &mut session.read, to, Haste::Waits, |_, _| {}) => Some(Ok(0)),
             () = visitor.until_over() => Some(Ok(1)),
         }
     };

@@ -40,7 +40,7 @@ const PIECE: usize = 32 * 1024;
 /// Runs a program that stands beside labd. Returns its exit status.
 ///
 /// # Errors
-/// [`Error::Device`] if it cannot be run.
+/// [`Error::Bad`] if too many run, [`Error::Device`] if it cannot be run.
 pub(super) async fn run(
     session: &mut Session<'_>,
     name: &str,
@@ -52,6 +52,7 @@ pub(super) async fn run(
         let program = program.display();
         return Err(failed(format!("there is no {program}; the administrator can put it there")));
     }
+    let _share = session.visitor.door.shares.program(&session.visitor.peer.name)?;
     let room = Room::open(session.visitor).map_err(|error| failed(format!("{name}: {error}")))?;
     let mut command = Command::new(program);
     command
@@ -83,7 +84,7 @@ async fn at_terminal(
     let group = group(&child);
     let (screen, keys) = pty.into_split();
     let printing = print(screen, session.write.make_writer());
-    let talking = talk(&mut session.read, keys, Haste::Loses, |keys, message| {
+    let talking = talk(session.visitor, &mut session.read, keys, Haste::Loses, |keys, message| {
         match Size::of(&message) {
             // A terminal that is gone needs no size.
             Some(new) => drop(keys.resize(size(new))),
@@ -107,8 +108,9 @@ async fn between_pipes(session: &mut Session<'_>, mut command: Command) -> io::R
     let printing = async {
         let ((), ()) = tokio::join!(out, err);
     };
-    let talking =
-        talk(&mut session.read, stdin, Haste::Waits, |_, message| pass_on(group, &message));
+    let talking = talk(session.visitor, &mut session.read, stdin, Haste::Waits, |_, message| {
+        pass_on(group, &message)
+    });
     accompany(child, session.visitor, talking, printing).await
 }
 

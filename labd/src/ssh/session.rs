@@ -10,6 +10,7 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::shares::Waiting;
 use super::visitor::{Stay, Visitor};
 use super::words::{self, Wanted, is_locale};
 use super::{console, program, token};
@@ -20,9 +21,8 @@ const SHOWN_OUT: u8 = 255;
 const LAB: &str = "lab";
 /// Extended data of this kind is standard error.
 pub(super) const STDERR: u32 = 1;
-/// So much of what is typed waits to be taken; of what a program sends, so much more.
+/// So much of what is typed waits to be taken; of what a program sends, more: see [`Waiting`].
 const TYPED: usize = 64 * 1024;
-const SENT: usize = 32 << 20;
 /// Who leaves may have typed something just before.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// No more variables are taken.
@@ -219,25 +219,26 @@ fn code(why: &Error) -> u8 {
 pub(super) enum Haste {
     /// It is lost, as at any terminal.
     Loses,
-    /// It waits, and its end is passed on; but no more than [`SENT`], or the session is over.
+    /// It waits, and its end is passed on; but not [too much](Waiting::is_too_much), or the session is over.
     Waits,
 }
 
 /// Carries what the client sends to `to` until the client leaves. `other` is told of everything else.
 pub(super) async fn talk<To: AsyncWrite + Unpin>(
+    visitor: &Visitor,
     read: &mut ChannelReadHalf,
     to: To,
     haste: Haste,
     mut other: impl FnMut(&To, ChannelMsg),
 ) {
-    let (mut to, mut waiting, mut ended) = (Some(to), Vec::new(), false);
+    let (mut to, mut waiting, mut ended) = (Some(to), Waiting::new(&visitor.waiting), false);
     loop {
-        if ended && waiting.is_empty() {
+        if ended && waiting.bytes().is_empty() {
             to = None;
         }
         let take = async {
             match &mut to {
-                Some(to) if !waiting.is_empty() => to.write(&waiting).await,
+                Some(to) if !waiting.bytes().is_empty() => to.write(waiting.bytes()).await,
                 _ => std::future::pending().await,
             }
         };
@@ -245,19 +246,19 @@ pub(super) async fn talk<To: AsyncWrite + Unpin>(
             message = read.wait() => match message {
                 None | Some(ChannelMsg::Close) => break,
                 Some(ChannelMsg::Data { data }) => match haste {
-                    Haste::Loses if waiting.len() > TYPED => {}
-                    Haste::Waits if waiting.len() > SENT => return,
-                    _ if to.is_some() => waiting.extend(&data),
+                    Haste::Loses if waiting.bytes().len() > TYPED => {}
+                    Haste::Waits if waiting.is_too_much() => return,
+                    _ if to.is_some() => waiting.add(&data),
                     _ => {}
                 },
                 Some(ChannelMsg::Eof) => ended = haste == Haste::Waits,
                 Some(message) => if let Some(to) = &to { other(to, message) },
             },
             taken = take => match taken {
-                Ok(taken) => drop(waiting.drain(..taken)),
+                Ok(taken) => waiting.take(taken),
                 // Nobody takes any more.
                 Err(_) => {
-                    waiting.clear();
+                    waiting.take(waiting.bytes().len());
                     to = None;
                 }
             },
@@ -265,6 +266,6 @@ pub(super) async fn talk<To: AsyncWrite + Unpin>(
     }
     if let Some(mut to) = to {
         // Whoever takes nothing now has had its time.
-        let _ = timeout(LAST_WORDS, to.write_all(&waiting)).await;
+        let _ = timeout(LAST_WORDS, to.write_all(waiting.bytes())).await;
     }
 }

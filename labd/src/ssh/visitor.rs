@@ -1,6 +1,7 @@
 //! Somebody who has come in with a key.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use protocol::Error;
 use protocol::account::Key;
@@ -39,6 +40,8 @@ pub struct Visitor {
     /// How they came here, and from where.
     via: String,
     channels: Arc<Semaphore>,
+    /// What waits of all that they send, on this connection and others.
+    pub(super) waiting: Arc<AtomicUsize>,
     stay: watch::Sender<Stay>,
 }
 
@@ -47,8 +50,8 @@ impl Visitor {
     pub(super) async fn new(door: Arc<Door>, key: Key, via: String) -> Visitor {
         let peer = peer(&door, &key, &via).await;
         let channels = Arc::new(Semaphore::new(CHANNELS));
-        let stay = watch::Sender::new(Stay::Here);
-        Visitor { door, peer, key, via, channels, stay }
+        let (waiting, stay) = (door.shares.waiting(&peer.name), watch::Sender::new(Stay::Here));
+        Visitor { door, peer, key, via, channels, waiting, stay }
     }
 
     /// Who they are at this moment.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use lab_tests::lab::{Plan, board, boards, name};
-use lab_tests::patience::{soon, until};
+use lab_tests::patience::{soon, until, until_told};
 use protocol::account::Secret;
 use protocol::hold::Ask;
 use protocol::journal::Event;
@@ -363,6 +363,29 @@ async fn a_visitor_who_does_not_read_harms_nobody_and_is_shown_out() -> Result<(
         .await?;
     ssh.stdout = Some(out);
     assert_eq!(soon(ssh.wait_with_output()).await??.status.code(), Some(255));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_has_so_many_programs_on_all_connections_and_others_have_theirs() -> Result<()> {
+    let scene = Scene::with_boards(&["rpi4"]).await?;
+    let (ada, bob) = (scene.client("ada").await?, scene.client("bob").await?);
+    scene.lab.board("rpi4").print("begin").await?;
+    let looking = (0..32).map(async |_| {
+        let words = ["-T", "lab@lab", "console", "rpi4", "-r", "--since", "start"];
+        let mut ssh = ada.ssh(&words).spawn()?;
+        let mut begin = [0; 5];
+        soon(ssh.stdout.as_mut().context("piped")?.read_exact(&mut begin)).await??;
+        anyhow::Ok(ssh)
+    });
+    let mut looking = futures::future::try_join_all(looking).await?;
+    let said = ada.says(&["lab@lab", "boards"]).await?;
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("you have 32 programs running in this lab by ssh"), "{said:?}");
+    assert_eq!(bob.says(&["lab@lab", "boards"]).await?.code, Some(0));
+    let ended = looking.pop().context("there are 32")?;
+    drop(ended);
+    until_told(async || Ok(ada.says(&["lab@lab", "boards"]).await?.code == Some(0))).await?;
     Ok(())
 }
 

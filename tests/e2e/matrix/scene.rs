@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use lab_tests::lab::{Plan, TestLab, board, name, queued, waits};
 use lab_tests::person::Person;
 use lab_tests::rest::Rest;
@@ -13,6 +13,7 @@ use protocol::board::{BoardName, Filter};
 use protocol::client::Call;
 use protocol::console::{From, PenAsk, Signal};
 use protocol::hold::Release;
+use protocol::journal::{Entry, Event};
 use protocol::login;
 use protocol::power::PowerAsk;
 use protocol::search::Search;
@@ -237,8 +238,9 @@ impl Scene {
         Ok(Scene { lab, scope: Scope::default(), door, _sshd: sshd, root, bob })
     }
 
-    /// Puts back what the question before has changed.
+    /// Puts back what the question before has changed. What was refused a minute ago is refused anew.
     pub(super) async fn restore(&self, row: Row) -> Result<()> {
+        self.lab.advance(Span::minutes(1));
         let wanted: &[(&str, &str)] = match row {
             // It is for a lab that is not in use.
             Row::Call(Call::Import) => &[],
@@ -495,6 +497,40 @@ impl Scene {
                 me.import(export.lines().map(str::to_owned).collect()).await.map(drop)
             }
         })
+    }
+
+    /// What was not allowed, or is hidden, is on record once, with the words in which it was refused.
+    pub(super) async fn check_record(
+        &self,
+        row: Row,
+        whose: Whose,
+        answer: &Result<(), Error>,
+    ) -> Result<()> {
+        let why = match answer {
+            Err(why @ (Error::NotAllowed { .. } | Error::OutOfScope { .. })) => why.to_string(),
+            // A session is not there, whoever's board it is at.
+            Err(why @ Error::NoSuch { what, .. }) if whose == Whose::Hidden && what == "board" => {
+                why.to_string()
+            }
+            _ => return Ok(()),
+        };
+        // Whatever was refused before this is on disk with this.
+        self.root.note(name("nobodys"), "so far".to_owned()).await?;
+        let lately = self.lab.lab().clock().now() - Span::seconds(1);
+        let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+        let all = self.root.follow(all).await?.rest().await?;
+        let entries = all.lines().map(serde_json::from_str::<Entry>);
+        let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+        let is_it = |entry: &&Entry| {
+            let is_refusal =
+                matches!(&entry.event, Event::Denied { why: said, .. } if *said == why);
+            is_refusal
+                && entry.at > lately
+                && entry.who.as_ref().is_some_and(|it| it.as_str() == "ada")
+        };
+        let count = entries.iter().filter(is_it).count();
+        ensure!(count == 1, "{count} entries say of {row:?} {whose:?}: {why}");
+        Ok(())
     }
 
     /// A place of ada's, of bob's, of nobody.

@@ -32,7 +32,9 @@ impl Lab {
         let owner = owner.name.clone();
         self.allow(who, if owner == who.name { Verb::Share } else { Verb::Administer })?;
         if !who.scope.is_open() || who.until.is_some() {
-            return Err(Error::OutOfScope { what: "a key, which would last longer".to_owned() });
+            let why = Error::OutOfScope { what: "a key, which would last longer".to_owned() };
+            self.deny(who, Verb::Share, None, &why);
+            return Err(why);
         }
         let key::Taken { fingerprint, line } = key::read(line)?;
         let (since, what) = (self.clock.now(), "added".to_owned());

@@ -85,7 +85,7 @@ impl Lab {
 
     /// What a token is to open must be there.
     fn check_scope(&self, who: &Who, scope: &Scope) -> Result<(), Error> {
-        scope.boards.iter().try_for_each(|board| self.find(who, board).map(drop))?;
+        scope.boards.iter().try_for_each(|board| self.find(who, Verb::Share, board).map(drop))?;
         let classes = self.classes(who);
         let is_there = |name: &&String| classes.iter().any(|class| class.name == **name);
         match scope.classes.iter().find(|name| !is_there(name)) {

@@ -1,7 +1,8 @@
 //! The doorstep, against a plain list of who is there and a ledger of penalties.
 //!
 //! Planted, and caught: a barred source is let in a second too early; penalties do not add up; whoever
-//! leaves makes room for another source; an IPv6 site has as many sources as addresses.
+//! leaves makes room for another source; an IPv6 site has as many sources as addresses, or networks; the
+//! newest gives way, or one of a source with few places.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,15 +21,15 @@ fn a_source_is_barred_from_the_threshold_on_until_its_penalties_have_worn_off() 
     let (bad, good) = (source(1), source(2));
     for _ in 0..2 {
         guard.note(bad, Offence::BadProof, Duration::ZERO);
-        assert_eq!(guard.come(bad, Duration::ZERO), Ok(()));
-        guard.leave(bad);
+        let come = guard.come(bad, Duration::ZERO).expect("not barred yet");
+        guard.leave(come.ticket);
     }
     guard.note(bad, Offence::BadProof, Duration::ZERO);
     assert_eq!(guard.come(bad, Duration::ZERO), Err(Refusal::Barred(15 * SECOND)));
-    assert_eq!(guard.come(good, Duration::ZERO), Ok(()));
+    assert!(guard.come(good, Duration::ZERO).is_ok());
     // Below the threshold again, and still barred: else whoever waits a moment is back.
     assert_eq!(guard.come(bad, 14 * SECOND), Err(Refusal::Barred(SECOND)));
-    assert_eq!(guard.come(bad, 15 * SECOND), Ok(()));
+    assert!(guard.come(bad, 15 * SECOND).is_ok());
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn penalties_have_a_most() {
         guard.note(source(1), Offence::TooSlow, Duration::ZERO);
     }
     assert_eq!(guard.come(source(1), Duration::ZERO), Err(Refusal::Barred(MOST)));
-    assert_eq!(guard.come(source(1), MOST), Ok(()));
+    assert!(guard.come(source(1), MOST).is_ok());
 }
 
 #[test]
@@ -59,6 +60,30 @@ fn a_site_is_one_source_and_a_mapped_address_is_the_address() {
     assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
     assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+}
+
+#[test]
+fn a_site_has_only_so_many_places_in_all_of_its_networks() {
+    let mut guard = Guard::default();
+    let of = |text: String| Source::from(text.parse::<IpAddr>().expect("an address"));
+    let mut come = |text: String| guard.come(of(text), Duration::ZERO).is_ok();
+    let network = |n: &usize| format!("2001:db8:0:{n:x}::1");
+    let let_in = (0..1_000).filter(|n| come(network(n))).count();
+    assert_eq!(let_in, Limits::default().site);
+    assert!(come("2001:db8:1::1".to_owned()), "others have theirs");
+}
+
+#[test]
+fn when_all_places_are_taken_the_first_of_the_source_with_most_gives_way() {
+    let mut guard = Guard::new(Limits { all: 4, source: 3, site: 3 });
+    let mut come = |who| guard.come(source(who), Duration::ZERO).expect("room");
+    let first = come(1).ticket;
+    let second = come(2).ticket;
+    let third = come(2).ticket;
+    assert_eq!(come(3).gives_way, None);
+    assert_eq!(come(4).gives_way, Some(second));
+    assert_eq!(come(5).gives_way, Some(first));
+    assert_eq!(come(6).gives_way, Some(third));
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,29 +113,32 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 proptest! {
     #[test]
     fn the_guard_does_as_a_list_of_those_present_would(deeds in deeds()) {
-        let limits = Limits { all: 4, source: 2 };
+        let limits = Limits { all: 4, source: 2, site: 2 };
         let mut guard = Guard::new(limits);
-        let (mut here, mut now) = (Vec::new(), Duration::ZERO);
+        let (mut here, mut now) = (Vec::<(u8, Ticket)>::new(), Duration::ZERO);
         // Of each source: what it still has to wait, and whether it is barred.
         let mut owed = [(Duration::ZERO, false); 3];
         for deed in deeds {
             match deed {
                 Deed::Come(who) => {
                     let (left, is_barred) = owed[usize::from(who)];
-                    let of_source = here.iter().filter(|other| **other == who).count();
+                    let of = |who: u8| here.iter().filter(|(other, _)| *other == who).count();
+                    let most = (0..3).map(of).max();
+                    let first = here.iter().position(|(other, _)| Some(of(*other)) == most);
                     let expected = match () {
                         () if is_barred => Err(Refusal::Barred(left)),
-                        () if here.len() == limits.all => Err(Refusal::Full),
-                        () if of_source == limits.source => Err(Refusal::Crowd),
-                        () => Ok(()),
+                        () if of(who) == limits.source => Err(Refusal::Crowd),
+                        () if here.len() == limits.all => Ok(first),
+                        () => Ok(None),
                     };
-                    prop_assert_eq!(guard.come(source(who), now), expected);
-                    here.extend(expected.is_ok().then_some(who));
+                    let come = guard.come(source(who), now);
+                    let gone = expected.map(|first| first.map(|first| here.remove(first).1));
+                    prop_assert_eq!(come.map(|come| come.gives_way), gone);
+                    here.extend(come.map(|come| (who, come.ticket)));
                 }
                 Deed::Leave(who) => {
-                    if let Some(at) = here.iter().position(|other| *other == who) {
-                        here.remove(at);
-                        guard.leave(source(who));
+                    if let Some(at) = here.iter().position(|(other, _)| *other == who) {
+                        guard.leave(here.remove(at).1);
                     }
                 }
                 Deed::Note(who, offence) => {
