@@ -233,6 +233,55 @@ async fn a_program_comes_as_its_user_who_must_hold_the_board() -> Result<()> {
     Ok(())
 }
 
+/// Each board with a raw port and an RFC 2217 port.
+const FOUR: &str = "
+access { admin = root; user = [daemon, eve] }
+classes { sim { } }
+";
+
+#[tokio::test]
+async fn at_every_port_each_gets_what_the_calls_give_them() -> Result<()> {
+    root::needed("to be somebody else as well")?;
+    let boards = ["mine", "theirs", "nobodys", "hidden"];
+    let ports = boards.map(|board| (board, own_address(), own_address()));
+    let board_of = |(board, rfc2217, raw): &(&str, SocketAddr, SocketAddr)| {
+        let groups = if *board == "hidden" { "groups = kernel;" } else { "" };
+        let serve = format!("serve {{ rfc2217 = \"{rfc2217}\"; raw = \"{raw}\" }}");
+        let options = "options = [ { cls = sim; seed = 1 } ]";
+        format!("{{ name = {board}; class = sim; {groups} {serve}; {options} }},\n")
+    };
+    let config = format!("{FOUR}boards [\n{}]\n", ports.iter().map(board_of).collect::<String>());
+    let lab = Plan::new(config).open().await?;
+    lab.settled().await?;
+    tokio::spawn(Ports::open(lab.lab().clone(), Doorstep::new()).await?.keep());
+    lab.user("daemon").await?.reserve(board("mine")).await?;
+    lab.user("eve").await?.reserve(board("theirs")).await?;
+    for ((board, rfc2217, raw), why) in ports.iter().zip([
+        None,
+        Some("[theirs is held by eve"),
+        Some("[you do not hold nobodys"),
+        Some("[there is no board 'hidden'"),
+    ]) {
+        for at in [rfc2217, raw] {
+            let said = of_another_user(*at).await?;
+            match why {
+                Some(why) => assert!(said.contains(why), "{board}: {said}"),
+                // She is at the console: no sentence of the lab's is there.
+                None => assert!(!said.contains("[you ") && !said.contains("[mine"), "{said}"),
+            }
+        }
+    }
+    let typed = |entry: &&Entry| matches!(entry.event, Event::Typed { .. });
+    let root = lab.admin().await?;
+    for (board, wanted) in boards.into_iter().zip([true, false, false, false]) {
+        root.note(name(board), "so far".to_owned()).await?;
+        let noted = |event: &Event| matches!(event, Event::Noted { .. });
+        let entries = root.journal(board).await?.entries_until(noted).await?;
+        assert_eq!(entries.iter().any(|entry| typed(&entry)), wanted, "{board}: {entries:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_end_of_a_hold_cuts_at_once_also_whoever_reads_nothing() -> Result<()> {
     let mut scene = Scene::held().await?;

@@ -26,7 +26,7 @@ enum More {
 
 use More::{Arguments, Nothing};
 
-const OPEN: [(&[&str], More); 37] = [
+const OPEN: [(&[&str], More); 39] = [
     (&["boards"], Arguments),
     (&["board"], Arguments),
     (&["classes"], Arguments),
@@ -38,6 +38,8 @@ const OPEN: [(&[&str], More); 37] = [
     (&["queue"], Arguments),
     (&["power"], Arguments),
     (&["console"], Arguments),
+    (&["break"], Arguments),
+    (&["line"], Arguments),
     (&["journal"], Arguments),
     (&["search"], Arguments),
     (&["record"], Arguments),

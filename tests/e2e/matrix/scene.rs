@@ -24,6 +24,7 @@ use protocol::{Error, Span, Time};
 use tokio::net::TcpListener;
 
 use super::Door;
+use super::ssh::Ssh;
 
 /// What is asked: a call, another way to call, a follow.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,14 +119,27 @@ pub(super) enum Whose {
     Hidden,
 }
 
+impl Whose {
+    fn board(self) -> &'static str {
+        match self {
+            Whose::Mine => "mine",
+            Whose::Theirs => "theirs",
+            Whose::Nobodys => "nobodys",
+            Whose::Hidden => "hidden",
+        }
+    }
+}
+
 pub(super) const ANY: &[Whose] = &[Whose::Mine];
 pub(super) const THINGS: &[Whose] = &[Whose::Mine, Whose::Theirs, Whose::Nobodys];
 pub(super) const BOARDS: &[Whose] = &[Whose::Mine, Whose::Theirs, Whose::Nobodys, Whose::Hidden];
 
 impl Row {
     /// Between what it makes a difference.
-    pub(super) fn columns(self) -> &'static [Whose] {
+    pub(super) fn columns(self, door: Door) -> &'static [Whose] {
         match self {
+            // There everybody's tokens are their own.
+            Row::Call(Call::MakeToken) if door == Door::Ssh => ANY,
             Row::Breaking
             | Row::Asking
             | Row::Keeping
@@ -205,9 +219,9 @@ pub(super) struct Scene {
     /// What ada's token is for, if she comes with one that is not for everything.
     pub(super) scope: Scope,
     /// By which ada comes, if she comes by REST.
-    door: Option<Arc<Rest>>,
-    /// Her board's sshd.
-    _sshd: TcpListener,
+    rest: Option<Arc<Rest>>,
+    /// The same, by ssh.
+    ssh: Option<Ssh>,
     root: Person,
     bob: Person,
 }
@@ -221,10 +235,14 @@ impl Scene {
         let sshd = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let text = LAB.replace("{port}", &sshd.local_addr()?.port().to_string());
         let lab = Plan::new(&*text).by_hand().open().await?;
-        let door = match door {
-            Door::Rest => Some(Rest::new(lab.lab()).await?),
-            Door::Calls => None,
-        };
+        // Her board's sshd, which hangs up.
+        tokio::spawn(async move { while sshd.accept().await.is_ok() {} });
+        let (mut rest, mut ssh) = (None, None);
+        match door {
+            Door::Calls => {}
+            Door::Rest => rest = Some(Rest::new(lab.lab()).await?),
+            Door::Ssh => ssh = Some(Ssh::open(&lab).await?),
+        }
         lab.lab().open_authority()?;
         let (root, bob) = (lab.admin().await?, lab.user("bob").await?);
         for who in ["ada", "bob", "eve"] {
@@ -235,7 +253,7 @@ impl Scene {
         // What is hidden can be given to her.
         let join = AccountAsk::Join { group: "kernel".to_owned() };
         root.change_account("eve".parse()?, join).await?;
-        Ok(Scene { lab, scope: Scope::default(), door, _sshd: sshd, root, bob })
+        Ok(Scene { lab, scope: Scope::default(), rest, ssh, root, bob })
     }
 
     /// Puts back what the question before has changed. What was refused a minute ago is refused anew.
@@ -265,7 +283,7 @@ impl Scene {
 
     /// Ada, with that role.
     pub(super) async fn me(&self, role: Role) -> Result<Person> {
-        if self.door.is_none() && self.scope.is_open() {
+        if self.rest.is_none() && self.scope.is_open() {
             return Person::new(self.lab.lab(), "ada", role).await;
         }
         self.with_token(role, TokenAsk { scope: self.scope.clone(), ..TokenAsk::default() }).await
@@ -277,7 +295,7 @@ impl Scene {
         self.root.change_account("ada".parse()?, grant).await?;
         let ask = TokenAsk { who: Some("ada".parse()?), ..ask };
         let secret = self.root.make_token(ask).await?.secret;
-        match &self.door {
+        match &self.rest {
             Some(door) => Ok(Person::by_rest(door, secret)),
             None => self.lab.with_token(&secret).await,
         }
@@ -293,6 +311,19 @@ impl Scene {
         Ok(login.context("they are logged in")?.id)
     }
 
+    /// The sign of what the lab answers somebody of that role.
+    pub(super) async fn sign(&self, row: Row, role: Role, whose: Whose) -> Result<char> {
+        let told = || format!("{row:?} {role} {whose:?}");
+        let Some(ssh) = &self.ssh else {
+            let answer = self.ask(row, role, whose).await?;
+            self.check_record(row, whose, &answer).await?;
+            return super::sign(answer).with_context(told);
+        };
+        let grant = AccountAsk::Grant { role, span: None };
+        self.root.change_account("ada".parse()?, grant).await?;
+        ssh.sign(row, whose.board()).await.with_context(told)
+    }
+
     /// What the lab answers somebody of that role.
     pub(super) async fn ask(
         &self,
@@ -301,12 +332,7 @@ impl Scene {
         whose: Whose,
     ) -> Result<Result<(), Error>> {
         let me = self.me(role).await?;
-        let here = match whose {
-            Whose::Mine => "mine",
-            Whose::Theirs => "theirs",
-            Whose::Nobodys => "nobodys",
-            Whose::Hidden => "hidden",
-        };
+        let here = whose.board();
         let other = match whose {
             Whose::Mine | Whose::Hidden => None,
             Whose::Theirs => Some("bob".parse()?),
