@@ -10,11 +10,13 @@
 //! - [`board`]: a board on a pty
 //! - [`year`]: what a lab's consoles print in a year
 //! - `tui::seat`: labtui in a terminal; `tui::link`: a lab far away
+//! - `conserver::daemon`: conserver, which Debian's package brings
 //! - the others: one group of figures each
 
 mod attach;
 mod board;
 mod calls;
+mod conserver;
 mod figure;
 mod flood;
 mod grants;
@@ -43,7 +45,7 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 15] = [
+const GROUPS: [(&str, Group); 16] = [
     ("patterns", patterns::run),
     ("list", list::run),
     ("calls", calls::run),
@@ -56,6 +58,7 @@ const GROUPS: [(&str, Group); 15] = [
     ("start", start::run),
     ("tui", tui::run),
     ("viewers", viewers::run),
+    ("conserver", conserver::run),
     ("holds", holds::run),
     ("many", many::run),
     ("search", search::run),
