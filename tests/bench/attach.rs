@@ -107,8 +107,8 @@ async fn screen(report: &mut Report, lab: &Lab, client: &Client, board: &Board) 
     report.figure("screen-p50", sample.median() * 1e3, "ms", &beside, Bar::Most(5.0))
 }
 
-/// Types on the console, a key when the one before is back.
-async fn type_through(lab: &Lab, client: &Client, times: &mut Sample) -> Result<()> {
+/// Types on the console.
+pub(crate) async fn type_through(lab: &Lab, client: &Client, times: &mut Sample) -> Result<()> {
     let ask = Ask {
         want: Want::Board { name: name(0).parse()? },
         span: None,
@@ -118,7 +118,11 @@ async fn type_through(lab: &Lab, client: &Client, times: &mut Sample) -> Result<
         ssh_key: None,
     };
     client.reserve(ask).await?;
-    let mut flow = follow(lab, From::End, Pen::Wanted).await?;
+    type_on(&mut follow(lab, From::End, Pen::Wanted).await?, times).await
+}
+
+/// Types a key when the one before is back.
+pub(crate) async fn type_on(flow: &mut Flow, times: &mut Sample) -> Result<()> {
     for _ in 0..KEYS {
         let begun = Instant::now();
         flow.write_all(b"x").await?;
@@ -129,7 +133,7 @@ async fn type_through(lab: &Lab, client: &Client, times: &mut Sample) -> Result<
 }
 
 /// Does something while the board sends back what is typed.
-fn echoing(board: &Board, deed: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn echoing(board: &Board, deed: impl FnOnce() -> Result<()>) -> Result<()> {
     let (going, stop) = mpsc::channel();
     std::thread::scope(|scope| {
         let echo = scope.spawn(move || board.echo_until(&stop));
@@ -140,7 +144,7 @@ fn echoing(board: &Board, deed: impl FnOnce() -> Result<()>) -> Result<()> {
     })
 }
 
-async fn follow(lab: &Lab, from: From, pen: Pen) -> Result<Flow> {
+pub(crate) async fn follow(lab: &Lab, from: From, pen: Pen) -> Result<Flow> {
     let board = name(0).parse()?;
     let what = Follow::Console { board, from, pen, stop_at_end: false };
     Ok(client::follow(&lab.address(), what).await?.0)

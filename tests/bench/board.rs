@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nix::fcntl::OFlag;
@@ -37,6 +37,11 @@ impl Board {
     /// Its option in a configuration.
     pub(crate) fn option(&self) -> String {
         format!("{{ cls = serialconsole, val = {} }}", self.path.display())
+    }
+
+    /// Its port's name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its port, for who opens it without a lab.

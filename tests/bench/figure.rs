@@ -48,6 +48,13 @@ impl Report {
         Ok(())
     }
 
+    /// A group ended before its last figure; those after it are taken all the same.
+    pub(crate) fn failed(&mut self, group: &str, error: &anyhow::Error) {
+        eprintln!("bench: group '{group}': {error:#}");
+        self.printed += 1;
+        self.missed.push(format!("group {group}"));
+    }
+
     /// Says whether every bar was met.
     pub(crate) fn end(self) -> Result<bool> {
         if self.printed == 0 {

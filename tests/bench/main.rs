@@ -9,11 +9,14 @@
 //! - [`process`]: the programs, and what the system says of them
 //! - [`board`]: a board on a pty
 //! - [`year`]: what a lab's consoles print in a year
+//! - `tui::seat`: labtui in a terminal; `tui::link`: a lab far away
+//! - `conserver::daemon`: conserver, which Debian's package brings
 //! - the others: one group of figures each
 
 mod attach;
 mod board;
 mod calls;
+mod conserver;
 mod figure;
 mod flood;
 mod grants;
@@ -26,13 +29,14 @@ mod react;
 mod search;
 mod start;
 mod tls;
+mod tui;
 mod tunnel;
 mod viewers;
 mod year;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::figure::Report;
@@ -41,7 +45,7 @@ use crate::figure::Report;
 type Group = fn(&mut Report) -> Result<()>;
 
 /// In this order: what leaves much for the disk to write comes last.
-const GROUPS: [(&str, Group); 14] = [
+const GROUPS: [(&str, Group); 16] = [
     ("patterns", patterns::run),
     ("list", list::run),
     ("calls", calls::run),
@@ -52,7 +56,9 @@ const GROUPS: [(&str, Group); 14] = [
     ("react", react::run),
     ("grants", grants::run),
     ("start", start::run),
+    ("tui", tui::run),
     ("viewers", viewers::run),
+    ("conserver", conserver::run),
     ("holds", holds::run),
     ("many", many::run),
     ("search", search::run),
@@ -84,7 +90,9 @@ fn run(words: &[String]) -> Result<bool> {
     let is_chosen = |name: &str| words.is_empty() || words.iter().any(|word| name == word);
     let mut report = Report::default();
     for (name, group) in GROUPS.into_iter().filter(|(name, _)| is_chosen(name)) {
-        group(&mut report).with_context(|| format!("group '{name}'"))?;
+        if let Err(error) = group(&mut report) {
+            report.failed(name, &error);
+        }
     }
     report.end()
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use protocol::account::TokenAsk;
 use protocol::address::Address;
 use protocol::client::Client;
@@ -42,8 +43,29 @@ impl Running {
         command.spawn().map(Running).with_context(|| format!("{command:?}"))
     }
 
-    fn pid(&self) -> u32 {
-        self.0.id()
+    /// Its resident memory now, in MB.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        memory(self.0.id(), "VmRSS:")
+    }
+
+    /// The same, and that of the processes it has started.
+    pub(crate) fn memory_of_all(&self) -> Result<f64> {
+        let pid = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        children
+            .split_whitespace()
+            .try_fold(self.memory()?, |sum, child| Ok(sum + memory(child.parse()?, "VmRSS:")?))
+    }
+
+    /// The most resident memory it ever had, in MB.
+    pub(crate) fn peak_memory(&self) -> Result<f64> {
+        memory(self.0.id(), "VmHWM:")
+    }
+
+    /// How long it has had a processor so far.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let clock = clock_getcpuclockid(Pid::from_raw(self.0.id().try_into()?))?;
+        Ok(clock_gettime(clock)?.into())
     }
 
     /// Tells it to end, and waits.
@@ -195,31 +217,26 @@ impl Lab {
 
     /// Its resident memory now, in MB.
     pub(crate) fn memory(&self) -> Result<f64> {
-        self.status("VmRSS:")
+        self.labd.memory()
     }
 
     /// The most resident memory it ever had, in MB.
     pub(crate) fn peak_memory(&self) -> Result<f64> {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, key: &str) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.labd.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no such key")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        self.labd.peak_memory()
     }
 
     /// How long it has had a processor so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.labd.pid()))?;
-        // The name, in brackets, may hold anything; the 12th and 13th fields after it are meant.
-        let (_, fields) = stat.rsplit_once(") ").context("stat without a name")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-        let second = sysconf(SysconfVar::CLK_TCK)?.context("no clock ticks")?;
-        Ok(Duration::from_secs_f64(ticks / second as f64))
+        self.labd.processor_time()
     }
+}
+
+/// What the system says of a process's memory, in MB.
+fn memory(pid: u32, key: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no such key")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024.0 / 1e6)
 }
 
 fn consoles(folder: &TempDir) -> PathBuf {
