@@ -2,8 +2,9 @@
 
 use protocol::board::Board;
 use protocol::console::PenAsk;
+use protocol::search::Direction;
 
-use super::{Effect, asks, batch, call, copy, moved, send, set_mode, typing, views};
+use super::{Effect, asks, batch, call, copy, lists, moved, past, send, set_mode, typing, views};
 use crate::call::Call;
 use crate::dialog::{Dialog, Step};
 use crate::keys::{Action, Key, Move};
@@ -89,6 +90,17 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::NextConsole => views::neighbour(model, 1, effects),
         Action::PreviousConsole => views::neighbour(model, -1, effects),
         Action::Scrollback => set_mode(model, Mode::Scrollback),
+        Action::SearchPast => past::search(model),
+        Action::OlderHit => past::next(model, Direction::Backward),
+        Action::NewerHit => past::next(model, Direction::Forward),
+        Action::Older(mark) => past::leap(model, mark, Direction::Backward),
+        Action::Newer(mark) => past::leap(model, mark, Direction::Forward),
+        Action::SearchLab => {
+            let palette = Palette { text: "search ".to_owned(), ..Palette::default() };
+            model.typing = Some(Typing::Command(palette));
+        }
+        Action::Boots => with_board(model, |model, board| lists::boots(model, board, effects)),
+        Action::Jump => lists::jump(model, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Quit => effects.push(Effect::Quit),
@@ -121,9 +133,10 @@ pub(super) fn move_by(model: &mut Model, by: Move) {
             Page::Messages(back) => {
                 Page::Messages(moved_back(back, by, height, view::messages_back(model, &layout)))
             }
+            Page::Hits(_) | Page::Boots(_) => lists::moved_by(model, page, by, height),
         });
-    } else if let Some(console) = &mut model.console {
-        console.emulator.scroll(by);
+    } else if model.console.is_some() {
+        past::scroll(model, by);
     } else if model.focus == Focus::Table {
         let place = model.table.place().unwrap_or(0);
         model.table.select(moved(place, by, layout.table_rows(), model.table.len()));

@@ -6,7 +6,7 @@ use protocol::console::PenState;
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, asks, batch, refresh};
+use super::{Effect, asks, batch, lists, past, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
 use crate::keys::{Action, Group};
@@ -50,10 +50,24 @@ pub(super) fn take(
         }
         (_, Ok(Answer::Pen(pen))) => pen_stands(model, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
+        (Call::Boots(board), Ok(Answer::Boots(boots))) => lists::booted(model, board, boots),
+        (Call::Find(asked), Ok(Answer::Hits(hits))) => {
+            past::found(model, asked, &hits);
+            lists::found(model, asked, hits);
+        }
+        (Call::Past { board, offset }, Ok(Answer::Past(printed))) => {
+            past::recalled(model, board, *offset, printed);
+        }
         (_, Ok(_)) => {}
+        (Call::Find(asked), Err(why)) if !asked.boards.is_empty() => {
+            past::refused(model, asked, &why);
+        }
         // The banner says that the lab is not there; nobody asked for these.
         (Call::WhoAmI | Call::Detail(_), Err(Error::Unreachable { .. })) => {}
         (call, Err(why)) => {
+            if let Call::Past { board, offset } = call {
+                past::lost(model, board, *offset);
+            }
             model.note(Notice::refused(model.now, call, &why, &model.settings.keys));
         }
     }

@@ -7,6 +7,7 @@ mod fake;
 mod feeds;
 mod hostile;
 mod keys;
+mod past;
 mod pty;
 mod rows;
 mod sample;

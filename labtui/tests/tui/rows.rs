@@ -718,6 +718,7 @@ fn the_books_table_has_every_row_and_names_tests_that_there_are() {
         include_str!("keys.rs"),
         include_str!("updates.rs"),
         include_str!("pty.rs"),
+        include_str!("past.rs"),
     ];
     let (_, table) = page.split_once("## Conventions").unwrap();
     let named = table.split(|c: char| !(c.is_ascii_alphanumeric() || "_…".contains(c)));
