@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use jiff::tz::TimeZone;
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName};
+use protocol::console::{Desk, Viewer};
 use protocol::journal::Entry;
 use protocol::power::PowerAsk;
 use protocol::user::Who;
@@ -228,6 +229,8 @@ pub struct Console {
     pub link: Link,
     /// Names us in calls about the pen, while connected.
     pub session: Option<u64>,
+    /// Who is at it, when that has been heard.
+    pub desk: Option<Desk>,
     /// What the next key means.
     pub mode: Mode,
     /// Keys that may become the prefix, and are not the board's yet.
@@ -262,6 +265,8 @@ pub enum PenHolder {
     Unknown,
     /// This console.
     Us,
+    /// Somebody else, who lets this console type as well.
+    Paired(String),
     /// Somebody else, or our own name elsewhere.
     Other(String),
     /// Nobody.
@@ -392,17 +397,34 @@ impl Model {
 
     /// Who types on the console.
     pub fn pen(&self) -> PenHolder {
-        let Some(console) = &self.console else { return PenHolder::Unknown };
-        let detail = self.closeup.as_ref().and_then(|closeup| closeup.detail.as_ref());
-        let of_this = detail.filter(|detail| detail.board.name == console.board);
-        let Some(line) = of_this.and_then(|detail| detail.line.as_ref()) else {
+        let (Some(console), Some(viewers)) = (&self.console, self.viewers()) else {
             return PenHolder::Unknown;
         };
-        match line.viewers.iter().find(|viewer| viewer.pen) {
-            Some(viewer) if Some(viewer.session) == console.session => PenHolder::Us,
+        let is_us = |viewer: &Viewer| Some(viewer.session) == console.session;
+        let paired = viewers.iter().any(|viewer| is_us(viewer) && viewer.paired);
+        match viewers.iter().find(|viewer| viewer.pen) {
+            Some(viewer) if is_us(viewer) => PenHolder::Us,
+            Some(viewer) if paired => PenHolder::Paired(viewer.who.to_string()),
             Some(viewer) => PenHolder::Other(viewer.who.to_string()),
             None => PenHolder::Nobody,
         }
+    }
+
+    /// Who is at the console: as its desk says, or until that is heard the board's details.
+    pub fn viewers(&self) -> Option<&[Viewer]> {
+        let console = self.console.as_ref()?;
+        if let Some(desk) = &console.desk {
+            return Some(&desk.viewers);
+        }
+        let detail = self.closeup.as_ref()?.detail.as_ref()?;
+        let line = detail.line.as_ref().filter(|_| detail.board.name == console.board)?;
+        Some(&line.viewers)
+    }
+
+    /// Who asks for the pen that this console has, first who asked first.
+    pub fn asking(&self) -> Option<&Viewer> {
+        let asks = self.viewers().unwrap_or_default().iter().filter(|it| it.asked.is_some());
+        asks.min_by_key(|viewer| viewer.waits).filter(|_| self.pen() == PenHolder::Us)
     }
 }
 
@@ -415,6 +437,7 @@ impl Console {
             emulator: Emulator::new(width, height),
             link: Link::Connecting,
             session: None,
+            desk: None,
             mode: Mode::Live,
             held: Vec::new(),
             line_start: true,

@@ -32,6 +32,7 @@ pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
     model.adopt(start.settings(start.settings.clone()));
     let caller = Caller::new(address.clone(), outlet.clone());
     let _boards = feed::boards(address.clone(), outlet.clone());
+    let _journal = feed::journal(address.clone(), outlet.clone());
     let mut typed = BufReader::new(tokio::io::stdin()).lines();
     let mut listening = true;
     say(&format!("{address}. Type help for the commands, quit to leave."))?;

@@ -3,6 +3,7 @@
 //! Pure: no clock, no network, no terminal. Effects are data that the program's loop carries out.
 
 mod actions;
+mod alarms;
 mod answers;
 mod asks;
 mod batch;
@@ -12,6 +13,7 @@ mod hear;
 mod lists;
 mod mouse;
 mod past;
+mod pen;
 mod typing;
 mod views;
 

@@ -91,6 +91,12 @@ pub enum Action {
     Literal,
     /// Asks for the pen.
     AskPen,
+    /// Hands the pen to who asks for it.
+    GrantPen,
+    /// Keeps the pen that somebody asks for.
+    KeepPen,
+    /// Lets who asks for the pen type as well, or ends that.
+    PairPen,
     /// Takes the pen, and asks for the reason.
     ForcePen,
     /// Tells who is there.
@@ -154,7 +160,18 @@ impl Action {
         use Action::*;
         matches!(
             self,
-            Reserve | Release | Extend | Power | Undo | Literal | AskPen | ForcePen | Break
+            Reserve
+                | Release
+                | Extend
+                | Power
+                | Undo
+                | Literal
+                | AskPen
+                | GrantPen
+                | KeepPen
+                | PairPen
+                | ForcePen
+                | Break
         )
     }
 }

@@ -1,7 +1,7 @@
 //! What each action does.
 
 use protocol::board::Board;
-use protocol::console::PenAsk;
+use protocol::console::{PenAsk, Viewer};
 use protocol::search::Direction;
 
 use super::{Effect, asks, batch, call, copy, lists, moved, past, send, set_mode, typing, views};
@@ -79,9 +79,14 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::PreviousChoice => mark(model, -1),
         Action::Detach => views::detach(model, effects),
         Action::Literal => literal(model, effects),
-        Action::AskPen => with_session(model, |model, session| {
-            call(model, Call::Pen { session, ask: PenAsk::Take }, effects);
-        }),
+        Action::AskPen => ask_pen(model, PenAsk::Ask, effects),
+        Action::GrantPen => ask_pen(model, PenAsk::Grant { session: None }, effects),
+        Action::KeepPen => ask_pen(model, PenAsk::Keep, effects),
+        Action::PairPen => {
+            let is_paired = model.viewers().unwrap_or_default().iter().any(|it| it.paired);
+            let ask = if is_paired { PenAsk::Part } else { PenAsk::Pair { session: None } };
+            ask_pen(model, ask, effects);
+        }
         Action::ForcePen => with_session(model, asks::force_pen),
         Action::Who => who(model),
         Action::Break => with_session(model, |model, session| {
@@ -210,16 +215,19 @@ fn literal(model: &mut Model, effects: &mut Vec<Effect>) {
 /// Tells who types on the console and who looks on.
 fn who(model: &mut Model) {
     set_mode(model, Mode::Live);
-    let detail = model.closeup.as_ref().and_then(|closeup| closeup.detail.as_ref());
-    let viewers = detail.and_then(|detail| detail.line.as_ref()).map(|line| {
-        let does = |pen: bool| if pen { "types" } else { "looks on" };
-        let viewer = |it: &protocol::console::Viewer| format!("{} {}", it.who, does(it.pen));
-        line.viewers.iter().map(viewer).collect::<Vec<_>>().join(", ")
-    });
-    match viewers {
-        Some(viewers) if !viewers.is_empty() => model.say(Tone::News, &format!("{viewers}.")),
-        _ => model.say(Tone::News, "Nobody is known to be here yet."),
+    let viewer = |it: &Viewer| {
+        let stands = it.stands().unwrap_or_else(|| "looks on".to_owned());
+        format!("{} {stands}", it.who)
+    };
+    let viewers: Vec<String> = model.viewers().unwrap_or_default().iter().map(viewer).collect();
+    match viewers.is_empty() {
+        false => model.say(Tone::News, &format!("{}.", viewers.join(", "))),
+        true => model.say(Tone::News, "Nobody is known to be here yet."),
     }
+}
+
+fn ask_pen(model: &mut Model, ask: PenAsk, effects: &mut Vec<Effect>) {
+    with_session(model, |model, session| call(model, Call::Pen { session, ask }, effects));
 }
 
 fn report(model: &mut Model) {

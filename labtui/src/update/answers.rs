@@ -2,7 +2,7 @@
 
 use protocol::Error;
 use protocol::board::BoardName;
-use protocol::console::PenState;
+use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
@@ -48,7 +48,7 @@ pub(super) fn take(
                 asks::switched(model, board, *ask);
             }
         }
-        (_, Ok(Answer::Pen(pen))) => pen_stands(model, pen),
+        (Call::Pen { ask, .. }, Ok(Answer::Pen(pen))) => pen_stands(model, ask, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
         (Call::Boots(board), Ok(Answer::Boots(boots))) => lists::booted(model, board, boots),
         (Call::Find(asked), Ok(Answer::Hits(hits))) => {
@@ -142,7 +142,14 @@ fn power(model: &mut Model, board: &BoardName, outlet: &PowerDetail) {
     }
 }
 
-fn pen_stands(model: &mut Model, pen: PenState) {
+fn pen_stands(model: &mut Model, ask: &PenAsk, pen: PenState) {
+    match ask {
+        PenAsk::Grant { .. } => return model.say(Tone::Done, "The pen is handed over."),
+        PenAsk::Keep => return model.say(Tone::Done, "You keep the pen; who asked is told."),
+        PenAsk::Pair { .. } => return model.say(Tone::Done, "Two type now. The pen stays yours."),
+        PenAsk::Part => return model.say(Tone::Done, "Who has the pen types alone again."),
+        _ => {}
+    }
     let who = match model.pen() {
         PenHolder::Other(who) => who,
         _ => "Somebody else".to_owned(),

@@ -12,7 +12,7 @@ use protocol::account::{
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::boot::Boots;
-use protocol::console::{From, PenAsk, PenState};
+use protocol::console::{Desk, From, PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::journal::Entry;
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
@@ -44,6 +44,8 @@ pub(crate) struct Known {
     pub(crate) lost: u64,
     /// What paints the screen before the first byte.
     pub(crate) paint: Vec<u8>,
+    /// Who is at the console.
+    pub(crate) desk: Desk,
     /// What every search finds.
     pub(crate) hits: Vec<Hit>,
     pub(crate) typed: Vec<u8>,
@@ -148,6 +150,7 @@ impl FakeLab {
             Follow::Console { from, stop_at_end, .. } => {
                 self.flow_console(stream, from, stop_at_end).await
             }
+            Follow::Desk { .. } => self.flow_desks(&mut stream).await,
             Follow::Search(_) => self.flow_hits(&mut stream).await,
             // What labtui does not follow.
             _ => Ok(()),
@@ -251,6 +254,16 @@ impl FakeLab {
                     count => self.change(|known| known.typed.extend(&keys[..count])),
                 },
             }
+        }
+    }
+
+    async fn flow_desks(&self, stream: &mut BufReader<UnixStream>) -> io::Result<()> {
+        let mut known = self.known.subscribe();
+        wire::accept(stream, &Welcome::default()).await?;
+        loop {
+            let desk = known.borrow_and_update().desk.clone();
+            stream.write_all((serde_json::to_string(&desk)? + "\n").as_bytes()).await?;
+            known.wait_for(|known| known.desk != desk).await.map_err(io::Error::other)?;
         }
     }
 

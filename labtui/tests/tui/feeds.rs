@@ -6,14 +6,14 @@ use labtui::call::{Answer, Call, Caller};
 use labtui::feed::{self, News};
 use labtui::past::{Printed, wish};
 use labtui::update::Message;
-use protocol::console::{From, Pen};
+use protocol::console::{Desk, From, Pen};
 use protocol::journal::Event;
 use protocol::wire::Follow;
 use protocol::{Error, Span};
 use tokio::sync::mpsc;
 
 use crate::fake::FakeLab;
-use crate::sample::{board, boards, boots, entries, entry, hit, name};
+use crate::sample::{board, boards, boots, entries, entry, hit, name, viewer};
 
 /// The next news that are not about the connection.
 async fn next(news: &mut mpsc::Receiver<Message>) -> News {
@@ -258,4 +258,33 @@ async fn searches_boots_and_the_past_are_answered_whole() {
     assert_eq!(ask(past).await, Ok(Answer::Past(Printed { offset: 13, before, after })));
     lab.change(|known| known.refusing = Some(Error::Unknown));
     assert_eq!(ask(Call::Find(Box::new(wish("panic")))).await, Err(Error::Unknown));
+}
+
+#[tokio::test]
+async fn who_is_at_a_console_is_told_whenever_it_changes() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::desk(lab.address(), 1, name("rpi4-1"), to);
+    assert_eq!(next(&mut news).await, News::Desk(Desk::default()));
+    let desk = Desk { viewers: vec![viewer(9, "bob", true)], doing: None };
+    lab.change(|known| known.desk = desk.clone());
+    assert_eq!(next(&mut news).await, News::Desk(desk));
+}
+
+#[tokio::test]
+async fn the_labs_journal_begins_now_and_misses_nothing_after_that() {
+    let lab = FakeLab::new(boards(), entries("rpi4-1"));
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::journal(lab.address(), to);
+    assert!(matches!(any(&mut news).await, News::Up(_)));
+    let panicked = |seq| entry(seq, "bbb-1", None, Span(0), Event::Panicked);
+    lab.change(|known| known.entries.push(panicked(20)));
+    assert_eq!(next(&mut news).await, News::Entries(vec![panicked(20)]));
+    lab.change(|known| {
+        known.cuts += 1;
+        known.entries.push(panicked(21));
+    });
+    assert_eq!(next(&mut news).await, News::Entries(vec![panicked(21)]));
 }

@@ -7,6 +7,7 @@ mod fake;
 mod feeds;
 mod hostile;
 mod keys;
+mod others;
 mod past;
 mod pty;
 mod rows;

@@ -89,16 +89,13 @@ pub(crate) fn boards() -> Vec<Board> {
     all
 }
 
+/// Somebody at a console.
+pub(crate) fn viewer(session: u64, who: &str, pen: bool) -> Viewer {
+    let (who, since, paired, waits, asked) = (user(who), NOW, false, None, None);
+    Viewer { session, who, since, pen, paired, waits, asked }
+}
+
 pub(crate) fn detail(board: Board) -> BoardDetail {
-    let viewer = |session, who: &str, pen| Viewer {
-        session,
-        who: user(who),
-        since: NOW,
-        pen,
-        paired: false,
-        waits: None,
-        asked: None,
-    };
     let place = Place {
         number: 7,
         who: user("dave"),

@@ -5,12 +5,14 @@ use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
 use labtui::update::Message;
 use labtui::view::{self, Colours, Look, Signs};
+use protocol::console::Viewer;
 use protocol::journal::Event;
 use protocol::{Error, Span, Time};
 use ratatui::style::Color;
 
+use crate::others::at_the_desk;
 use crate::past::at_a_panic;
-use crate::sample::{ALL, NOW, Stage, board, boards, boots, entry, hit};
+use crate::sample::{ALL, NOW, Stage, board, boards, boots, entry, hit, viewer};
 
 const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 15), (20, 5)];
 
@@ -212,6 +214,16 @@ fn lines_that_were_found_in_the_lab() {
             hit("rpi4-1", 48, "panic\x1b[2J panic", &[(0, 5), (10, 15)]),
         ];
         stage.answer(Call::Find(asked), Ok(Answer::Hits(hits)));
+        stage
+    }));
+}
+
+#[test]
+fn a_console_whose_pen_somebody_asks_for() {
+    assert_snapshot!(at_every_size(|width, height| {
+        let mut stage = console(width, height);
+        let bob = Viewer { waits: Some(1), asked: Some(NOW), ..viewer(9, "bob", false) };
+        at_the_desk(&mut stage, vec![viewer(3, "ada", true), bob]);
         stage
     }));
 }
