@@ -91,6 +91,14 @@ fn row_12_who_is_let_type_as_well_is_not_told_that_they_only_look() {
 }
 
 #[test]
+fn row_12_who_asks_somebody_else_is_not_ours_to_answer() {
+    let mut stage = Stage::console(80, 24, "");
+    let bob = Viewer { waits: Some(1), asked: Some(NOW), ..viewer(9, "bob", false) };
+    at_the_desk(&mut stage, vec![viewer(3, "ada", false), viewer(4, "eve", true), bob]);
+    assert!(last_line(&stage).contains("pen: eve · read-only · with bob, eve"));
+}
+
+#[test]
 fn row_12_what_becomes_of_an_ask_is_told() {
     let mut stage = Stage::console(80, 24, "");
     let (ada, bob) = (user("ada"), user("bob"));

@@ -5,7 +5,8 @@ use labtui::feed::{FeedId, News};
 use labtui::keys::Context;
 use labtui::model::{Mode, Page};
 use labtui::past::Printed;
-use labtui::update::Effect;
+use labtui::plain::tell;
+use labtui::update::{Effect, Message};
 use protocol::boot::{Cause, Outcome};
 use protocol::journal::{Entry, Event};
 use protocol::power::PowerState;
@@ -118,7 +119,7 @@ fn row_13_a_regex_is_asked_for_and_what_is_wrong_with_it_stands_beside_it() {
     let mut stage = Stage::console(80, 24, "");
     stage.done();
     stage.keys("\x14/");
-    stage.send(labtui::update::Message::Paste("-e oops|panic(".to_owned()));
+    stage.send(Message::Paste("-e oops|panic(".to_owned()));
     let asked = Box::new(Search { regex: true, ..*older("oops|panic(", None) });
     assert_eq!(calls(&mut stage), [Call::Find(asked.clone())]);
     let why = Error::Bad { why: "a group is not closed".to_owned() };
@@ -265,4 +266,19 @@ fn hits_of_boards_that_are_gone_open_nothing() {
     stage.keys("\n");
     assert!(stage.model.console.is_none());
     assert!(stage.last_notice().starts_with("old-1 is not in the lab any more."));
+}
+
+#[test]
+fn without_a_screen_boots_and_found_lines_are_said_line_by_line() {
+    let mut stage = Stage::on_ours(100, 24);
+    let (_, effects) = tell(&mut stage.model, Message::Command("search panic".to_owned()));
+    let [Effect::Call(asked)] = effects.as_slice() else { panic!("{effects:?}") };
+    let hits = vec![hit("rpi4-1", 48, "Kernel\x1b[2J panic", &[])];
+    let answer = Ok(Answer::Hits(hits));
+    let (lines, _) = tell(&mut stage.model, Message::Answer { call: asked.clone(), answer });
+    assert_eq!(lines, ["rpi4-1 @48: Kernel panic"]);
+    let (call, answer) = (Call::Boots(name("rpi4-1")), Ok(Answer::Boots(boots())));
+    let (lines, _) = tell(&mut stage.model, Message::Answer { call, answer });
+    assert_eq!(lines[0], "rpi4-1: boot 3 @9000, by reset, going, hung");
+    assert_eq!(lines[2], "rpi4-1: boot 1 @100, by power, done after 12.31s");
 }
