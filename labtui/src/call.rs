@@ -1,20 +1,25 @@
 //! Calls to the lab. Each runs in a task of its own and comes back as a message, so that no key ever
 //! waits for the network.
 
+mod whole;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::address::Address;
 use protocol::board::{BoardDetail, BoardName};
+use protocol::boot::Boots;
 use protocol::client::Client;
 use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Ask, Hold, IfTaken, Placed, Release, Want};
 use protocol::power::{PowerAsk, PowerDetail};
+use protocol::search::{Hit, Search};
 use protocol::user::Who;
 use protocol::{Error, Span};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::past::Printed;
 use crate::update::Message;
 
 /// How long the line is kept down for a BREAK: more than a character at 300 baud.
@@ -70,6 +75,17 @@ pub enum Call {
         /// By this viewer.
         session: u64,
     },
+    /// A board's boots.
+    Boots(BoardName),
+    /// What consoles printed.
+    Find(Box<Search>),
+    /// How a console looked.
+    Past {
+        /// Whose.
+        board: BoardName,
+        /// When so much was printed.
+        offset: u64,
+    },
 }
 
 /// What came back.
@@ -89,6 +105,12 @@ pub enum Answer {
     Pen(PenState),
     /// To [`Call::Break`].
     Done,
+    /// To [`Call::Boots`].
+    Boots(Boots),
+    /// To [`Call::Find`].
+    Hits(Vec<Hit>),
+    /// To [`Call::Past`].
+    Past(Printed),
 }
 
 impl Call {
@@ -110,8 +132,15 @@ impl fmt::Display for Call {
             Call::Power { board, ask: PowerAsk::Cycle } => write!(f, "cycle the power of {board}"),
             Call::Power { board, ask: PowerAsk::Reset } => write!(f, "reset {board}"),
             Call::Power { board, ask } => write!(f, "switch {board} {ask}"),
+            Call::Pen { ask: PenAsk::Grant { .. }, .. } => write!(f, "hand over the pen"),
+            Call::Pen { ask: PenAsk::Keep, .. } => write!(f, "keep the pen"),
+            Call::Pen { ask: PenAsk::Pair { .. }, .. } => write!(f, "let anybody type as well"),
+            Call::Pen { ask: PenAsk::Part, .. } => write!(f, "end typing together"),
             Call::Pen { .. } => write!(f, "take the pen"),
             Call::Break { .. } => write!(f, "send a BREAK"),
+            Call::Boots(board) => write!(f, "read the boots of {board}"),
+            Call::Find(search) => write!(f, "look for '{}'", search.pattern),
+            Call::Past { board, .. } => write!(f, "read what {board} printed"),
         }
     }
 }
@@ -182,6 +211,11 @@ async fn ask(client: &Client, call: Call) -> Result<Answer, Error> {
         Call::Power { board, ask } => client.power(board, ask).await.map(Answer::Power),
         Call::Pen { session, ask } => client.pen(session, ask).await.map(Answer::Pen),
         Call::Break { session } => client.send_break(session, BREAK).await.map(|()| Answer::Done),
+        Call::Boots(board) => client.boots(board, None).await.map(Answer::Boots),
+        Call::Find(search) => whole::hits(client.address(), *search).await.map(Answer::Hits),
+        Call::Past { board, offset } => {
+            whole::past(client.address(), board, offset).await.map(Answer::Past)
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use protocol::address::Address;
 use protocol::board::{Board, BoardName};
 use protocol::client::{self, Flow};
-use protocol::console::{From, Pen};
+use protocol::console::{Desk, From, Pen};
 use protocol::journal::Entry;
 use protocol::wire::{Follow, Welcome};
 use protocol::{Error, Span};
@@ -45,6 +45,10 @@ pub enum FeedId {
     Timeline(u64),
     /// The console that was attached with this number.
     Console(u64),
+    /// Who is at that console.
+    Desk(u64),
+    /// What happens in the whole lab.
+    Journal,
 }
 
 /// What a feed says.
@@ -67,6 +71,8 @@ pub enum News {
     Boards(Vec<Board>),
     /// Some boards, as they are now.
     Changed(Vec<Board>),
+    /// Who is at a console now.
+    Desk(Desk),
     /// More of a timeline.
     Entries(Vec<Entry>),
     /// So many bytes of a console are no longer kept.
@@ -103,6 +109,16 @@ pub fn timeline(
 ) -> Feed {
     let id = FeedId::Timeline(number);
     start(address, Subject::Timeline { board, next: None }, Outlet { id, to })
+}
+
+/// Follows what happens in the whole lab from now on.
+pub fn journal(address: Address, to: mpsc::Sender<Message>) -> Feed {
+    start(address, Subject::Journal { next: None }, Outlet { id: FeedId::Journal, to })
+}
+
+/// Follows who is at the console of a board.
+pub fn desk(address: Address, number: u64, board: BoardName, to: mpsc::Sender<Message>) -> Feed {
+    start(address, Subject::Desk { board }, Outlet { id: FeedId::Desk(number), to })
 }
 
 /// Follows the console of a board from a little before now, and types on it.
@@ -177,7 +193,9 @@ impl Outlet {
 /// What is followed, and how far it has been read.
 enum Subject {
     Boards,
+    Journal { next: Option<u64> },
     Timeline { board: BoardName, next: Option<u64> },
+    Desk { board: BoardName },
     Console { board: BoardName, pen: Pen, at: Option<u64>, typed: mpsc::Receiver<Vec<u8>> },
 }
 
@@ -191,6 +209,10 @@ impl Subject {
     fn wish(&self) -> Follow {
         match self {
             Subject::Boards => Follow::Boards,
+            Subject::Desk { board } => Follow::Desk { board: board.clone() },
+            Subject::Journal { next } => {
+                Follow::Journal { board: None, from: *next, tail: 0, stop_at_end: false }
+            }
             Subject::Timeline { board, next } => {
                 let (board, from) = (Some(board.clone()), *next);
                 Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
@@ -216,7 +238,7 @@ impl Subject {
                 | Error::HoldOver { .. }
         );
         match self {
-            Subject::Boards => Next::Later,
+            Subject::Boards | Subject::Journal { .. } => Next::Later,
             Subject::Console { pen, .. } if refused && *pen == Pen::Wanted => {
                 *pen = Pen::Unwanted;
                 Next::AtOnce
@@ -230,7 +252,10 @@ impl Subject {
     async fn flow(&mut self, mut flow: Flow, welcome: Welcome, outlet: &Outlet) -> Error {
         match self {
             Subject::Boards => broken(pass_boards(&mut flow, outlet).await),
-            Subject::Timeline { next, .. } => broken(pass_entries(&mut flow, next, outlet).await),
+            Subject::Desk { .. } => broken(pass_desk(&mut flow, outlet).await),
+            Subject::Journal { next } | Subject::Timeline { next, .. } => {
+                broken(pass_entries(&mut flow, next, outlet).await)
+            }
             Subject::Console { at, typed, .. } => {
                 // What was typed while the board could not be reached would surprise it now.
                 while typed.try_recv().is_ok() {}
@@ -279,6 +304,16 @@ async fn pass_boards(flow: &mut Flow, outlet: &Outlet) -> std::io::Result<()> {
         // A line that cannot be read is something that a newer daemon says.
         let changed = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
         outlet.tell(News::Changed(changed.collect())).await;
+    }
+    Ok(())
+}
+
+async fn pass_desk(flow: &mut Flow, outlet: &Outlet) -> std::io::Result<()> {
+    while let Some(lines) = next_lines(flow).await? {
+        // Only how it is by now counts.
+        if let Some(desk) = lines.iter().rev().find_map(|line| serde_json::from_str(line).ok()) {
+            outlet.tell(News::Desk(desk)).await;
+        }
     }
     Ok(())
 }

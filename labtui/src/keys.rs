@@ -32,6 +32,8 @@ pub enum Context {
     Messages,
     /// Reading the keys.
     Help,
+    /// Reading what happened on consoles, a row each.
+    Listing,
     /// Typing to a board.
     Console,
     /// The same, after the prefix.
@@ -53,6 +55,8 @@ pub enum Group {
     Views,
     /// Reading the keys.
     Help,
+    /// Reading what happened on consoles, a row each.
+    Listing,
     /// Typing a text.
     Writing,
     /// Typing a command.
@@ -108,7 +112,7 @@ pub struct Clash {
 
 impl Context {
     /// Every place.
-    pub const ALL: [Context; 11] = [
+    pub const ALL: [Context; 12] = [
         Context::Table,
         Context::Closeup,
         Context::Filter,
@@ -117,6 +121,7 @@ impl Context {
         Context::Choice,
         Context::Messages,
         Context::Help,
+        Context::Listing,
         Context::Console,
         Context::Prefixed,
         Context::Scrollback,
@@ -130,6 +135,7 @@ impl Context {
             Context::Closeup => &[Boards, Moving, Views, Everywhere],
             Context::Messages => &[Moving, Views, Everywhere],
             Context::Help => &[Help, Moving, Views, Everywhere],
+            Context::Listing => &[Listing, Moving, Views, Everywhere],
             Context::Filter | Context::Question => &[Writing, Everywhere],
             Context::Palette => &[Writing, Palette, Everywhere],
             Context::Choice => &[Choosing, Everywhere],
@@ -142,13 +148,14 @@ impl Context {
 
 impl Group {
     /// Every group, as help lists them.
-    pub const ALL: [Group; 11] = [
+    pub const ALL: [Group; 12] = [
         Group::Boards,
         Group::Table,
         Group::Moving,
         Group::Views,
         Group::Console,
         Group::Scrollback,
+        Group::Listing,
         Group::Palette,
         Group::Writing,
         Group::Choosing,
@@ -164,6 +171,7 @@ impl Group {
             Group::Moving => "Moving",
             Group::Views => "Views",
             Group::Help => "Reading this",
+            Group::Listing => "Among boots, and lines that were found",
             Group::Writing => "Typing a filter, a command or an answer",
             Group::Palette => "Typing a command",
             Group::Choosing => "Choosing an answer",
@@ -181,6 +189,7 @@ impl Group {
             Group::Moving => "moving",
             Group::Views => "views",
             Group::Help => "help",
+            Group::Listing => "listing",
             Group::Writing => "writing",
             Group::Palette => "palette",
             Group::Choosing => "choosing",

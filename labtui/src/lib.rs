@@ -47,6 +47,7 @@ pub mod keys;
 pub mod model;
 pub mod notice;
 pub mod palette;
+pub mod past;
 pub mod plain;
 pub mod program;
 pub mod settings;

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use jiff::tz::TimeZone;
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName};
+use protocol::console::{Desk, Viewer};
 use protocol::journal::Entry;
 use protocol::power::PowerAsk;
 use protocol::user::Who;
@@ -18,6 +19,7 @@ use crate::filter::Filter;
 use crate::keys::{Action, Context, Group, Key};
 use crate::notice::{KEPT, Notice, SHOWN, Tone};
 use crate::palette::Palette;
+use crate::past::{BootList, Hits, Past, Place, Quest};
 use crate::settings::Settings;
 use crate::table::Table;
 use crate::theme::{Background, Theme};
@@ -74,6 +76,10 @@ pub struct Model {
     pub undo: Option<Undo>,
     /// Boards that were asked together, and how each fared.
     pub batch: Option<Batch>,
+    /// What consoles printed that was looked for last.
+    pub hits: Option<Hits>,
+    /// The boots of the board that they were last asked of.
+    pub boots: Option<BootList>,
     /// Commands that were typed, newest last.
     pub history: Vec<String>,
     /// The labs that one has logged in to.
@@ -140,6 +146,8 @@ pub enum Typing {
     Filter,
     /// A word to look for in help.
     Search,
+    /// What to look for in a console's history.
+    Past,
     /// A command.
     Command(Palette),
 }
@@ -155,6 +163,10 @@ pub enum View {
     Console(BoardName),
     /// What was said.
     Messages,
+    /// What a search of all consoles has found.
+    Hits,
+    /// The boots of the board that they were last asked of.
+    Boots,
 }
 
 /// What can be switched back.
@@ -169,7 +181,7 @@ pub struct Undo {
 }
 
 /// A page on top of all the others, scrolled down by so many lines (help) or up from the newest by
-/// so many messages.
+/// so many messages; or with so many rows above the one that is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
     /// The keys.
@@ -178,6 +190,10 @@ pub enum Page {
     Messages(usize),
     /// How each board fared that was asked together with others.
     Report(usize),
+    /// What a search of all consoles has found.
+    Hits(usize),
+    /// A board's boots.
+    Boots(usize),
 }
 
 /// A board looked at closely.
@@ -213,12 +229,22 @@ pub struct Console {
     pub link: Link,
     /// Names us in calls about the pen, while connected.
     pub session: Option<u64>,
+    /// Who is at it, when that has been heard.
+    pub desk: Option<Desk>,
     /// What the next key means.
     pub mode: Mode,
     /// Keys that may become the prefix, and are not the board's yet.
     pub held: Vec<Key>,
     /// Whether nothing has been typed since Enter.
     pub line_start: bool,
+    /// How it looked earlier, if that is what is shown.
+    pub past: Option<Past>,
+    /// What is looked for in its history.
+    pub quest: Quest,
+    /// Where one goes in its history as soon as the last place is there.
+    pub wanted: Option<Place>,
+    /// The place that is being read.
+    pub asked: Option<Place>,
 }
 
 /// What the next key means in a console.
@@ -239,6 +265,8 @@ pub enum PenHolder {
     Unknown,
     /// This console.
     Us,
+    /// Somebody else, who lets this console type as well.
+    Paired(String),
     /// Somebody else, or our own name elsewhere.
     Other(String),
     /// Nobody.
@@ -283,6 +311,8 @@ impl Model {
             captured: false,
             undo: None,
             batch: None,
+            hits: None,
+            boots: None,
             history: Vec::new(),
             labs: Vec::new(),
             theme: settings.theme.theme(Background::default()),
@@ -303,12 +333,13 @@ impl Model {
     pub fn context(&self) -> Context {
         match &self.typing {
             Some(Typing::Command(_)) => return Context::Palette,
-            Some(Typing::Filter | Typing::Search) => return Context::Filter,
+            Some(Typing::Filter | Typing::Search | Typing::Past) => return Context::Filter,
             None => {}
         }
         match (&self.page, &self.dialog, &self.console) {
             (Some(Page::Help(_)), ..) => Context::Help,
             (Some(Page::Messages(_) | Page::Report(_)), ..) => Context::Messages,
+            (Some(Page::Hits(_) | Page::Boots(_)), ..) => Context::Listing,
             (None, Some(Dialog::Choice(_)), _) => Context::Choice,
             (None, Some(Dialog::Question(_)), _) => Context::Question,
             (None, None, Some(console)) => match console.mode {
@@ -366,17 +397,67 @@ impl Model {
 
     /// Who types on the console.
     pub fn pen(&self) -> PenHolder {
-        let Some(console) = &self.console else { return PenHolder::Unknown };
-        let detail = self.closeup.as_ref().and_then(|closeup| closeup.detail.as_ref());
-        let of_this = detail.filter(|detail| detail.board.name == console.board);
-        let Some(line) = of_this.and_then(|detail| detail.line.as_ref()) else {
+        let (Some(console), Some(viewers)) = (&self.console, self.viewers()) else {
             return PenHolder::Unknown;
         };
-        match line.viewers.iter().find(|viewer| viewer.pen) {
-            Some(viewer) if Some(viewer.session) == console.session => PenHolder::Us,
+        let is_us = |viewer: &Viewer| Some(viewer.session) == console.session;
+        let paired = viewers.iter().any(|viewer| is_us(viewer) && viewer.paired);
+        match viewers.iter().find(|viewer| viewer.pen) {
+            Some(viewer) if is_us(viewer) => PenHolder::Us,
+            Some(viewer) if paired => PenHolder::Paired(viewer.who.to_string()),
             Some(viewer) => PenHolder::Other(viewer.who.to_string()),
             None => PenHolder::Nobody,
         }
+    }
+
+    /// Who is at the console: as its desk says, or until that is heard the board's details.
+    pub fn viewers(&self) -> Option<&[Viewer]> {
+        let console = self.console.as_ref()?;
+        if let Some(desk) = &console.desk {
+            return Some(&desk.viewers);
+        }
+        let detail = self.closeup.as_ref()?.detail.as_ref()?;
+        let line = detail.line.as_ref().filter(|_| detail.board.name == console.board)?;
+        Some(&line.viewers)
+    }
+
+    /// Who asks for the pen that this console has, first who asked first.
+    pub fn asking(&self) -> Option<&Viewer> {
+        let asks = self.viewers().unwrap_or_default().iter().filter(|it| it.asked.is_some());
+        asks.min_by_key(|viewer| viewer.waits).filter(|_| self.pen() == PenHolder::Us)
+    }
+}
+
+impl Console {
+    /// A console of which nothing has been printed yet.
+    pub fn new(board: BoardName, feed: u64, (width, height): (u16, u16)) -> Console {
+        Console {
+            board,
+            feed,
+            emulator: Emulator::new(width, height),
+            link: Link::Connecting,
+            session: None,
+            desk: None,
+            mode: Mode::Live,
+            held: Vec::new(),
+            line_start: true,
+            past: None,
+            quest: Quest::default(),
+            wanted: None,
+            asked: None,
+        }
+    }
+
+    /// The screen that is shown.
+    pub fn screen(&self) -> &Emulator {
+        self.past.as_ref().map_or(&self.emulator, |past| &past.emulator)
+    }
+
+    /// Back to what it prints now.
+    pub fn go_live(&mut self) {
+        self.emulator.scroll(crate::keys::Move::Last);
+        (self.mode, self.past) = (Mode::Live, None);
+        (self.wanted, self.asked) = (None, None);
     }
 }
 

@@ -54,6 +54,8 @@ pub enum About {
     Theme,
     /// A lab that one has logged in to.
     Lab,
+    /// What to look for, to the end of the line.
+    Pattern,
 }
 
 /// What can be done to an outlet.
@@ -103,6 +105,13 @@ pub const COMMANDS: &[Command] = &[
         about: &[About::Board, About::Span],
         help: "hold a board for this long from now",
     },
+    Command {
+        name: "search",
+        aliases: &["grep"],
+        about: &[About::Pattern],
+        help: "search what all consoles printed: text, or -e regex",
+    },
+    Command { name: "boots", aliases: &[], about: &[About::Board], help: "list a board's boots" },
     Command {
         name: "theme",
         aliases: &[],
@@ -179,6 +188,7 @@ impl About {
             About::Power => words(&POWER.map(|(word, _)| word)),
             About::Span => words(&["30m", "1h", "2h", "8h"]),
             About::Theme => words(&theme::NAMES),
+            About::Pattern => Vec::new(),
             About::Lab => model.labs.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -192,6 +202,7 @@ impl About {
             About::Span => "TIME",
             About::Theme => "THEME",
             About::Lab => "LAB",
+            About::Pattern => "PATTERN",
         }
     }
 }

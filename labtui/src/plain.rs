@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use protocol::address::Address;
-use protocol::board::{Board, State};
+use protocol::board::{Board, BoardName, State};
+use protocol::boot::{Boot, Seconds};
+use protocol::search::Hit;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
-use crate::call::Caller;
+use crate::call::{Answer, Call, Caller};
 use crate::dialog::Dialog;
 use crate::feed::{self, FeedId, News};
 use crate::model::{Link, Model};
@@ -32,6 +34,7 @@ pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
     model.adopt(start.settings(start.settings.clone()));
     let caller = Caller::new(address.clone(), outlet.clone());
     let _boards = feed::boards(address.clone(), outlet.clone());
+    let _journal = feed::journal(address.clone(), outlet.clone());
     let mut typed = BufReader::new(tokio::io::stdin()).lines();
     let mut listening = true;
     say(&format!("{address}. Type help for the commands, quit to leave."))?;
@@ -87,6 +90,7 @@ pub fn tell(model: &mut Model, message: Message) -> (Vec<String>, Vec<Effect>) {
         Message::News { feed: FeedId::Boards, news: News::Changed(boards) } => {
             changed(model, boards)
         }
+        Message::Answer { call, answer: Ok(answer) } => listed(call, answer),
         _ => Vec::new(),
     };
     let effects = update(model, now(), message);
@@ -112,6 +116,31 @@ fn asked(model: &Model, line: &str) -> Option<Vec<String>> {
         "list" => Some(model.table.all().map(sentence).collect()),
         _ => None,
     }
+}
+
+/// What a screen has a page for: lines that were found, and a board's boots.
+fn listed(call: &Call, answer: &Answer) -> Vec<String> {
+    match (call, answer) {
+        (Call::Find(_), Answer::Hits(hits)) if hits.is_empty() => {
+            vec!["No console that you may see has printed it.".to_owned()]
+        }
+        (Call::Find(_), Answer::Hits(hits)) => {
+            let line = |hit: &Hit| format!("{} @{}: {}", hit.board, hit.offset, clean(&hit.line));
+            hits.iter().map(line).collect()
+        }
+        (Call::Boots(board), Answer::Boots(boots)) => {
+            boots.boots.iter().rev().map(|boot| booted(board, boot)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `rpi4-1: boot 12 @5000, by power, done after 12.31s`
+fn booted(board: &BoardName, boot: &Boot) -> String {
+    let Boot { number, offset, cause, outcome, .. } = boot;
+    let took = boot.took.map(|took| format!(" after {}", Seconds(took))).unwrap_or_default();
+    let hung = if boot.hung { ", hung" } else { "" };
+    format!("{board}: boot {number} @{offset}, by {cause}, {outcome}{took}{hung}")
 }
 
 fn linked(link: &Link) -> String {

@@ -115,8 +115,12 @@ struct Program {
     caller: Caller,
     timeline: Option<Feed>,
     console: Option<(Feed, Keystrokes)>,
+    /// Who is at that console.
+    desk: Option<Feed>,
     /// The board table, followed as long as the lab is looked at.
     boards: Feed,
+    /// What happens in it, likewise.
+    journal: Feed,
     /// When the settings that are in force were saved.
     saved: Option<SystemTime>,
     /// What the terminal says of its background is read here.
@@ -145,7 +149,9 @@ impl Program {
             caller: Caller::new(address.clone(), outlet.clone()),
             timeline: None,
             console: None,
+            desk: None,
             boards: feed::boards(address.clone(), outlet.clone()),
+            journal: feed::journal(address.clone(), outlet.clone()),
             saved: files.and_then(Files::saved),
             listener: Listener::default(),
             outlet,
@@ -244,9 +250,11 @@ impl Program {
             }
             Effect::LookAway => self.timeline = None,
             Effect::Attach { feed, board, pen } => {
+                let (to, at) = (outlet.clone(), address.clone());
+                self.desk = Some(feed::desk(at, feed, board.clone(), to));
                 self.console = Some(feed::console(address, feed, board, pen, outlet));
             }
-            Effect::Detach => self.console = None,
+            Effect::Detach => (self.console, self.desk) = (None, None),
             Effect::Type(bytes) => self.type_on(bytes),
             Effect::Go(address) => self.go(address),
             Effect::Copy(text) => self.copy(&text),
@@ -271,9 +279,10 @@ impl Program {
     /// Follows another lab. What this one still has to say is not heard.
     fn go(&mut self, address: Address) {
         let (outlet, messages) = mpsc::channel(64);
-        (self.timeline, self.console) = (None, None);
+        (self.timeline, self.console, self.desk) = (None, None, None);
         self.caller = Caller::new(address.clone(), outlet.clone());
         self.boards = feed::boards(address.clone(), outlet.clone());
+        self.journal = feed::journal(address.clone(), outlet.clone());
         (self.outlet, self.messages, self.address) = (outlet, messages, address);
     }
 

@@ -3,13 +3,17 @@
 //! Pure: no clock, no network, no terminal. Effects are data that the program's loop carries out.
 
 mod actions;
+mod alarms;
 mod answers;
 mod asks;
 mod batch;
 mod commands;
 mod copy;
 mod hear;
+mod lists;
 mod mouse;
+mod past;
+mod pen;
 mod typing;
 mod views;
 
@@ -274,6 +278,9 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     model.table.scroll_into(layout.table_rows());
     if let Some(console) = &mut model.console {
         console.emulator.resize(layout.console.width, layout.console.height);
+        if let Some(past) = &mut console.past {
+            past.emulator.resize(layout.console.width, layout.console.height);
+        }
     }
     let looked_at = match &model.console {
         Some(console) => Some(&console.board),
@@ -287,6 +294,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.table.is_empty() && model.console.is_none() {
         model.focus = Focus::Table;
     }
+    past::settle(model, effects);
     // Where a board has the screen, what is selected with the mouse is its text.
     let captured = model.mouse && model.console.is_none();
     if std::mem::replace(&mut model.captured, captured) != captured {

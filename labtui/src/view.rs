@@ -6,6 +6,7 @@ mod console;
 mod dialog;
 mod ladder;
 mod layout;
+mod lists;
 mod look;
 mod pages;
 mod style;

@@ -1,5 +1,7 @@
 //! What a key can do.
 
+use crate::past::Mark;
+
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -89,6 +91,12 @@ pub enum Action {
     Literal,
     /// Asks for the pen.
     AskPen,
+    /// Hands the pen to who asks for it.
+    GrantPen,
+    /// Keeps the pen that somebody asks for.
+    KeepPen,
+    /// Lets who asks for the pen type as well, or ends that.
+    PairPen,
     /// Takes the pen, and asks for the reason.
     ForcePen,
     /// Tells who is there.
@@ -101,6 +109,22 @@ pub enum Action {
     PreviousConsole,
     /// Shows what the board printed before.
     Scrollback,
+    /// Starts to type what to look for in the console's history.
+    SearchPast,
+    /// The line before that has it.
+    OlderHit,
+    /// The line after that has it.
+    NewerHit,
+    /// The console as it looked at the mark before.
+    Older(Mark),
+    /// The console as it looked at the mark after.
+    Newer(Mark),
+    /// Starts to type what to look for on all consoles.
+    SearchLab,
+    /// Shows the board's boots.
+    Boots,
+    /// Shows the console as it was at the marked row.
+    Jump,
     /// Paints the whole screen again.
     Redraw,
     /// Stops the program until the shell continues it.
@@ -136,7 +160,18 @@ impl Action {
         use Action::*;
         matches!(
             self,
-            Reserve | Release | Extend | Power | Undo | Literal | AskPen | ForcePen | Break
+            Reserve
+                | Release
+                | Extend
+                | Power
+                | Undo
+                | Literal
+                | AskPen
+                | GrantPen
+                | KeepPen
+                | PairPen
+                | ForcePen
+                | Break
         )
     }
 }

@@ -6,6 +6,7 @@ use crossterm::event::KeyCode;
 
 use super::action::{Action, Move};
 use super::{Binding, Escape, Group, Key, KeyMap};
+use crate::past::Mark;
 
 const UP: Key = Key::Named(KeyCode::Up);
 const DOWN: Key = Key::Named(KeyCode::Down);
@@ -65,6 +66,7 @@ const MAP: &[Line] = {
     listed(Group::Boards, "undo", &[Char('u')], A::Undo, "switch back what you just switched"),
     hinted(Group::Boards, "console", &[Char('c')], A::Console, "attach to the console", "console"),
     listed(Group::Boards, "copy", &[Char('y')], A::Copy, "copy the name, a command, or what it printed last"),
+    listed(Group::Boards, "boots", &[Char('b')], A::Boots, "list its boots, and go to one on the console"),
     listed(Group::Boards, "next-pane", &[TAB], A::NextPane, "go to the next pane"),
     listed(Group::Boards, "previous-pane", &[BACK_TAB], A::PreviousPane, "go to the pane before"),
     listed(Group::Boards, "pane-1", &[Char('1')], A::Pane(1), "go to the boards"),
@@ -89,6 +91,7 @@ const MAP: &[Line] = {
     hinted(Group::Views, "palette", &[Char(':')], A::Palette, "type a command; Tab completes it", "command"),
     hinted(Group::Views, "help", &[Char('?')], A::Help, "show these keys", "help"),
     listed(Group::Views, "last-view", &[Char('-')], A::LastView, "go where you were before"),
+    listed(Group::Views, "search", &[Char('f')], A::SearchLab, "search what all consoles printed"),
     listed(Group::Views, "labs", &[Char('@')], A::Labs, "go to another lab"),
     listed(Group::Views, "messages", &[Char('e')], A::Messages, "show the last 200 messages"),
     listed(Group::Views, "report", &[Char('o')], A::Report, "show how the boards fared that were asked together"),
@@ -112,7 +115,10 @@ const MAP: &[Line] = {
     hinted(Group::Console, "help", &[Char('?')], A::Help, "show these keys", "help"),
     listed(Group::Console, "literal", &[], A::Literal, "send the prefix itself"),
     hinted(Group::Console, "ask-pen", &[Char('r')], A::AskPen, "take the pen, or ask for it", "pen"),
-    hinted(Group::Console, "force-pen", &[Char('f')], A::ForcePen, "take the pen by force, with a reason", "force"),
+    listed(Group::Console, "grant-pen", &[Char('g')], A::GrantPen, "hand the pen to who asks for it"),
+    listed(Group::Console, "keep-pen", &[Char('k')], A::KeepPen, "keep the pen that somebody asks for"),
+    listed(Group::Console, "pair-pen", &[Char('t')], A::PairPen, "let who asks type as well, or end that"),
+    listed(Group::Console, "force-pen", &[Char('f')], A::ForcePen, "take the pen by force, with a reason"),
     listed(Group::Console, "who", &[Char('w')], A::Who, "tell who types and who looks on"),
     hinted(Group::Console, "break", &[Char('b')], A::Break, "send a BREAK", "break"),
     listed(Group::Console, "power", &[Char('p')], A::Power, "switch power: on, off, cycle"),
@@ -121,7 +127,21 @@ const MAP: &[Line] = {
     listed(Group::Console, "previous-console", &[Char('N')], A::PreviousConsole, "attach to the console before"),
     listed(Group::Console, "last-view", &[Char('-')], A::LastView, "go where you were before"),
     hinted(Group::Console, "scrollback", &[Char('[')], A::Scrollback, "scroll back", "scroll"),
-    hinted(Group::Scrollback, "return", &[Char('q'), ESC], A::Back, "return to the live console", "return"),
+    hinted(Group::Console, "search", &[Char('/')], A::SearchPast, "search all it printed: text, or -e regex", "search"),
+    listed(Group::Console, "boots", &[Char('h')], A::Boots, "list the board's boots"),
+    listed(Group::Scrollback, "search", &[Char('/')], A::SearchPast, "search all it printed: text, or -e regex"),
+    hinted(Group::Scrollback, "older", &[Char('n')], A::OlderHit, "the line before that has it", "older"),
+    hinted(Group::Scrollback, "newer", &[Char('N')], A::NewerHit, "the line after that has it", "newer"),
+    hinted(Group::Scrollback, "older-boot", &[Char('b')], A::Older(Mark::Boot), "where the boot before began", "boot"),
+    listed(Group::Scrollback, "newer-boot", &[Char('B')], A::Newer(Mark::Boot), "where the next boot began"),
+    hinted(Group::Scrollback, "older-note", &[Char('m')], A::Older(Mark::Note), "the note, or trigger's mark, before", "note"),
+    listed(Group::Scrollback, "newer-note", &[Char('M')], A::Newer(Mark::Note), "the next note, or trigger's mark"),
+    hinted(Group::Scrollback, "older-power", &[Char('p')], A::Older(Mark::Power), "where power was switched before", "power"),
+    listed(Group::Scrollback, "newer-power", &[Char('P')], A::Newer(Mark::Power), "where power was switched next"),
+    hinted(Group::Scrollback, "older-panic", &[Char('x')], A::Older(Mark::Panic), "the panic before", "panic"),
+    listed(Group::Scrollback, "newer-panic", &[Char('X')], A::Newer(Mark::Panic), "the next panic"),
+    hinted(Group::Scrollback, "return", &[Char('q'), ESC], A::Back, "return to the live console, as End does", "live"),
+    hinted(Group::Listing, "jump", &[ENTER], A::Jump, "show the console as it was then", "console"),
     listed(Group::Everywhere, "help", &[F1], A::Help, "show these keys"),
     listed(Group::Everywhere, "redraw", &[Ctrl('l')], A::Redraw, "paint the screen again"),
     listed(Group::Everywhere, "suspend", &[Ctrl('z')], A::Suspend, "suspend"),

@@ -1,9 +1,10 @@
 //! What each action does.
 
 use protocol::board::Board;
-use protocol::console::PenAsk;
+use protocol::console::{PenAsk, Viewer};
+use protocol::search::Direction;
 
-use super::{Effect, asks, batch, call, copy, moved, send, set_mode, typing, views};
+use super::{Effect, asks, batch, call, copy, lists, moved, past, send, set_mode, typing, views};
 use crate::call::Call;
 use crate::dialog::{Dialog, Step};
 use crate::keys::{Action, Key, Move};
@@ -78,9 +79,14 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::PreviousChoice => mark(model, -1),
         Action::Detach => views::detach(model, effects),
         Action::Literal => literal(model, effects),
-        Action::AskPen => with_session(model, |model, session| {
-            call(model, Call::Pen { session, ask: PenAsk::Take }, effects);
-        }),
+        Action::AskPen => ask_pen(model, PenAsk::Ask, effects),
+        Action::GrantPen => ask_pen(model, PenAsk::Grant { session: None }, effects),
+        Action::KeepPen => ask_pen(model, PenAsk::Keep, effects),
+        Action::PairPen => {
+            let is_paired = model.viewers().unwrap_or_default().iter().any(|it| it.paired);
+            let ask = if is_paired { PenAsk::Part } else { PenAsk::Pair { session: None } };
+            ask_pen(model, ask, effects);
+        }
         Action::ForcePen => with_session(model, asks::force_pen),
         Action::Who => who(model),
         Action::Break => with_session(model, |model, session| {
@@ -89,6 +95,17 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::NextConsole => views::neighbour(model, 1, effects),
         Action::PreviousConsole => views::neighbour(model, -1, effects),
         Action::Scrollback => set_mode(model, Mode::Scrollback),
+        Action::SearchPast => past::search(model),
+        Action::OlderHit => past::next(model, Direction::Backward),
+        Action::NewerHit => past::next(model, Direction::Forward),
+        Action::Older(mark) => past::leap(model, mark, Direction::Backward),
+        Action::Newer(mark) => past::leap(model, mark, Direction::Forward),
+        Action::SearchLab => {
+            let palette = Palette { text: "search ".to_owned(), ..Palette::default() };
+            model.typing = Some(Typing::Command(palette));
+        }
+        Action::Boots => with_board(model, |model, board| lists::boots(model, board, effects)),
+        Action::Jump => lists::jump(model, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Quit => effects.push(Effect::Quit),
@@ -121,9 +138,10 @@ pub(super) fn move_by(model: &mut Model, by: Move) {
             Page::Messages(back) => {
                 Page::Messages(moved_back(back, by, height, view::messages_back(model, &layout)))
             }
+            Page::Hits(_) | Page::Boots(_) => lists::moved_by(model, page, by, height),
         });
-    } else if let Some(console) = &mut model.console {
-        console.emulator.scroll(by);
+    } else if model.console.is_some() {
+        past::scroll(model, by);
     } else if model.focus == Focus::Table {
         let place = model.table.place().unwrap_or(0);
         model.table.select(moved(place, by, layout.table_rows(), model.table.len()));
@@ -197,16 +215,19 @@ fn literal(model: &mut Model, effects: &mut Vec<Effect>) {
 /// Tells who types on the console and who looks on.
 fn who(model: &mut Model) {
     set_mode(model, Mode::Live);
-    let detail = model.closeup.as_ref().and_then(|closeup| closeup.detail.as_ref());
-    let viewers = detail.and_then(|detail| detail.line.as_ref()).map(|line| {
-        let does = |pen: bool| if pen { "types" } else { "looks on" };
-        let viewer = |it: &protocol::console::Viewer| format!("{} {}", it.who, does(it.pen));
-        line.viewers.iter().map(viewer).collect::<Vec<_>>().join(", ")
-    });
-    match viewers {
-        Some(viewers) if !viewers.is_empty() => model.say(Tone::News, &format!("{viewers}.")),
-        _ => model.say(Tone::News, "Nobody is known to be here yet."),
+    let viewer = |it: &Viewer| {
+        let stands = it.stands().unwrap_or_else(|| "looks on".to_owned());
+        format!("{} {stands}", it.who)
+    };
+    let viewers: Vec<String> = model.viewers().unwrap_or_default().iter().map(viewer).collect();
+    match viewers.is_empty() {
+        false => model.say(Tone::News, &format!("{}.", viewers.join(", "))),
+        true => model.say(Tone::News, "Nobody is known to be here yet."),
     }
+}
+
+fn ask_pen(model: &mut Model, ask: PenAsk, effects: &mut Vec<Effect>) {
+    with_session(model, |model, session| call(model, Call::Pen { session, ask }, effects));
 }
 
 fn report(model: &mut Model) {

@@ -2,11 +2,11 @@
 
 use protocol::Error;
 use protocol::board::BoardName;
-use protocol::console::PenState;
+use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, asks, batch, refresh};
+use super::{Effect, asks, batch, lists, past, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
 use crate::keys::{Action, Group};
@@ -48,12 +48,26 @@ pub(super) fn take(
                 asks::switched(model, board, *ask);
             }
         }
-        (_, Ok(Answer::Pen(pen))) => pen_stands(model, pen),
+        (Call::Pen { ask, .. }, Ok(Answer::Pen(pen))) => pen_stands(model, ask, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
+        (Call::Boots(board), Ok(Answer::Boots(boots))) => lists::booted(model, board, boots),
+        (Call::Find(asked), Ok(Answer::Hits(hits))) => {
+            past::found(model, asked, &hits);
+            lists::found(model, asked, hits);
+        }
+        (Call::Past { board, offset }, Ok(Answer::Past(printed))) => {
+            past::recalled(model, board, *offset, printed);
+        }
         (_, Ok(_)) => {}
+        (Call::Find(asked), Err(why)) if !asked.boards.is_empty() => {
+            past::refused(model, asked, &why);
+        }
         // The banner says that the lab is not there; nobody asked for these.
         (Call::WhoAmI | Call::Detail(_), Err(Error::Unreachable { .. })) => {}
         (call, Err(why)) => {
+            if let Call::Past { board, offset } = call {
+                past::lost(model, board, *offset);
+            }
             model.note(Notice::refused(model.now, call, &why, &model.settings.keys));
         }
     }
@@ -128,7 +142,14 @@ fn power(model: &mut Model, board: &BoardName, outlet: &PowerDetail) {
     }
 }
 
-fn pen_stands(model: &mut Model, pen: PenState) {
+fn pen_stands(model: &mut Model, ask: &PenAsk, pen: PenState) {
+    match ask {
+        PenAsk::Grant { .. } => return model.say(Tone::Done, "The pen is handed over."),
+        PenAsk::Keep => return model.say(Tone::Done, "You keep the pen; who asked is told."),
+        PenAsk::Pair { .. } => return model.say(Tone::Done, "Two type now. The pen stays yours."),
+        PenAsk::Part => return model.say(Tone::Done, "Who has the pen types alone again."),
+        _ => {}
+    }
     let who = match model.pen() {
         PenHolder::Other(who) => who,
         _ => "Somebody else".to_owned(),

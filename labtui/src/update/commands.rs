@@ -2,7 +2,7 @@
 
 use protocol::board::BoardName;
 
-use super::{Effect, actions, asks, call, views};
+use super::{Effect, actions, asks, call, lists, views};
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::model::{Model, View};
@@ -67,6 +67,12 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
             let name = board(name)?;
             let row = model.table.row(&name).cloned().ok_or_else(|| missing(&name))?;
             asks::release(model, &row);
+        }
+        ("search", words @ [_, ..]) => lists::search(model, &words.join(" "), effects),
+        ("boots", [name]) => {
+            let name = board(name)?;
+            let row = model.table.row(&name).cloned().ok_or_else(|| missing(&name))?;
+            lists::boots(model, &row, effects);
         }
         ("theme", [name]) => return look(model, name),
         ("labs", []) => views::labs(model),

@@ -14,7 +14,7 @@ use crate::text::clean;
 pub(super) fn offer(model: &mut Model) {
     super::set_mode(model, Mode::Live);
     let mut answers = Vec::new();
-    let printed = model.console.as_ref().map(|console| screen(&console.emulator, model.size));
+    let printed = model.console.as_ref().map(|console| screen(console.screen(), model.size));
     answers.extend(printed.map(|text| ("Screen".to_owned(), Step::Copy(text))));
     let board = match &model.console {
         Some(console) => model.table.row(&console.board),

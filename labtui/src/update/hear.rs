@@ -4,15 +4,12 @@ use protocol::board::Board;
 use protocol::journal::{Entry, Event};
 use protocol::{Span, Time};
 
-use super::{Effect, call, refresh};
+use super::{Effect, alarms, call, pen, refresh};
 use crate::call::Call;
 use crate::feed::{FeedId, News};
 use crate::keys::{Action, Group};
 use crate::model::{Console, Link, Model};
 use crate::notice::Tone;
-
-/// What is older than this was so before anybody looked.
-const RECENT: Span = Span::seconds(10);
 
 /// The lab's clock may be ahead of ours by this much before anybody is told.
 const SKEW: Span = Span::seconds(2);
@@ -27,6 +24,20 @@ pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Ve
             closeup.link = link(&closeup.link, model.now, &news);
             if let News::Entries(entries) = news {
                 hear_entries(model, entries, effects);
+            }
+        }
+        FeedId::Journal => {
+            if let News::Entries(entries) = news {
+                alarms::tell(model, &entries);
+            }
+        }
+        FeedId::Desk(number) => {
+            if let Some(console) = model.console.as_mut().filter(|it| it.feed == number) {
+                match news {
+                    News::Desk(desk) => console.desk = Some(desk),
+                    News::Down { .. } | News::Refused(_) => console.desk = None,
+                    _ => {}
+                }
             }
         }
         FeedId::Console(number) => {
@@ -92,34 +103,9 @@ fn tell_of_holds(model: &mut Model, boards: &[Board]) {
     }
 }
 
-/// Says that somebody wants or took the pen that this console has. What was so before it was
-/// attached is no news.
-fn tell_of_the_pen(model: &mut Model, entries: &[Entry]) {
-    let Some(ours) = model.console.as_ref().and_then(|console| console.session) else { return };
-    let detach = model.typed(Group::Console, Action::Detach);
-    let (me, now) = (model.me.as_ref().map(|me| me.name.clone()), model.now);
-    for entry in entries.iter().filter(|entry| now.since(entry.at) < RECENT) {
-        let who = entry.who.as_ref().map_or("somebody", |who| who.as_str());
-        match &entry.event {
-            Event::PenAsked { session, of } if Some(of) == me.as_ref() && *session != ours => {
-                model.say(
-                    Tone::News,
-                    &format!("{who} asks for the pen. {detach} leaves it to them."),
-                );
-            }
-            Event::PenForced { session, from, reason }
-                if Some(from) == me.as_ref() && *session != ours =>
-            {
-                model.say(Tone::Failed, &format!("{who} took the pen: {reason}"));
-            }
-            _ => {}
-        }
-    }
-}
-
 /// More of the timeline. The board's details are read again, unless somebody only typed.
 fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
-    tell_of_the_pen(model, &entries);
+    pen::tell(model, &entries);
     if let Some(ahead) = entries.iter().map(|entry| entry.at.since(model.now)).max() {
         model.skew = Some(ahead).filter(|ahead| *ahead > SKEW);
     }

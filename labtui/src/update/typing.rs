@@ -1,6 +1,6 @@
 //! Texts as they are typed: a filter, a command, an answer, a word to look for in help.
 
-use super::{Effect, commands};
+use super::{Effect, commands, past};
 use crate::dialog::{Dialog, Question};
 use crate::model::{Model, Page, Typing};
 use crate::palette::{self, Palette, REMEMBERED};
@@ -25,6 +25,7 @@ pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut String)) {
             change(&mut palette.text);
             (palette.offered, palette.recalled) = (None, None);
         }
+        (Some(Typing::Past), _) => past::edit(model, change),
         (Some(Typing::Search), _) => {
             change(&mut model.search);
             model.page = model.page.map(|_| Page::Help(0));
@@ -55,7 +56,7 @@ pub(super) fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
         Some(Typing::Filter) if !model.table.filter().text().is_empty() => {
             model.sought = model.table.filter().clone();
         }
-        Some(Typing::Filter | Typing::Search) | None => {}
+        Some(Typing::Filter | Typing::Search | Typing::Past) | None => {}
     }
 }
 
@@ -73,6 +74,7 @@ pub(super) fn cancel(model: &mut Model) {
     match model.typing.take() {
         Some(Typing::Filter) => model.table.set_filter(String::new()),
         Some(Typing::Search) => model.search.clear(),
+        Some(Typing::Past) => past::cancel(model),
         Some(Typing::Command(_)) | None => {}
     }
 }

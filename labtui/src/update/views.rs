@@ -6,9 +6,7 @@ use protocol::console::Pen;
 
 use super::{Effect, set_mode};
 use crate::dialog::{Choice, Dialog, Step};
-use crate::emulator::Emulator;
-use crate::keys::Move;
-use crate::model::{Console, Focus, Link, Mode, Model, Page, View};
+use crate::model::{Console, Focus, Mode, Model, Page, View};
 use crate::notice::Tone;
 
 /// Where somebody is; none where one does not come back to, such as help.
@@ -16,6 +14,8 @@ pub(super) fn present(model: &Model) -> Option<View> {
     match (&model.page, &model.console) {
         _ if model.typing.is_some() || model.dialog.is_some() => None,
         (Some(Page::Messages(_)), _) => Some(View::Messages),
+        (Some(Page::Hits(_)), _) => Some(View::Hits),
+        (Some(Page::Boots(_)), _) => Some(View::Boots),
         (Some(Page::Help(_) | Page::Report(_)), _) => None,
         (None, Some(console)) => Some(View::Console(console.board.clone())),
         (None, None) if model.focus == Focus::Table => {
@@ -61,6 +61,8 @@ pub(super) fn show(model: &mut Model, view: View, effects: &mut Vec<Effect>) {
             None => missing(model, &name),
         },
         View::Messages => model.page = Some(Page::Messages(0)),
+        View::Hits => model.page = Some(Page::Hits(0)),
+        View::Boots => model.page = Some(Page::Boots(0)),
     }
 }
 
@@ -93,16 +95,7 @@ pub(super) fn attach(model: &mut Model, board: &Board, effects: &mut Vec<Effect>
     let (feed, name) = (model.feeds, board.name.clone());
     let types = model.is_mine(board) && !model.settings.read_only;
     let pen = if types { Pen::Wanted } else { Pen::Unwanted };
-    model.console = Some(Console {
-        board: name.clone(),
-        feed,
-        emulator: Emulator::new(model.size.0, model.size.1),
-        link: Link::Connecting,
-        session: None,
-        mode: Mode::Live,
-        held: Vec::new(),
-        line_start: true,
-    });
+    model.console = Some(Console::new(name.clone(), feed, model.size));
     effects.push(Effect::Attach { feed, board: name, pen });
 }
 
@@ -134,8 +127,7 @@ pub(super) fn back(model: &mut Model) -> bool {
     }
     match &mut model.console {
         Some(console) => {
-            console.emulator.scroll(Move::Last);
-            console.mode = Mode::Live;
+            console.go_live();
             true
         }
         None => std::mem::replace(&mut model.focus, Focus::Table) != Focus::Table,

@@ -155,6 +155,7 @@ pub(super) fn hints(model: &Model, context: Context, room: usize) -> Line<'stati
 
 /// What is being typed in the status line, the cursor behind it, and over it what it can become.
 pub(super) fn typed(frame: &mut Frame, model: &Model, layout: &Layout) {
+    let quest = model.console.as_ref().map(|console| &console.quest);
     let text = match &model.typing {
         None => return,
         Some(Typing::Command(palette)) => {
@@ -163,9 +164,11 @@ pub(super) fn typed(frame: &mut Frame, model: &Model, layout: &Layout) {
         }
         Some(Typing::Filter) => format!("/{}", clean(model.table.filter().text())),
         Some(Typing::Search) => format!("/{}", clean(&model.search)),
+        Some(Typing::Past) => format!("/{}", clean(quest.map_or("", |quest| &quest.text))),
     };
     let fault = match &model.typing {
         Some(Typing::Filter) => model.table.filter().fault(),
+        Some(Typing::Past) => quest.and_then(|quest| quest.fault.as_deref()),
         _ => None,
     };
     let width = usize::from(layout.status.width);

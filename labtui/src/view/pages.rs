@@ -6,7 +6,7 @@ use ratatui::widgets::Clear;
 
 use super::closeup::{clock, furthest, named_lines, newest_last};
 use super::layout::Layout;
-use super::pane;
+use super::{lists, pane};
 use crate::batch::{Batch, Row};
 use crate::keys::{Context, Group};
 use crate::model::{Model, Page};
@@ -24,6 +24,8 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, page: Page, layout: &Layout
         Page::Help(top) => draw_help(frame, model, top, layout),
         Page::Messages(back) => draw_messages(frame, model, back, layout),
         Page::Report(top) => draw_report(frame, model, top, layout),
+        Page::Hits(marked) => lists::draw_hits(frame, model, marked, layout),
+        Page::Boots(marked) => lists::draw_boots(frame, model, marked, layout),
     }
 }
 

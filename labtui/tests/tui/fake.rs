@@ -12,10 +12,11 @@ use protocol::account::{
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName, Class, Filter};
 use protocol::boot::Boots;
-use protocol::console::{From, PenAsk, PenState};
+use protocol::console::{Desk, From, PenAsk, PenState};
 use protocol::hold::{Ask, Hold, Place, Placed, Release};
 use protocol::journal::Entry;
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
+use protocol::search::Hit;
 use protocol::service::Lab;
 use protocol::trigger::Trigger;
 use protocol::user::{Role, UserName, Who};
@@ -29,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::sample::{detail, hold, user};
+use crate::sample::{boots, detail, hold, user};
 
 /// What the fake lab knows, and what it was asked.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +44,10 @@ pub(crate) struct Known {
     pub(crate) lost: u64,
     /// What paints the screen before the first byte.
     pub(crate) paint: Vec<u8>,
+    /// Who is at the console.
+    pub(crate) desk: Desk,
+    /// What every search finds.
+    pub(crate) hits: Vec<Hit>,
     pub(crate) typed: Vec<u8>,
     pub(crate) calls: VecDeque<String>,
     /// How often connections were cut; a connection ends when this grows.
@@ -142,7 +147,11 @@ impl FakeLab {
             Follow::Journal { board, from, tail, .. } => {
                 self.flow_entries(&mut stream, board, from, tail).await
             }
-            Follow::Console { from, .. } => self.flow_console(stream, from).await,
+            Follow::Console { from, stop_at_end, .. } => {
+                self.flow_console(stream, from, stop_at_end).await
+            }
+            Follow::Desk { .. } => self.flow_desks(&mut stream).await,
+            Follow::Search(_) => self.flow_hits(&mut stream).await,
             // What labtui does not follow.
             _ => Ok(()),
         }
@@ -204,11 +213,18 @@ impl FakeLab {
     }
 
     /// Sends a few bytes at a time, so that a cut falls anywhere.
-    async fn flow_console(&self, mut stream: BufReader<UnixStream>, from: From) -> io::Result<()> {
+    async fn flow_console(
+        &self,
+        mut stream: BufReader<UnixStream>,
+        from: From,
+        stop_at_end: bool,
+    ) -> io::Result<()> {
         let mut known = self.known.subscribe();
         let (lost, end) = (known.borrow().lost, known.borrow().printed.len() as u64);
         let start = match from {
             From::Offset { offset } => offset,
+            // A screen is kept every eight bytes.
+            From::Screen { offset: Some(offset), .. } => offset / 8 * 8,
             From::Tail { bytes } => end.saturating_sub(bytes),
             _ => 0,
         };
@@ -228,6 +244,9 @@ impl FakeLab {
             if !piece.is_empty() {
                 continue;
             }
+            if stop_at_end {
+                return stream.shutdown().await;
+            }
             tokio::select! {
                 changed = known.changed() => changed.map_err(io::Error::other)?,
                 read = stream.read(&mut keys) => match read? {
@@ -236,6 +255,25 @@ impl FakeLab {
                 },
             }
         }
+    }
+
+    async fn flow_desks(&self, stream: &mut BufReader<UnixStream>) -> io::Result<()> {
+        let mut known = self.known.subscribe();
+        wire::accept(stream, &Welcome::default()).await?;
+        loop {
+            let desk = known.borrow_and_update().desk.clone();
+            stream.write_all((serde_json::to_string(&desk)? + "\n").as_bytes()).await?;
+            known.wait_for(|known| known.desk != desk).await.map_err(io::Error::other)?;
+        }
+    }
+
+    async fn flow_hits(&self, stream: &mut BufReader<UnixStream>) -> io::Result<()> {
+        wire::accept(stream, &Welcome::default()).await?;
+        let hits = self.known.borrow().hits.clone();
+        for hit in hits {
+            stream.write_all((serde_json::to_string(&hit)? + "\n").as_bytes()).await?;
+        }
+        stream.write_all(b"\n").await
     }
 
     fn wrote(&self, call: String) {
@@ -296,6 +334,10 @@ impl Lab for FakeLab {
         Ok(())
     }
 
+    async fn boots(self, _: Context, _: BoardName, _: Option<Time>) -> Result<Boots, Error> {
+        Ok(boots())
+    }
+
     unanswered! {
         signal(BoardName, protocol::console::Signal) -> ();
         boards(Filter) -> Vec<Board>;
@@ -308,7 +350,6 @@ impl Lab for FakeLab {
         extend(BoardName, Span) -> Hold;
         give(BoardName, UserName) -> Hold;
         outlet(BoardName) -> PowerDetail;
-        boots(BoardName, Option<Time>) -> Boots;
         triggers() -> Vec<Trigger>;
         note(BoardName, String) -> ();
         reload() -> Vec<String>;

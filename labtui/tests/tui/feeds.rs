@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use labtui::call::{Answer, Call, Caller};
 use labtui::feed::{self, News};
+use labtui::past::{Printed, wish};
 use labtui::update::Message;
-use protocol::console::{From, Pen};
+use protocol::console::{Desk, From, Pen};
 use protocol::journal::Event;
 use protocol::wire::Follow;
 use protocol::{Error, Span};
 use tokio::sync::mpsc;
 
 use crate::fake::FakeLab;
-use crate::sample::{board, boards, entries, entry, name};
+use crate::sample::{board, boards, boots, entries, entry, hit, name, viewer};
 
 /// The next news that are not about the connection.
 async fn next(news: &mut mpsc::Receiver<Message>) -> News {
@@ -229,4 +230,61 @@ async fn calls_come_back_as_messages_and_connect_anew_after_a_restart() {
     assert!(matches!(ask(reserve).await, Ok(Answer::Placed(_))));
     let asked = lab.until("reserved", |known| known.calls.len() == 3).await.calls;
     assert_eq!(asked[2], "reserve bbb-1 Some(Span(3600000))");
+}
+
+#[tokio::test]
+async fn searches_boots_and_the_past_are_answered_whole() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let hits = vec![hit("rpi4-1", 13, "panic", &[(0, 5)]), hit("bbb-1", 4, "panic", &[(0, 5)])];
+    lab.change(|known| {
+        known.hits = hits.clone();
+        known.paint = b"screen".to_vec();
+        known.printed = b"0123456789abcpanic\r\nU-Boot".to_vec();
+    });
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let caller = Caller::new(lab.address(), to);
+    let mut ask = async |call: Call| {
+        caller.make(call);
+        match news.recv().await {
+            Some(Message::Answer { answer, .. }) => answer,
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    assert_eq!(ask(Call::Find(Box::new(wish("panic")))).await, Ok(Answer::Hits(hits)));
+    assert_eq!(ask(Call::Boots(name("rpi4-1"))).await, Ok(Answer::Boots(boots())));
+    let past = Call::Past { board: name("rpi4-1"), offset: 13 };
+    let (before, after) = (b"screen89abc".to_vec(), b"panic\r\nU-Boot".to_vec());
+    assert_eq!(ask(past).await, Ok(Answer::Past(Printed { offset: 13, before, after })));
+    lab.change(|known| known.refusing = Some(Error::Unknown));
+    assert_eq!(ask(Call::Find(Box::new(wish("panic")))).await, Err(Error::Unknown));
+}
+
+#[tokio::test]
+async fn who_is_at_a_console_is_told_whenever_it_changes() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::desk(lab.address(), 1, name("rpi4-1"), to);
+    assert_eq!(next(&mut news).await, News::Desk(Desk::default()));
+    let desk = Desk { viewers: vec![viewer(9, "bob", true)], doing: None };
+    lab.change(|known| known.desk = desk.clone());
+    assert_eq!(next(&mut news).await, News::Desk(desk));
+}
+
+#[tokio::test]
+async fn the_labs_journal_begins_now_and_misses_nothing_after_that() {
+    let lab = FakeLab::new(boards(), entries("rpi4-1"));
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::journal(lab.address(), to);
+    assert!(matches!(any(&mut news).await, News::Up(_)));
+    let panicked = |seq| entry(seq, "bbb-1", None, Span(0), Event::Panicked);
+    lab.change(|known| known.entries.push(panicked(20)));
+    assert_eq!(next(&mut news).await, News::Entries(vec![panicked(20)]));
+    lab.change(|known| {
+        known.cuts += 1;
+        known.entries.push(panicked(21));
+    });
+    assert_eq!(next(&mut news).await, News::Entries(vec![panicked(21)]));
 }

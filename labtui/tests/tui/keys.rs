@@ -6,6 +6,7 @@ use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
 use labtui::keys::{Action, Binding, Context, Group, Key, KeyMap, Move};
 use labtui::model::Page;
+use labtui::past::Printed;
 use labtui::update::{Effect, Message};
 use protocol::journal::Event;
 use protocol::wire::Welcome;
@@ -14,7 +15,7 @@ use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use crate::sample::{ALL, NOW, Stage, board, boards, detail, entry, held};
+use crate::sample::{ALL, NOW, Stage, board, boards, boots, detail, entry, held, hit};
 
 /// A screen in a context, with something to move in.
 fn in_context(context: Context) -> Stage {
@@ -35,6 +36,7 @@ fn in_context(context: Context) -> Stage {
         Context::Choice => "p\t",
         Context::Messages => "re",
         Context::Help => "?jjjjjjjjjj",
+        Context::Listing => ":search panic\n",
         Context::Prefixed => "\x14",
         Context::Scrollback => "\x14[\x15\x15",
     });
@@ -44,6 +46,12 @@ fn in_context(context: Context) -> Stage {
         let many = (20..60).map(|seq| entry(seq, "rpi4-1", None, Span(0), Event::Break)).collect();
         stage.news(feed, News::Entries(many));
         stage.keys("\t\x15\x15\x15");
+    }
+    if context == Context::Listing {
+        let asked = stage.model.hits.as_ref().unwrap().asked.clone();
+        let hits = (0..60).map(|n| hit("rpi4-2", n, &format!("panic {n}"), &[(0, 5)])).collect();
+        stage.answer(Call::Find(asked), Ok(Answer::Hits(hits)));
+        stage.keys("\x04\x04");
     }
     if context == Context::Messages {
         for n in 0..60 {
@@ -240,6 +248,15 @@ impl Chance {
         });
         let answer = match (self.below(3), board) {
             (0, _) => Err(Error::Unknown),
+            _ if matches!(call, Call::Find(_)) => {
+                let spans = [(self.below(9) as usize, self.below(9) as usize)];
+                Ok(Answer::Hits(vec![hit("rpi4-1", self.below(99), "漢字panic", &spans)]))
+            }
+            _ if matches!(call, Call::Past { .. }) => {
+                let (offset, before, after) = (self.below(99), self.bytes(), self.bytes());
+                Ok(Answer::Past(Printed { offset, before, after }))
+            }
+            _ if matches!(call, Call::Boots(_)) => Ok(Answer::Boots(boots())),
             (1, Some(board)) => Ok(Answer::Detail(Box::new(detail(board)))),
             _ => Ok(Answer::Done),
         };

@@ -7,6 +7,8 @@ mod fake;
 mod feeds;
 mod hostile;
 mod keys;
+mod others;
+mod past;
 mod pty;
 mod rows;
 mod sample;

@@ -70,7 +70,7 @@ impl Stand {
         stand
     }
 
-    /// Waits until the program has written this; what it wrote until then is forgotten.
+    /// Waits until the program has written this; gives what it wrote until then, and forgets that.
     fn until(&self, text: &str) -> String {
         let (output, more) = &*self.output;
         let end = Instant::now() + LIMIT;
@@ -80,7 +80,8 @@ impl Stand {
             assert!(!left.is_zero(), "{text:?} was never written: {written:?}");
             written = more.wait_timeout(written, left).unwrap().0;
         }
-        std::mem::take(&mut *written)
+        let end = written.find(text).unwrap_or(0) + text.len();
+        written.drain(..end).collect()
     }
 
     fn keys(&mut self, keys: &str) {

@@ -331,13 +331,13 @@ fn row_11_commands_in_a_console() {
     let mut stage = Stage::console(80, 24, "U-Boot\r\n=> ");
     let feed = FeedId::Console(stage.model.console.as_ref().unwrap().feed);
     stage.keys("\x14w");
-    assert_eq!(stage.last_notice(), "ada types, bob looks on.");
+    assert_eq!(stage.last_notice(), "ada has the pen, bob looks on.");
     stage.done();
     stage.keys("\x14p\n");
     assert_eq!(deeds(&mut stage), [power("rpi4-1", PowerAsk::On)]);
     stage.news(feed, News::Up(Welcome { session: 8, ..Welcome::default() }));
     stage.keys("\x14r\x14b");
-    let ask = Call::Pen { session: 8, ask: PenAsk::Take };
+    let ask = Call::Pen { session: 8, ask: PenAsk::Ask };
     assert_eq!(deeds(&mut stage), [ask, Call::Break { session: 8 }]);
     stage.keys("\x14n");
     assert_eq!(stage.model.console.as_ref().unwrap().board, name("rpi4-2"));
@@ -718,6 +718,8 @@ fn the_books_table_has_every_row_and_names_tests_that_there_are() {
         include_str!("keys.rs"),
         include_str!("updates.rs"),
         include_str!("pty.rs"),
+        include_str!("past.rs"),
+        include_str!("others.rs"),
     ];
     let (_, table) = page.split_once("## Conventions").unwrap();
     let named = table.split(|c: char| !(c.is_ascii_alphanumeric() || "_…".contains(c)));

@@ -8,10 +8,12 @@ use labtui::feed::{FeedId, News};
 use labtui::model::Model;
 use labtui::update::{Effect, Message, update};
 use protocol::board::{Board, BoardDetail, BoardName, State};
+use protocol::boot::{Boot, Boots, Cause, Outcome, Reached, Usual};
 use protocol::console::{ConsoleDetail, ConsoleState, Viewer};
 use protocol::hold::{Ended, Hold, Place, Want};
 use protocol::journal::{Entry, Event};
 use protocol::power::{PowerAsk, PowerDetail, PowerState};
+use protocol::search::Hit;
 use protocol::user::{Role, UserName, Who};
 use protocol::wire::Welcome;
 use protocol::{Span, Time};
@@ -87,16 +89,13 @@ pub(crate) fn boards() -> Vec<Board> {
     all
 }
 
+/// Somebody at a console.
+pub(crate) fn viewer(session: u64, who: &str, pen: bool) -> Viewer {
+    let (who, since, paired, waits, asked) = (user(who), NOW, false, None, None);
+    Viewer { session, who, since, pen, paired, waits, asked }
+}
+
 pub(crate) fn detail(board: Board) -> BoardDetail {
-    let viewer = |session, who: &str, pen| Viewer {
-        session,
-        who: user(who),
-        since: NOW,
-        pen,
-        paired: false,
-        waits: None,
-        asked: None,
-    };
     let place = Place {
         number: 7,
         who: user("dave"),
@@ -141,6 +140,48 @@ pub(crate) fn detail(board: Board) -> BoardDetail {
 pub(crate) fn entry(seq: u64, board: &str, who: Option<&str>, ago: Span, event: Event) -> Entry {
     let (who, board) = (who.map(user), Some(name(board)));
     Entry { seq, at: NOW - ago, who, via: None, request: None, board, offset: None, event }
+}
+
+/// A line that was found.
+pub(crate) fn hit(board: &str, offset: u64, line: &str, spans: &[(usize, usize)]) -> Hit {
+    let (board, line, spans) = (name(board), line.to_owned(), spans.to_vec());
+    Hit { board, at: NOW - Span::minutes(90), offset, line, spans }
+}
+
+/// Three boots: one that was done, one that panicked, and one that hangs.
+pub(crate) fn boots() -> Boots {
+    let reached = |stage: &str, after, offset| Reached {
+        stage: stage.to_owned(),
+        after: Span::millis(after),
+        offset,
+    };
+    let (stages, took) = (vec![reached("u-boot", 1_100, 120)], Some(Span::millis(12_310)));
+    let done = Boot {
+        number: 1,
+        at: NOW - Span::hours(30),
+        offset: 100,
+        cause: Cause::Power,
+        stages: [stages.clone(), vec![reached("kernel", 3_000, 400)]].concat(),
+        outcome: Outcome::Done,
+        took,
+        hung: false,
+    };
+    let (at, outcome) = (NOW - Span::hours(2), Outcome::Panicked);
+    let panicked = Boot { number: 2, at, offset: 5_000, outcome, ..done.clone() };
+    let slow = vec![reached("u-boot", 9_000, 9_100)];
+    let hung = Boot {
+        number: 3,
+        at: NOW - Span::minutes(3),
+        offset: 9_000,
+        cause: Cause::Reset,
+        stages: slow,
+        outcome: Outcome::Going,
+        took: None,
+        hung: true,
+    };
+    let (p50, p95, p99) = (Span::millis(1_000), Span::millis(2_000), Span::millis(4_000));
+    let usual = vec![Usual { stage: None, boots: 20, p50, p95, p99 }];
+    Boots { boots: vec![done, panicked, hung], usual }
 }
 
 pub(crate) fn entries(board: &str) -> Vec<Entry> {

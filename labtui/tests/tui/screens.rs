@@ -1,15 +1,18 @@
 //! Whole screens, at every size that looks different. Each file has one view at all of them.
 
 use insta::assert_snapshot;
-use labtui::call::Call;
+use labtui::call::{Answer, Call};
 use labtui::feed::{FeedId, News};
 use labtui::update::Message;
 use labtui::view::{self, Colours, Look, Signs};
+use protocol::console::Viewer;
 use protocol::journal::Event;
 use protocol::{Error, Span, Time};
 use ratatui::style::Color;
 
-use crate::sample::{ALL, NOW, Stage, board, boards, entry};
+use crate::others::at_the_desk;
+use crate::past::at_a_panic;
+use crate::sample::{ALL, NOW, Stage, board, boards, boots, entry, hit, viewer};
 
 const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 15), (20, 5)];
 
@@ -184,6 +187,48 @@ fn scrolling_back_in_a_console() {
 }
 
 #[test]
+fn a_line_that_was_found_in_a_console() {
+    assert_snapshot!(at_every_size(at_a_panic));
+}
+
+#[test]
+fn the_boots_of_a_board() {
+    assert_snapshot!(at_every_size(|width, height| {
+        let mut stage = Stage::on_ours(width, height);
+        stage.keys("b");
+        let board = "rpi4-1".parse().unwrap();
+        stage.answer(Call::Boots(board), Ok(Answer::Boots(boots())));
+        stage.keys("j");
+        stage
+    }));
+}
+
+#[test]
+fn lines_that_were_found_in_the_lab() {
+    assert_snapshot!(at_every_size(|width, height| {
+        let mut stage = Stage::on_ours(width, height);
+        stage.keys(":search panic\n");
+        let asked = stage.model.hits.as_ref().unwrap().asked.clone();
+        let hits = vec![
+            hit("zcu102-2", 9, "[    1.2] Kernel panic - not syncing", &[(17, 22)]),
+            hit("rpi4-1", 48, "panic\x1b[2J panic", &[(0, 5), (10, 15)]),
+        ];
+        stage.answer(Call::Find(asked), Ok(Answer::Hits(hits)));
+        stage
+    }));
+}
+
+#[test]
+fn a_console_whose_pen_somebody_asks_for() {
+    assert_snapshot!(at_every_size(|width, height| {
+        let mut stage = console(width, height);
+        let bob = Viewer { waits: Some(1), asked: Some(NOW), ..viewer(9, "bob", false) };
+        at_the_desk(&mut stage, vec![viewer(3, "ada", true), bob]);
+        stage
+    }));
+}
+
+#[test]
 fn a_console_without_a_connection() {
     assert_snapshot!(at_every_size(|width, height| {
         let mut stage = console(width, height);
@@ -233,7 +278,7 @@ fn stale_rows_are_dim() {
 fn every_size_can_be_drawn_in_every_view() {
     let views = [
         "", "\n", "\t\t", "/x", "/(", "r", "p", "e", "?", "?/x", "c", "c\x14", "c\x14?", "c\x14[",
-        ":", ":co\t", "z", "z\t", "z\t\t", "  p", "  p\n\n", "y", "@",
+        ":", ":co\t", "b", "fx\n", "c\x14/x", "z", "z\t", "z\t\t", "  p", "  p\n\n", "y", "@",
     ];
     for keys in views {
         let mut stage = Stage::on_ours(80, 24);
