@@ -16,7 +16,7 @@ use protocol::wire::{Follow, Welcome};
 use protocol::{Error, Span};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::update::Message;
 
@@ -75,9 +75,21 @@ pub enum News {
     Bytes(Vec<u8>),
 }
 
+/// So long a console that was left may take to be sent what was typed on it.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// A running feed; dropping it ends it.
 pub struct Feed {
-    task: AbortHandle,
+    task: JoinHandle<()>,
+}
+
+impl Feed {
+    /// Ends the feed of a console as soon as the lab has read what was typed.
+    pub async fn leave(mut self, keys: Keystrokes) {
+        drop(keys);
+        // Whoever has left does not wait for a lab that is away.
+        let _ = tokio::time::timeout(PARTING, &mut self.task).await;
+    }
 }
 
 impl Drop for Feed {
@@ -119,8 +131,7 @@ pub fn console(
 }
 
 fn start(address: Address, subject: Subject, outlet: Outlet) -> Feed {
-    let task = tokio::spawn(keep_following(address, subject, outlet));
-    Feed { task: task.abort_handle() }
+    Feed { task: tokio::spawn(keep_following(address, subject, outlet)) }
 }
 
 async fn keep_following(address: Address, mut subject: Subject, outlet: Outlet) {
@@ -137,6 +148,9 @@ async fn keep_following(address: Address, mut subject: Subject, outlet: Outlet) 
             }
             Err(why) => why,
         };
+        if subject.is_left() {
+            return;
+        }
         match subject.after(&why) {
             Next::AtOnce => continue,
             Next::Never => return outlet.tell(News::Refused(why)).await,
@@ -201,6 +215,11 @@ impl Subject {
                 Follow::Console { board: board.clone(), from, pen: *pen, stop_at_end: false }
             }
         }
+    }
+
+    /// Whether it is a console that nobody types on any more.
+    fn is_left(&self) -> bool {
+        matches!(self, Subject::Console { typed, .. } if typed.is_closed())
     }
 
     /// What follows a failure. Somebody who may not type may still look.
@@ -344,7 +363,8 @@ async fn pass_keys(
     while let Some(keys) = typed.recv().await {
         write.write_all(&keys).await?;
     }
-    // Nobody types any more; what the board prints may still be read.
+    // Nobody types any more. The lab ends the connection when it has read what was typed.
+    write.shutdown().await?;
     std::future::pending().await
 }
 

@@ -15,6 +15,7 @@ use protocol::address::Address;
 use protocol::context::Context as Known;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
@@ -31,7 +32,7 @@ use crate::update::{Effect, Message, update};
 use crate::view::{self, Colours, Look};
 
 /// The shortest time between two pictures.
-const FRAME: Duration = Duration::from_millis(16);
+const FRAME: Duration = Duration::from_micros(16_667);
 
 /// How often countdowns are drawn.
 const TICK: Duration = Duration::from_secs(1);
@@ -76,7 +77,7 @@ pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
     let (screen, _guard) = terminal::open().context("the terminal cannot be drawn on")?;
     let mut program = Program::start(address, look, screen, start)?;
     tokio::select! {
-        ended = program.run() => ended.map(|()| ExitCode::SUCCESS),
+        ended = program.run_and_leave() => ended.map(|()| ExitCode::SUCCESS),
         number = signals.first() => Ok(ExitCode::from(128 + number)),
     }
 }
@@ -115,6 +116,8 @@ struct Program {
     caller: Caller,
     timeline: Option<Feed>,
     console: Option<(Feed, Keystrokes)>,
+    /// Consoles that were left, and are still sent what was typed on them.
+    left: JoinSet<()>,
     /// The board table, followed as long as the lab is looked at.
     boards: Feed,
     /// When the settings that are in force were saved.
@@ -145,6 +148,7 @@ impl Program {
             caller: Caller::new(address.clone(), outlet.clone()),
             timeline: None,
             console: None,
+            left: JoinSet::new(),
             boards: feed::boards(address.clone(), outlet.clone()),
             saved: files.and_then(Files::saved),
             listener: Listener::default(),
@@ -152,6 +156,15 @@ impl Program {
             address,
             start,
         })
+    }
+
+    async fn run_and_leave(&mut self) -> anyhow::Result<()> {
+        let ended = self.run().await;
+        self.detach();
+        // Nobody hears any more what the boards print meanwhile.
+        self.messages.close();
+        while self.left.join_next().await.is_some() {}
+        ended
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
@@ -244,9 +257,10 @@ impl Program {
             }
             Effect::LookAway => self.timeline = None,
             Effect::Attach { feed, board, pen } => {
+                self.detach();
                 self.console = Some(feed::console(address, feed, board, pen, outlet));
             }
-            Effect::Detach => self.console = None,
+            Effect::Detach => self.detach(),
             Effect::Type(bytes) => self.type_on(bytes),
             Effect::Go(address) => self.go(address),
             Effect::Copy(text) => self.copy(&text),
@@ -257,6 +271,13 @@ impl Program {
             Effect::Quit => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Leaves the console, which is still sent what was typed.
+    fn detach(&mut self) {
+        if let Some((feed, keys)) = self.console.take() {
+            self.left.spawn(feed.leave(keys));
+        }
     }
 
     fn type_on(&mut self, bytes: Vec<u8>) {
@@ -271,7 +292,8 @@ impl Program {
     /// Follows another lab. What this one still has to say is not heard.
     fn go(&mut self, address: Address) {
         let (outlet, messages) = mpsc::channel(64);
-        (self.timeline, self.console) = (None, None);
+        self.detach();
+        self.timeline = None;
         self.caller = Caller::new(address.clone(), outlet.clone());
         self.boards = feed::boards(address.clone(), outlet.clone());
         (self.outlet, self.messages, self.address) = (outlet, messages, address);

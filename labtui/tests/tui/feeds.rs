@@ -194,6 +194,33 @@ async fn keys_reach_the_board_but_not_those_typed_while_it_was_away() {
     assert!(known.follows.iter().any(from), "{:?}", known.follows);
 }
 
+/// The connection is cut only after the lab has read the last key.
+#[tokio::test]
+async fn keys_typed_just_before_a_console_is_left_reach_the_board() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(1);
+    let (feed, keys) = feed::console(lab.address(), 1, name("rpi4-1"), Pen::Wanted, to);
+    assert!(matches!(any(&mut news).await, News::Up(_)));
+    for _ in 0..60 {
+        keys.try_send(b"sync\r".to_vec()).unwrap();
+    }
+    feed.leave(keys).await;
+    let typed = lab.until("anything", |_| true).await.typed;
+    assert_eq!(typed, b"sync\r".repeat(60));
+}
+
+#[tokio::test]
+async fn a_console_that_cannot_be_reached_is_left_all_the_same() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let (to, mut news) = mpsc::channel(64);
+    let (feed, keys) = feed::console(lab.address(), 1, name("rpi4-1"), Pen::Wanted, to);
+    assert!(matches!(any(&mut news).await, News::Down { .. }));
+    keys.try_send(b"reboot\r".to_vec()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), feed.leave(keys)).await.unwrap();
+    assert_eq!(lab.until("anything", |_| true).await.typed, b"");
+}
+
 #[tokio::test]
 async fn who_may_not_type_may_still_look_and_who_may_not_look_is_told() {
     let lab = FakeLab::new(boards(), Vec::new());
