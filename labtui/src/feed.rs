@@ -126,7 +126,20 @@ pub fn console(
     to: mpsc::Sender<Message>,
 ) -> (Feed, Keystrokes) {
     let (keys, typed) = mpsc::channel(64);
-    let subject = Subject::Console { board, pen, at: None, typed };
+    let subject = Subject::Console { board, pen, tail: TAIL, at: None, typed };
+    (start(address, subject, Outlet { id: FeedId::Console(number), to }), keys)
+}
+
+/// Follows the console of a board from its screen on, beside others, and types on it once somebody
+/// takes the pen.
+pub fn pane(
+    address: Address,
+    number: u64,
+    board: BoardName,
+    to: mpsc::Sender<Message>,
+) -> (Feed, Keystrokes) {
+    let (keys, typed) = mpsc::channel(64);
+    let subject = Subject::Console { board, pen: Pen::Unwanted, tail: 0, at: None, typed };
     (start(address, subject, Outlet { id: FeedId::Console(number), to }), keys)
 }
 
@@ -191,8 +204,17 @@ impl Outlet {
 /// What is followed, and how far it has been read.
 enum Subject {
     Boards,
-    Timeline { board: BoardName, next: Option<u64> },
-    Console { board: BoardName, pen: Pen, at: Option<u64>, typed: mpsc::Receiver<Vec<u8>> },
+    Timeline {
+        board: BoardName,
+        next: Option<u64>,
+    },
+    Console {
+        board: BoardName,
+        pen: Pen,
+        tail: u64,
+        at: Option<u64>,
+        typed: mpsc::Receiver<Vec<u8>>,
+    },
 }
 
 enum Next {
@@ -209,8 +231,8 @@ impl Subject {
                 let (board, from) = (Some(board.clone()), *next);
                 Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
             }
-            Subject::Console { board, pen, at, .. } => {
-                let screen = From::Screen { offset: None, tail: TAIL };
+            Subject::Console { board, pen, tail, at, .. } => {
+                let screen = From::Screen { offset: None, tail: *tail };
                 let from = at.map_or(screen, |offset| From::Offset { offset });
                 Follow::Console { board: board.clone(), from, pen: *pen, stop_at_end: false }
             }

@@ -9,7 +9,7 @@ pub mod escape;
 pub mod map;
 pub mod name;
 
-pub use action::{Action, Move};
+pub use action::{Action, Move, Side};
 pub use escape::Escape;
 pub use name::Key;
 
@@ -38,6 +38,10 @@ pub enum Context {
     Prefixed,
     /// Reading what a board printed.
     Scrollback,
+    /// Looking at consoles side by side.
+    Grid,
+    /// Typing on them.
+    Typing,
 }
 
 /// Keys that belong together, and are listed together in help.
@@ -63,6 +67,8 @@ pub enum Group {
     Console,
     /// In a console's history.
     Scrollback,
+    /// Consoles side by side.
+    Grid,
     /// Wherever keys are not the board's.
     Everywhere,
 }
@@ -108,7 +114,7 @@ pub struct Clash {
 
 impl Context {
     /// Every place.
-    pub const ALL: [Context; 11] = [
+    pub const ALL: [Context; 13] = [
         Context::Table,
         Context::Closeup,
         Context::Filter,
@@ -120,6 +126,8 @@ impl Context {
         Context::Console,
         Context::Prefixed,
         Context::Scrollback,
+        Context::Grid,
+        Context::Typing,
     ];
 
     /// The groups whose keys work here. A console's own keys are the board's.
@@ -133,22 +141,24 @@ impl Context {
             Context::Filter | Context::Question => &[Writing, Everywhere],
             Context::Palette => &[Writing, Palette, Everywhere],
             Context::Choice => &[Choosing, Everywhere],
-            Context::Console => &[],
+            Context::Console | Context::Typing => &[],
             Context::Prefixed => &[Console],
             Context::Scrollback => &[Scrollback, Moving],
+            Context::Grid => &[Grid, Views, Everywhere],
         }
     }
 }
 
 impl Group {
     /// Every group, as help lists them.
-    pub const ALL: [Group; 11] = [
+    pub const ALL: [Group; 12] = [
         Group::Boards,
         Group::Table,
         Group::Moving,
         Group::Views,
         Group::Console,
         Group::Scrollback,
+        Group::Grid,
         Group::Palette,
         Group::Writing,
         Group::Choosing,
@@ -169,6 +179,7 @@ impl Group {
             Group::Choosing => "Choosing an answer",
             Group::Console => "In a console every key goes to the board, except",
             Group::Scrollback => "Scrolling back in a console",
+            Group::Grid => "Consoles side by side",
             Group::Everywhere => "Everywhere but in a console",
         }
     }
@@ -186,6 +197,7 @@ impl Group {
             Group::Choosing => "choosing",
             Group::Console => "console",
             Group::Scrollback => "scrollback",
+            Group::Grid => "consoles",
             Group::Everywhere => "everywhere",
         }
     }

@@ -12,6 +12,7 @@
 //! | [`palette`], [`filter`], [`fuzzy`] | what is typed after `:` and `/` |
 //! | [`mod@settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
 //! | [`emulator`] | a terminal for a board to print on |
+//! | [`grid`] | consoles side by side, and which of them differ |
 //! | [`feed`], [`call`] | following and asking the lab |
 //! | [`text`] | what boards say, fit for a terminal |
 //! | [`terminal`], [`background`], [`clipboard`] | the reader's terminal, taken and given back |
@@ -43,6 +44,7 @@ pub mod feed;
 pub mod files;
 pub mod filter;
 pub mod fuzzy;
+pub mod grid;
 pub mod keys;
 pub mod model;
 pub mod notice;

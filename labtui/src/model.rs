@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::emulator::Emulator;
 use crate::filter::Filter;
+use crate::grid::Grid;
 use crate::keys::{Action, Context, Group, Key};
 use crate::notice::{KEPT, Notice, SHOWN, Tone};
 use crate::palette::Palette;
@@ -50,6 +51,10 @@ pub struct Model {
     pub closeup: Option<Closeup>,
     /// The console somebody is attached to; it takes the whole screen.
     pub console: Option<Console>,
+    /// Consoles side by side.
+    pub grid: Option<Grid>,
+    /// What is followed of them: feeds, and whose.
+    pub watched: Vec<(u64, BoardName)>,
     /// A question that waits for its answer.
     pub dialog: Option<Dialog>,
     /// A page on top of all the others.
@@ -153,6 +158,8 @@ pub enum View {
     Board(BoardName),
     /// A board's console.
     Console(BoardName),
+    /// Several, side by side.
+    Consoles(Vec<BoardName>),
     /// What was said.
     Messages,
 }
@@ -271,6 +278,8 @@ impl Model {
             focus: Focus::Table,
             closeup: None,
             console: None,
+            grid: None,
+            watched: Vec::new(),
             dialog: None,
             page: None,
             typing: None,
@@ -315,6 +324,10 @@ impl Model {
                 Mode::Live => Context::Console,
                 Mode::Prefixed => Context::Prefixed,
                 Mode::Scrollback => Context::Scrollback,
+            },
+            (None, None, None) if let Some(grid) = &self.grid => match grid.typing {
+                None => Context::Grid,
+                Some(_) => Context::Typing,
             },
             (None, None, None) if self.focus == Focus::Table => Context::Table,
             (None, None, None) => Context::Closeup,

@@ -44,6 +44,8 @@ pub struct Command {
 pub enum About {
     /// A board.
     Board,
+    /// Boards, to the end of the line.
+    Boards,
     /// A filter, to the end of the line.
     Filter,
     /// What to do to an outlet.
@@ -83,6 +85,12 @@ pub const COMMANDS: &[Command] = &[
         aliases: &["attach"],
         about: &[About::Board],
         help: "attach to a console",
+    },
+    Command {
+        name: "consoles",
+        aliases: &["split"],
+        about: &[About::Boards],
+        help: "show consoles side by side",
     },
     Command {
         name: "power",
@@ -160,7 +168,7 @@ pub fn offers(model: &Model, text: &str) -> Vec<String> {
     let words: Vec<&str> = before.split_whitespace().collect();
     let candidates = match words.split_first() {
         None => names(model),
-        Some((name, rest)) => match command(name).and_then(|it| it.about.get(rest.len())) {
+        Some((name, rest)) => match command(name).and_then(|it| it.word(rest.len())) {
             Some(about) => about.candidates(model),
             None => Vec::new(),
         },
@@ -170,11 +178,21 @@ pub fn offers(model: &Model, text: &str) -> Vec<String> {
     fitting.filter(|line| line != text).collect()
 }
 
+impl Command {
+    /// What the word at a place is.
+    fn word(&self, place: usize) -> Option<About> {
+        let endless = self.about.last().filter(|last| **last == About::Boards);
+        self.about.get(place).or(endless).copied()
+    }
+}
+
 impl About {
     fn candidates(self, model: &Model) -> Vec<String> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match self {
-            About::Board => model.table.all().map(|board| board.name.to_string()).collect(),
+            About::Board | About::Boards => {
+                model.table.all().map(|board| board.name.to_string()).collect()
+            }
             About::Filter => labels(model),
             About::Power => words(&POWER.map(|(word, _)| word)),
             About::Span => words(&["30m", "1h", "2h", "8h"]),
@@ -187,6 +205,7 @@ impl About {
     pub fn title(self) -> &'static str {
         match self {
             About::Board => "BOARD",
+            About::Boards => "BOARD…",
             About::Filter => "FILTER",
             About::Power => "on|off|cycle|reset",
             About::Span => "TIME",

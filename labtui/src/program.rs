@@ -1,6 +1,7 @@
 //! The loop: waits for what happens, has it taken into the model, carries out what is to be done, and
 //! draws, at most sixty times a second and only if something has changed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use futures::StreamExt;
 use jiff::tz::TimeZone;
 use protocol::Time;
 use protocol::address::Address;
+use protocol::board::BoardName;
 use protocol::context::Context as Known;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -116,6 +118,8 @@ struct Program {
     caller: Caller,
     timeline: Option<Feed>,
     console: Option<(Feed, Keystrokes)>,
+    /// Consoles side by side, by the names of their feeds.
+    panes: BTreeMap<u64, (Feed, Keystrokes)>,
     /// Consoles that were left, and are still sent what was typed on them.
     left: JoinSet<()>,
     /// The board table, followed as long as the lab is looked at.
@@ -148,6 +152,7 @@ impl Program {
             caller: Caller::new(address.clone(), outlet.clone()),
             timeline: None,
             console: None,
+            panes: BTreeMap::new(),
             left: JoinSet::new(),
             boards: feed::boards(address.clone(), outlet.clone()),
             saved: files.and_then(Files::saved),
@@ -161,6 +166,7 @@ impl Program {
     async fn run_and_leave(&mut self) -> anyhow::Result<()> {
         let ended = self.run().await;
         self.detach();
+        self.watch(Vec::new());
         // Nobody hears any more what the boards print meanwhile.
         self.messages.close();
         while self.left.join_next().await.is_some() {}
@@ -261,7 +267,16 @@ impl Program {
                 self.console = Some(feed::console(address, feed, board, pen, outlet));
             }
             Effect::Detach => self.detach(),
-            Effect::Type(bytes) => self.type_on(bytes),
+            Effect::Type(bytes) => {
+                let console = self.console.as_ref();
+                let sent = type_on(console, bytes);
+                self.tell_of_loss(sent);
+            }
+            Effect::Watch(watched) => self.watch(watched),
+            Effect::TypeOn { feed, bytes } => {
+                let sent = type_on(self.panes.get(&feed), bytes);
+                self.tell_of_loss(sent);
+            }
             Effect::Go(address) => self.go(address),
             Effect::Copy(text) => self.copy(&text),
             Effect::Mouse(taken) => self.told(|_| terminal::set_mouse(taken)),
@@ -280,10 +295,24 @@ impl Program {
         }
     }
 
-    fn type_on(&mut self, bytes: Vec<u8>) {
-        let count = bytes.len();
-        let sent = self.console.as_ref().is_some_and(|(_, keys)| keys.try_send(bytes).is_ok());
-        if !sent {
+    /// Follows these consoles side by side, and leaves the others.
+    fn watch(&mut self, watched: Vec<(u64, BoardName)>) {
+        let old = std::mem::take(&mut self.panes);
+        for (number, (feed, keys)) in old {
+            if watched.iter().any(|(other, _)| *other == number) {
+                self.panes.insert(number, (feed, keys));
+            } else {
+                self.left.spawn(feed.leave(keys));
+            }
+        }
+        for (number, board) in watched {
+            let follow = || feed::pane(self.address.clone(), number, board, self.outlet.clone());
+            self.panes.entry(number).or_insert_with(follow);
+        }
+    }
+
+    fn tell_of_loss(&mut self, sent: Result<(), usize>) {
+        if let Err(count) = sent {
             let text = format!("The lab is too slow: {count} bytes that you typed were not sent.");
             self.model.say(Tone::Failed, &text);
         }
@@ -293,6 +322,7 @@ impl Program {
     fn go(&mut self, address: Address) {
         let (outlet, messages) = mpsc::channel(64);
         self.detach();
+        self.watch(Vec::new());
         self.timeline = None;
         self.caller = Caller::new(address.clone(), outlet.clone());
         self.boards = feed::boards(address.clone(), outlet.clone());
@@ -320,6 +350,13 @@ impl Program {
             self.model.say(Tone::Failed, &format!("The terminal refused: {why}. ^L tries again."));
         }
     }
+}
+
+/// Sends keystrokes to a console; the error is how many bytes the lab is too slow for.
+fn type_on(console: Option<&(Feed, Keystrokes)>, bytes: Vec<u8>) -> Result<(), usize> {
+    let count = bytes.len();
+    let sent = console.is_some_and(|(_, keys)| keys.try_send(bytes).is_ok());
+    if sent { Ok(()) } else { Err(count) }
 }
 
 /// What an event of the terminal is to the model.

@@ -4,6 +4,7 @@ mod bars;
 mod closeup;
 mod console;
 mod dialog;
+mod grid;
 mod ladder;
 mod layout;
 mod look;
@@ -16,6 +17,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
+pub use grid::{columns, panes};
 pub use layout::{Layout, Shape, layout};
 pub use look::{Colours, Look, Signs};
 
@@ -41,9 +43,13 @@ pub fn draw(frame: &mut Frame, model: &Model, look: Look) {
 }
 
 fn draw_panes(frame: &mut Frame, model: &Model, layout: &Layout) {
-    match &model.console {
-        Some(console) => console::draw(frame, model, console, layout),
-        None => {
+    match (&model.console, &model.grid) {
+        (Some(console), _) => console::draw(frame, model, console, layout),
+        (None, Some(grid)) => {
+            bars::draw(frame, model, layout);
+            grid::draw(frame, model, grid);
+        }
+        (None, None) => {
             bars::draw(frame, model, layout);
             if !layout.table.is_empty() {
                 table::draw(frame, model, layout);
@@ -147,6 +153,9 @@ pub fn is_ticking(model: &Model) -> bool {
     match (&model.console, model.page) {
         (_, Some(_)) => false,
         (Some(console), None) => waits(&console.link),
+        (None, None) if let Some(grid) = &model.grid => {
+            grid.live().any(|(_, _, live)| waits(&live.link))
+        }
         (None, None) => {
             let rows = layout(model).table_rows();
             let held = |board: &protocol::board::Board| board.hold.is_some();

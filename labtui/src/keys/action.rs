@@ -1,5 +1,7 @@
 //! What a key can do.
 
+use crate::grid::Reach;
+
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -29,6 +31,12 @@ pub enum Action {
     Copy,
     /// Attaches to the console.
     Console,
+    /// Shows the consoles of marked boards side by side.
+    Consoles,
+    /// Gives the pane on that side the focus.
+    Toward(Side),
+    /// Types on consoles that are side by side.
+    Type(Reach),
     /// Starts to type a filter.
     Filter,
     /// The next board that the filter finds.
@@ -130,13 +138,35 @@ pub enum Move {
     Last,
 }
 
+/// Where a pane is, seen from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// Above it.
+    Above,
+    /// Below it.
+    Below,
+}
+
 impl Action {
     /// Whether the lab or a board is another afterwards; these are not there for who only reads.
     pub fn changes_the_lab(self) -> bool {
         use Action::*;
         matches!(
             self,
-            Reserve | Release | Extend | Power | Undo | Literal | AskPen | ForcePen | Break
+            Reserve
+                | Release
+                | Extend
+                | Power
+                | Undo
+                | Literal
+                | AskPen
+                | ForcePen
+                | Break
+                | Type(_)
         )
     }
 }

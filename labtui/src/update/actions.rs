@@ -3,9 +3,10 @@
 use protocol::board::Board;
 use protocol::console::PenAsk;
 
-use super::{Effect, asks, batch, call, copy, moved, send, set_mode, typing, views};
+use super::{Effect, asks, batch, call, copy, grid, moved, send, set_mode, typing, views};
 use crate::call::Call;
 use crate::dialog::{Dialog, Step};
+use crate::grid::{Grid, Reach};
 use crate::keys::{Action, Key, Move};
 use crate::model::{Focus, Mode, Model, Page, Typing};
 use crate::notice::Tone;
@@ -14,6 +15,9 @@ use crate::view;
 
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    if grid::act(model, action, effects) {
+        return;
+    }
     match action {
         Action::Move(by) => move_by(model, by),
         Action::Open => model.focus = Focus::Facts,
@@ -34,6 +38,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Undo => asks::undo(model, effects),
         Action::Copy => copy::offer(model),
         Action::Console => with_board(model, |model, board| views::attach(model, board, effects)),
+        Action::Consoles => grid::open_marked(model, effects),
+        // Where there is no grid.
+        Action::Toward(_) | Action::Type(_) => {}
         Action::Filter => model.typing = Some(Typing::Filter),
         Action::NextMatch => find(model, 1),
         Action::PreviousMatch => find(model, -1),
@@ -76,7 +83,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Later => typing::recall(model, -1),
         Action::NextChoice => mark(model, 1),
         Action::PreviousChoice => mark(model, -1),
-        Action::Detach => views::detach(model, effects),
+        Action::Detach => views::depart(model, effects),
         Action::Literal => literal(model, effects),
         Action::AskPen => with_session(model, |model, session| {
             call(model, Call::Pen { session, ask: PenAsk::Take }, effects);
@@ -161,10 +168,12 @@ fn find(model: &mut Model, by: isize) {
     }
 }
 
-/// What a deed is about: the board of the console that is attached, else the one that is selected.
+/// What a deed is about: the board of the console that is attached or has the focus, else the one
+/// that is selected.
 fn with_board(model: &mut Model, act: impl FnOnce(&mut Model, &Board)) {
-    let board = match &model.console {
-        Some(console) => model.table.row(&console.board),
+    let attached = model.console.as_ref().map(|console| &console.board);
+    let board = match attached.or(model.grid.as_ref().and_then(Grid::board)) {
+        Some(name) => model.table.row(name),
         None => model.table.selected(),
     };
     match board.cloned() {
@@ -260,6 +269,7 @@ pub(super) fn step(model: &mut Model, step: Step, effects: &mut Vec<Effect>) {
         },
         Step::PowerAll(ask) => batch::switch(model, ask),
         Step::Together(all) => batch::ask(model, all, effects),
+        Step::TypeOnAll => grid::type_on(model, Reach::All, effects),
         Step::Copy(text) => effects.push(Effect::Copy(text)),
         Step::Go(address) => views::go(model, address, effects),
     }

@@ -6,7 +6,7 @@ use protocol::console::PenState;
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, asks, batch, refresh};
+use super::{Effect, asks, batch, grid, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
 use crate::keys::{Action, Group};
@@ -31,6 +31,7 @@ pub(super) fn take(
     match (call, answer) {
         (_, Ok(Answer::Who(who))) => model.me = Some(who),
         (_, Ok(Answer::Detail(detail))) => {
+            grid::know(model, &detail);
             if let Some(closeup) = model.closeup.as_mut()
                 && closeup.board == detail.board.name
             {
@@ -48,6 +49,8 @@ pub(super) fn take(
                 asks::switched(model, board, *ask);
             }
         }
+        (Call::Pen { session, .. }, Ok(Answer::Pen(pen)))
+            if grid::pen(model, *session, pen, effects) => {}
         (_, Ok(Answer::Pen(pen))) => pen_stands(model, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
         (_, Ok(_)) => {}

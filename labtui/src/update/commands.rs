@@ -2,7 +2,7 @@
 
 use protocol::board::BoardName;
 
-use super::{Effect, actions, asks, call, views};
+use super::{Effect, actions, asks, call, grid, views};
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::model::{Model, View};
@@ -55,6 +55,7 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
         ("boards", words) => views::show(model, View::Boards(palette::filter(words)), effects),
         ("board", [name]) => views::show(model, View::Board(board(name)?), effects),
         ("console", [name]) => views::show(model, View::Console(board(name)?), effects),
+        ("consoles", names) if !names.is_empty() => return consoles(model, names, effects),
         ("power", [name, ask]) => return power(model, name, ask, effects),
         ("reserve", [name, span @ ..]) if span.len() < 2 => {
             return reserve(model, board(name)?, span.first().copied(), effects);
@@ -78,6 +79,15 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
 
 fn board(name: &str) -> Result<BoardName, String> {
     name.parse().map_err(|why| format!("{why}."))
+}
+
+fn consoles(model: &mut Model, names: &[&str], effects: &mut Vec<Effect>) -> Done {
+    let boards = names.iter().map(|name| board(name)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(name) = boards.iter().find(|name| model.table.row(name).is_none()) {
+        return Err(missing(name));
+    }
+    grid::open(model, boards, effects);
+    Ok(())
 }
 
 fn missing(name: &BoardName) -> String {

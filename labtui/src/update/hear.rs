@@ -4,8 +4,9 @@ use protocol::board::Board;
 use protocol::journal::{Entry, Event};
 use protocol::{Span, Time};
 
-use super::{Effect, call, refresh};
+use super::{Effect, call, grid, refresh};
 use crate::call::Call;
+use crate::emulator::Emulator;
 use crate::feed::{FeedId, News};
 use crate::keys::{Action, Group};
 use crate::model::{Console, Link, Model};
@@ -32,7 +33,10 @@ pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Ve
         FeedId::Console(number) => {
             let connected = matches!(news, News::Up(_));
             if let Some(console) = model.console.as_mut().filter(|it| it.feed == number) {
-                hear_console(console, model.now, news);
+                let Console { link, session, emulator, .. } = console;
+                print(link, session, emulator, model.now, news);
+            } else {
+                return grid::hear(model, number, news, effects);
             }
             if connected {
                 refresh(model, effects);
@@ -133,16 +137,23 @@ fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect
     }
 }
 
-fn hear_console(console: &mut Console, now: Time, news: News) {
-    console.link = link(&console.link, now, &news);
+/// What the feed of a console says.
+pub(super) fn print(
+    stands: &mut Link,
+    session: &mut Option<u64>,
+    emulator: &mut Emulator,
+    now: Time,
+    news: News,
+) {
+    *stands = link(stands, now, &news);
     match news {
-        News::Up(welcome) => console.session = Some(welcome.session),
-        News::Down { .. } | News::Refused(_) => console.session = None,
+        News::Up(welcome) => *session = Some(welcome.session),
+        News::Down { .. } | News::Refused(_) => *session = None,
         News::Gap(bytes) => {
             let gap = format!("\r\n[{bytes} bytes that were printed here are no longer kept]\r\n");
-            console.emulator.print(gap.as_bytes());
+            emulator.print(gap.as_bytes());
         }
-        News::Bytes(bytes) => console.emulator.print(&bytes),
+        News::Bytes(bytes) => emulator.print(&bytes),
         _ => {}
     }
 }

@@ -45,7 +45,11 @@ fn draw_help(frame: &mut Frame, model: &Model, top: usize, layout: &Layout) {
 
 /// What somebody reads help about: what lies below it.
 fn below(model: &Model) -> Context {
-    if model.console.is_some() { Context::Prefixed } else { Context::Table }
+    match (&model.console, &model.grid) {
+        (Some(_), _) => Context::Prefixed,
+        (None, Some(_)) => Context::Grid,
+        (None, None) => Context::Table,
+    }
 }
 
 /// Every binding there is, and every command; what works where help was asked for comes first.

@@ -5,6 +5,7 @@
 
 mod fake;
 mod feeds;
+mod grid;
 mod hostile;
 mod keys;
 mod pty;
