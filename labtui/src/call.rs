@@ -9,7 +9,7 @@ use protocol::address::Address;
 use protocol::board::{BoardDetail, BoardName};
 use protocol::client::Client;
 use protocol::console::{PenAsk, PenState};
-use protocol::hold::{Ask, Hold, IfTaken, Placed, Release, Want};
+use protocol::hold::{Ask, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::user::Who;
 use protocol::{Error, Span};
@@ -30,6 +30,8 @@ pub enum Call {
     WhoAmI,
     /// Everything about a board.
     Detail(BoardName),
+    /// Who waits?
+    Queue,
     /// A hold, or a place in the queue.
     Reserve {
         /// Of which board.
@@ -79,6 +81,8 @@ pub enum Answer {
     Who(Who),
     /// To [`Call::Detail`].
     Detail(Box<BoardDetail>),
+    /// To [`Call::Queue`].
+    Queue(Vec<Place>),
     /// To [`Call::Reserve`].
     Placed(Placed),
     /// To [`Call::Release`] and [`Call::Extend`].
@@ -94,7 +98,7 @@ pub enum Answer {
 impl Call {
     /// Whether the person asked for it, rather than labtui by itself.
     pub fn is_a_deed(&self) -> bool {
-        !matches!(self, Call::WhoAmI | Call::Detail(_))
+        !matches!(self, Call::WhoAmI | Call::Detail(_) | Call::Queue)
     }
 }
 
@@ -104,6 +108,7 @@ impl fmt::Display for Call {
         match self {
             Call::WhoAmI => write!(f, "ask who you are"),
             Call::Detail(board) => write!(f, "read the details of {board}"),
+            Call::Queue => write!(f, "read the queue"),
             Call::Reserve { board, .. } => write!(f, "reserve {board}"),
             Call::Release { board, .. } => write!(f, "release {board}"),
             Call::Extend { board, .. } => write!(f, "extend your hold of {board}"),
@@ -174,6 +179,7 @@ async fn ask(client: &Client, call: Call) -> Result<Answer, Error> {
     match call {
         Call::WhoAmI => client.whoami().await.map(Answer::Who),
         Call::Detail(board) => client.board(board).await.map(|it| Answer::Detail(Box::new(it))),
+        Call::Queue => client.queue().await.map(Answer::Queue),
         Call::Reserve { board, span } => {
             client.reserve(wish(board, span)).await.map(Answer::Placed)
         }

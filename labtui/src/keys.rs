@@ -38,6 +38,8 @@ pub enum Context {
     Prefixed,
     /// Reading what a board printed.
     Scrollback,
+    /// Looking at the calendar.
+    Calendar,
     /// Looking at consoles side by side.
     Grid,
     /// Typing on them.
@@ -67,6 +69,8 @@ pub enum Group {
     Console,
     /// In a console's history.
     Scrollback,
+    /// The calendar.
+    Calendar,
     /// Consoles side by side.
     Grid,
     /// Wherever keys are not the board's.
@@ -114,7 +118,7 @@ pub struct Clash {
 
 impl Context {
     /// Every place.
-    pub const ALL: [Context; 13] = [
+    pub const ALL: [Context; 14] = [
         Context::Table,
         Context::Closeup,
         Context::Filter,
@@ -126,6 +130,7 @@ impl Context {
         Context::Console,
         Context::Prefixed,
         Context::Scrollback,
+        Context::Calendar,
         Context::Grid,
         Context::Typing,
     ];
@@ -144,6 +149,7 @@ impl Context {
             Context::Console | Context::Typing => &[],
             Context::Prefixed => &[Console],
             Context::Scrollback => &[Scrollback, Moving],
+            Context::Calendar => &[Calendar, Moving, Views, Everywhere],
             Context::Grid => &[Grid, Views, Everywhere],
         }
     }
@@ -151,13 +157,14 @@ impl Context {
 
 impl Group {
     /// Every group, as help lists them.
-    pub const ALL: [Group; 12] = [
+    pub const ALL: [Group; 13] = [
         Group::Boards,
         Group::Table,
         Group::Moving,
         Group::Views,
         Group::Console,
         Group::Scrollback,
+        Group::Calendar,
         Group::Grid,
         Group::Palette,
         Group::Writing,
@@ -179,6 +186,7 @@ impl Group {
             Group::Choosing => "Choosing an answer",
             Group::Console => "In a console every key goes to the board, except",
             Group::Scrollback => "Scrolling back in a console",
+            Group::Calendar => "Calendar",
             Group::Grid => "Consoles side by side",
             Group::Everywhere => "Everywhere but in a console",
         }
@@ -197,6 +205,7 @@ impl Group {
             Group::Choosing => "choosing",
             Group::Console => "console",
             Group::Scrollback => "scrollback",
+            Group::Calendar => "calendar",
             Group::Grid => "consoles",
             Group::Everywhere => "everywhere",
         }

@@ -12,6 +12,7 @@
 //! | [`palette`], [`filter`], [`fuzzy`] | what is typed after `:` and `/` |
 //! | [`mod@settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
 //! | [`emulator`] | a terminal for a board to print on |
+//! | [`calendar`] | holds and the queue against time |
 //! | [`grid`] | consoles side by side, and which of them differ |
 //! | [`feed`], [`call`] | following and asking the lab |
 //! | [`text`] | what boards say, fit for a terminal |
@@ -36,6 +37,7 @@ use crate::settings::Settings;
 pub mod about;
 pub mod background;
 pub mod batch;
+pub mod calendar;
 pub mod call;
 pub mod clipboard;
 pub mod dialog;

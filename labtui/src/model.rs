@@ -11,6 +11,7 @@ use protocol::user::Who;
 use protocol::{Error, Span, Time};
 
 use crate::batch::Batch;
+use crate::calendar::Calendar;
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::emulator::Emulator;
@@ -59,6 +60,8 @@ pub struct Model {
     pub dialog: Option<Dialog>,
     /// A page on top of all the others.
     pub page: Option<Page>,
+    /// How the calendar stands.
+    pub calendar: Calendar,
     /// What is being typed, besides answers.
     pub typing: Option<Typing>,
     /// The last filter that was taken, which `n` and `N` look for.
@@ -162,6 +165,8 @@ pub enum View {
     Consoles(Vec<BoardName>),
     /// What was said.
     Messages,
+    /// Holds and the queue against time.
+    Calendar,
 }
 
 /// What can be switched back.
@@ -185,6 +190,8 @@ pub enum Page {
     Messages(usize),
     /// How each board fared that was asked together with others.
     Report(usize),
+    /// Holds and the queue against time.
+    Calendar,
 }
 
 /// A board looked at closely.
@@ -282,6 +289,7 @@ impl Model {
             watched: Vec::new(),
             dialog: None,
             page: None,
+            calendar: Calendar::default(),
             typing: None,
             sought: Filter::default(),
             search: String::new(),
@@ -317,6 +325,7 @@ impl Model {
         }
         match (&self.page, &self.dialog, &self.console) {
             (Some(Page::Help(_)), ..) => Context::Help,
+            (Some(Page::Calendar), ..) => Context::Calendar,
             (Some(Page::Messages(_) | Page::Report(_)), ..) => Context::Messages,
             (None, Some(Dialog::Choice(_)), _) => Context::Choice,
             (None, Some(Dialog::Question(_)), _) => Context::Question,

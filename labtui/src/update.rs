@@ -6,6 +6,7 @@ mod actions;
 mod answers;
 mod asks;
 mod batch;
+mod calendar;
 mod commands;
 mod copy;
 mod grid;

@@ -1,6 +1,7 @@
 //! The screen, drawn from the model and from nothing else.
 
 mod bars;
+mod calendar;
 mod closeup;
 mod console;
 mod dialog;
@@ -21,7 +22,7 @@ pub use grid::{columns, panes};
 pub use layout::{Layout, Shape, layout};
 pub use look::{Colours, Look, Signs};
 
-use crate::model::{Focus, Link, Model};
+use crate::model::{Focus, Link, Model, Page};
 use crate::text::fit;
 
 /// Draws the whole screen.
@@ -151,7 +152,7 @@ pub fn is_ticking(model: &Model) -> bool {
         return true;
     }
     match (&model.console, model.page) {
-        (_, Some(_)) => false,
+        (_, Some(page)) => page == Page::Calendar,
         (Some(console), None) => waits(&console.link),
         (None, None) if let Some(grid) = &model.grid => {
             grid.live().any(|(_, _, live)| waits(&live.link))

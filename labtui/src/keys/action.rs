@@ -37,6 +37,10 @@ pub enum Action {
     Toward(Side),
     /// Types on consoles that are side by side.
     Type(Reach),
+    /// Shows holds and the queue against time.
+    Calendar,
+    /// Scrolls back to now.
+    Now,
     /// Starts to type a filter.
     Filter,
     /// The next board that the filter finds.

@@ -3,7 +3,9 @@
 use protocol::board::Board;
 use protocol::console::PenAsk;
 
-use super::{Effect, asks, batch, call, copy, grid, moved, send, set_mode, typing, views};
+use super::{
+    Effect, asks, batch, calendar, call, copy, grid, moved, send, set_mode, typing, views,
+};
 use crate::call::Call;
 use crate::dialog::{Dialog, Step};
 use crate::grid::{Grid, Reach};
@@ -15,7 +17,7 @@ use crate::view;
 
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
-    if grid::act(model, action, effects) {
+    if calendar::act(model, action) || grid::act(model, action, effects) {
         return;
     }
     match action {
@@ -39,8 +41,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Copy => copy::offer(model),
         Action::Console => with_board(model, |model, board| views::attach(model, board, effects)),
         Action::Consoles => grid::open_marked(model, effects),
-        // Where there is no grid.
-        Action::Toward(_) | Action::Type(_) => {}
+        Action::Calendar => calendar::open(model, effects),
+        // Where there is no grid and no calendar.
+        Action::Toward(_) | Action::Type(_) | Action::Now => {}
         Action::Filter => model.typing = Some(Typing::Filter),
         Action::NextMatch => find(model, 1),
         Action::PreviousMatch => find(model, -1),
@@ -124,6 +127,11 @@ pub(super) fn move_by(model: &mut Model, by: Move) {
             Page::Report(top) => {
                 let rows = model.batch.as_ref().map_or(0, |batch| batch.rows.len());
                 Page::Report(moved(top, by, height, rows))
+            }
+            Page::Calendar => {
+                let place = model.table.place().unwrap_or(0);
+                model.table.select(moved(place, by, height, model.table.len()));
+                Page::Calendar
             }
             Page::Messages(back) => {
                 Page::Messages(moved_back(back, by, height, view::messages_back(model, &layout)))

@@ -6,7 +6,7 @@ use protocol::console::PenState;
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, asks, batch, grid, refresh};
+use super::{Effect, asks, batch, calendar, grid, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
 use crate::keys::{Action, Group};
@@ -38,6 +38,7 @@ pub(super) fn take(
                 closeup.detail = Some(*detail);
             }
         }
+        (_, Ok(Answer::Queue(queue))) => model.calendar.queue = Some(queue),
         (Call::Extend { .. }, Ok(Answer::Hold(hold))) => extended(model, &hold),
         (_, Ok(Answer::Hold(hold))) => {
             model.say(Tone::Done, &format!("{} is released.", hold.board));
@@ -55,7 +56,7 @@ pub(super) fn take(
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
         (_, Ok(_)) => {}
         // The banner says that the lab is not there; nobody asked for these.
-        (Call::WhoAmI | Call::Detail(_), Err(Error::Unreachable { .. })) => {}
+        (Call::WhoAmI | Call::Detail(_) | Call::Queue, Err(Error::Unreachable { .. })) => {}
         (call, Err(why)) => {
             model.note(Notice::refused(model.now, call, &why, &model.settings.keys));
         }
@@ -92,6 +93,9 @@ fn after(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
     });
     if stale {
         refresh(model, effects);
+    }
+    if *call == Call::Queue && model.calendar.stale {
+        calendar::refresh(model, effects);
     }
 }
 

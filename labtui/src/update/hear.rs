@@ -4,7 +4,7 @@ use protocol::board::Board;
 use protocol::journal::{Entry, Event};
 use protocol::{Span, Time};
 
-use super::{Effect, call, grid, refresh};
+use super::{Effect, calendar, call, grid, refresh};
 use crate::call::Call;
 use crate::emulator::Emulator;
 use crate::feed::{FeedId, News};
@@ -56,14 +56,19 @@ fn hear_boards(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
             tell_of_holds(model, &boards);
             model.table.replace(boards);
             refresh(model, effects);
+            calendar::refresh(model, effects);
         }
         News::Changed(boards) => {
             tell_of_holds(model, &boards);
+            let moved = boards.iter().any(|board| is_news(&model.table.row(&board.name), board));
             let look = model.closeup.as_ref().map(|closeup| &closeup.board);
             let other = boards.iter().filter(|board| Some(&board.name) == look);
             let lively =
                 other.into_iter().any(|board| is_news(&model.table.row(&board.name), board));
             model.table.change(boards);
+            if moved {
+                calendar::refresh(model, effects);
+            }
             if lively {
                 refresh(model, effects);
             }

@@ -4,7 +4,7 @@ use protocol::address::Address;
 use protocol::board::{Board, BoardName};
 use protocol::console::Pen;
 
-use super::{Effect, grid, set_mode};
+use super::{Effect, calendar, grid, set_mode};
 use crate::dialog::{Choice, Dialog, Step};
 use crate::emulator::Emulator;
 use crate::keys::Move;
@@ -16,6 +16,7 @@ pub(super) fn present(model: &Model) -> Option<View> {
     match (&model.page, &model.console) {
         _ if model.typing.is_some() || model.dialog.is_some() => None,
         (Some(Page::Messages(_)), _) => Some(View::Messages),
+        (Some(Page::Calendar), _) => Some(View::Calendar),
         (Some(Page::Help(_) | Page::Report(_)), _) => None,
         (None, Some(console)) => Some(View::Console(console.board.clone())),
         (None, None) if let Some(grid) = &model.grid => Some(View::Consoles(grid.boards())),
@@ -62,6 +63,7 @@ pub(super) fn show(model: &mut Model, view: View, effects: &mut Vec<Effect>) {
             None => missing(model, &name),
         },
         View::Consoles(boards) => grid::open(model, boards, effects),
+        View::Calendar => calendar::open(model, effects),
         View::Messages => model.page = Some(Page::Messages(0)),
     }
 }

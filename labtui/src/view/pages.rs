@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
+use super::calendar;
 use super::closeup::{clock, furthest, named_lines, newest_last};
 use super::layout::Layout;
 use super::pane;
@@ -23,6 +24,7 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, page: Page, layout: &Layout
     match page {
         Page::Help(top) => draw_help(frame, model, top, layout),
         Page::Messages(back) => draw_messages(frame, model, back, layout),
+        Page::Calendar => calendar::draw(frame, model, layout),
         Page::Report(top) => draw_report(frame, model, top, layout),
     }
 }

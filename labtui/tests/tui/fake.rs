@@ -49,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) cuts: u32,
     /// How many follows there are and were.
     pub(crate) follows: Vec<Follow>,
+    /// Who waits.
+    pub(crate) queue: Vec<Place>,
     /// Whether first lines are answered with no.
     pub(crate) refusing: Option<Error>,
 }
@@ -282,6 +284,10 @@ impl Lab for FakeLab {
         Ok(PowerDetail { outlet, state, seen: None, doing: None, fault: None })
     }
 
+    async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
+        Ok(self.known.borrow().queue.clone())
+    }
+
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         self.wrote(format!("pen {session} {ask:?}"));
         Ok(PenState::Yours)
@@ -301,7 +307,6 @@ impl Lab for FakeLab {
         boards(Filter) -> Vec<Board>;
         classes() -> Vec<Class>;
         holds() -> Vec<Hold>;
-        queue() -> Vec<Place>;
         placed(u64, Span) -> Placed;
         unqueue(u64) -> ();
         release(BoardName, Release) -> Hold;

@@ -12,7 +12,7 @@ use protocol::{Error, Span};
 use tokio::sync::mpsc;
 
 use crate::fake::FakeLab;
-use crate::sample::{board, boards, entries, entry, name};
+use crate::sample::{board, boards, detail, entries, entry, name};
 
 /// The next news that are not about the connection.
 async fn next(news: &mut mpsc::Receiver<Message>) -> News {
@@ -252,6 +252,9 @@ async fn calls_come_back_as_messages_and_connect_anew_after_a_restart() {
     assert!(matches!(ask(Call::WhoAmI).await, Ok(Answer::Who(_))));
     lab.change(|known| known.cuts += 1);
     assert!(matches!(ask(Call::WhoAmI).await, Ok(Answer::Who(_))));
+    let waits = detail(board("bbb-1", "x")).queue;
+    lab.change(|known| known.queue.clone_from(&waits));
+    assert_eq!(ask(Call::Queue).await, Ok(Answer::Queue(waits)));
     let reserve = Call::Reserve { board: name("bbb-1"), span: Some(Span::hours(1)) };
     assert!(matches!(ask(reserve).await, Ok(Answer::Placed(_))));
     let asked = lab.until("reserved", |known| known.calls.len() == 3).await.calls;

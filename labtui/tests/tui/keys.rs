@@ -37,6 +37,7 @@ fn in_context(context: Context) -> Stage {
         Context::Help => "?jjjjjjjjjj",
         Context::Prefixed => "\x14",
         Context::Scrollback => "\x14[\x15\x15",
+        Context::Calendar => "wl",
         Context::Grid | Context::Typing => "",
     });
     if matches!(context, Context::Grid | Context::Typing) {
@@ -202,7 +203,7 @@ impl Chance {
                 modifiers,
             ),
             _ => KeyEvent::new(
-                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19: v-@yzonNuSew.~5CtT", self.below(42))),
+                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19: v-@yzonNuSew.~5CtTw", self.below(43))),
                 modifiers,
             ),
         }
@@ -276,7 +277,7 @@ impl Chance {
     fn message(&mut self, stage: &Stage) -> Message {
         match self.below(24) {
             20 => self.mouse(),
-            0 => Message::Resize(self.below(130) as u16, self.below(42) as u16),
+            0 => Message::Resize(self.below(130) as u16, self.below(43) as u16),
             1 => Message::Paste(String::from_utf8_lossy(&self.bytes()).into()),
             2 => Message::Tick,
             3..=6 => self.news(stage),

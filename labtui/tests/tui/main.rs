@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod calendar;
 mod fake;
 mod feeds;
 mod grid;
