@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use protocol::account::{Account, Token};
 use protocol::address::Address;
 use protocol::board::{BoardDetail, BoardName};
 use protocol::client::Client;
@@ -32,6 +33,10 @@ pub enum Call {
     Detail(BoardName),
     /// Who waits?
     Queue,
+    /// Who has an account?
+    Accounts,
+    /// What do people come in with?
+    Tokens,
     /// A hold, or a place in the queue.
     Reserve {
         /// Of which board.
@@ -83,6 +88,10 @@ pub enum Answer {
     Detail(Box<BoardDetail>),
     /// To [`Call::Queue`].
     Queue(Vec<Place>),
+    /// To [`Call::Accounts`].
+    Accounts(Vec<Account>),
+    /// To [`Call::Tokens`].
+    Tokens(Vec<Token>),
     /// To [`Call::Reserve`].
     Placed(Placed),
     /// To [`Call::Release`] and [`Call::Extend`].
@@ -98,7 +107,8 @@ pub enum Answer {
 impl Call {
     /// Whether the person asked for it, rather than labtui by itself.
     pub fn is_a_deed(&self) -> bool {
-        !matches!(self, Call::WhoAmI | Call::Detail(_) | Call::Queue)
+        use Call::*;
+        !matches!(self, WhoAmI | Detail(_) | Queue | Accounts | Tokens)
     }
 }
 
@@ -109,6 +119,8 @@ impl fmt::Display for Call {
             Call::WhoAmI => write!(f, "ask who you are"),
             Call::Detail(board) => write!(f, "read the details of {board}"),
             Call::Queue => write!(f, "read the queue"),
+            Call::Accounts => write!(f, "read the accounts"),
+            Call::Tokens => write!(f, "read the tokens"),
             Call::Reserve { board, .. } => write!(f, "reserve {board}"),
             Call::Release { board, .. } => write!(f, "release {board}"),
             Call::Extend { board, .. } => write!(f, "extend your hold of {board}"),
@@ -180,6 +192,8 @@ async fn ask(client: &Client, call: Call) -> Result<Answer, Error> {
         Call::WhoAmI => client.whoami().await.map(Answer::Who),
         Call::Detail(board) => client.board(board).await.map(|it| Answer::Detail(Box::new(it))),
         Call::Queue => client.queue().await.map(Answer::Queue),
+        Call::Accounts => client.accounts().await.map(Answer::Accounts),
+        Call::Tokens => client.tokens().await.map(Answer::Tokens),
         Call::Reserve { board, span } => {
             client.reserve(wish(board, span)).await.map(Answer::Placed)
         }

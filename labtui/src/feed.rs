@@ -114,7 +114,13 @@ pub fn timeline(
     to: mpsc::Sender<Message>,
 ) -> Feed {
     let id = FeedId::Timeline(number);
-    start(address, Subject::Timeline { board, next: None }, Outlet { id, to })
+    start(address, Subject::Timeline { board: Some(board), next: None }, Outlet { id, to })
+}
+
+/// Follows the timeline of the whole lab, its newest entries first.
+pub fn journal(address: Address, number: u64, to: mpsc::Sender<Message>) -> Feed {
+    let id = FeedId::Timeline(number);
+    start(address, Subject::Timeline { board: None, next: None }, Outlet { id, to })
 }
 
 /// Follows the console of a board from a little before now, and types on it.
@@ -205,7 +211,7 @@ impl Outlet {
 enum Subject {
     Boards,
     Timeline {
-        board: BoardName,
+        board: Option<BoardName>,
         next: Option<u64>,
     },
     Console {
@@ -228,7 +234,7 @@ impl Subject {
         match self {
             Subject::Boards => Follow::Boards,
             Subject::Timeline { board, next } => {
-                let (board, from) = (Some(board.clone()), *next);
+                let (board, from) = (board.clone(), *next);
                 Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
             }
             Subject::Console { board, pen, tail, at, .. } => {

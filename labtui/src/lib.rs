@@ -12,6 +12,7 @@
 //! | [`palette`], [`filter`], [`fuzzy`] | what is typed after `:` and `/` |
 //! | [`mod@settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
 //! | [`emulator`] | a terminal for a board to print on |
+//! | [`audit`] | who did what, looked through |
 //! | [`calendar`] | holds and the queue against time |
 //! | [`grid`] | consoles side by side, and which of them differ |
 //! | [`feed`], [`call`] | following and asking the lab |
@@ -35,6 +36,7 @@ use crate::program::Start;
 use crate::settings::Settings;
 
 pub mod about;
+pub mod audit;
 pub mod background;
 pub mod batch;
 pub mod calendar;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use jiff::tz::TimeZone;
+use protocol::account::{Account, Token};
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName};
 use protocol::journal::Entry;
@@ -10,6 +11,7 @@ use protocol::power::PowerAsk;
 use protocol::user::Who;
 use protocol::{Error, Span, Time};
 
+use crate::audit::Audit;
 use crate::batch::Batch;
 use crate::calendar::Calendar;
 use crate::call::Call;
@@ -62,6 +64,12 @@ pub struct Model {
     pub page: Option<Page>,
     /// How the calendar stands.
     pub calendar: Calendar,
+    /// Who has an account, once that has been read.
+    pub accounts: Option<Vec<Account>>,
+    /// What people come in with, once that has been read.
+    pub tokens: Option<Vec<Token>>,
+    /// Who did what, while somebody looks.
+    pub audit: Option<Audit>,
     /// What is being typed, besides answers.
     pub typing: Option<Typing>,
     /// The last filter that was taken, which `n` and `N` look for.
@@ -192,6 +200,12 @@ pub enum Page {
     Report(usize),
     /// Holds and the queue against time.
     Calendar,
+    /// Who has an account.
+    Users(usize),
+    /// What people come in with.
+    Tokens(usize),
+    /// Who did what, scrolled up from the newest.
+    Audit(usize),
 }
 
 /// A board looked at closely.
@@ -290,6 +304,9 @@ impl Model {
             dialog: None,
             page: None,
             calendar: Calendar::default(),
+            accounts: None,
+            tokens: None,
+            audit: None,
             typing: None,
             sought: Filter::default(),
             search: String::new(),
@@ -326,7 +343,7 @@ impl Model {
         match (&self.page, &self.dialog, &self.console) {
             (Some(Page::Help(_)), ..) => Context::Help,
             (Some(Page::Calendar), ..) => Context::Calendar,
-            (Some(Page::Messages(_) | Page::Report(_)), ..) => Context::Messages,
+            (Some(_), ..) => Context::Messages,
             (None, Some(Dialog::Choice(_)), _) => Context::Choice,
             (None, Some(Dialog::Question(_)), _) => Context::Question,
             (None, None, Some(console)) => match console.mode {

@@ -56,6 +56,8 @@ pub enum About {
     Theme,
     /// A lab that one has logged in to.
     Lab,
+    /// What to look for in the audit, to the end of the line.
+    Audit,
 }
 
 /// What can be done to an outlet.
@@ -110,6 +112,14 @@ pub const COMMANDS: &[Command] = &[
         aliases: &[],
         about: &[About::Board, About::Span],
         help: "hold a board for this long from now",
+    },
+    Command { name: "users", aliases: &[], about: &[], help: "show who has an account" },
+    Command { name: "tokens", aliases: &[], about: &[], help: "show what people come in with" },
+    Command {
+        name: "audit",
+        aliases: &[],
+        about: &[About::Audit],
+        help: "show who did what, and what was not allowed",
     },
     Command {
         name: "theme",
@@ -181,7 +191,7 @@ pub fn offers(model: &Model, text: &str) -> Vec<String> {
 impl Command {
     /// What the word at a place is.
     fn word(&self, place: usize) -> Option<About> {
-        let endless = self.about.last().filter(|last| **last == About::Boards);
+        let endless = self.about.last().filter(|last| matches!(last, About::Boards | About::Audit));
         self.about.get(place).or(endless).copied()
     }
 }
@@ -197,6 +207,7 @@ impl About {
             About::Power => words(&POWER.map(|(word, _)| word)),
             About::Span => words(&["30m", "1h", "2h", "8h"]),
             About::Theme => words(&theme::NAMES),
+            About::Audit => words(&["denied", "user=", "board=", "via="]),
             About::Lab => model.labs.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -210,6 +221,7 @@ impl About {
             About::Power => "on|off|cycle|reset",
             About::Span => "TIME",
             About::Theme => "THEME",
+            About::Audit => "WHAT…",
             About::Lab => "LAB",
         }
     }

@@ -118,6 +118,8 @@ struct Program {
     caller: Caller,
     timeline: Option<Feed>,
     console: Option<(Feed, Keystrokes)>,
+    /// The whole lab's timeline, while somebody looks through it.
+    journal: Option<Feed>,
     /// Consoles side by side, by the names of their feeds.
     panes: BTreeMap<u64, (Feed, Keystrokes)>,
     /// Consoles that were left, and are still sent what was typed on them.
@@ -152,6 +154,7 @@ impl Program {
             caller: Caller::new(address.clone(), outlet.clone()),
             timeline: None,
             console: None,
+            journal: None,
             panes: BTreeMap::new(),
             left: JoinSet::new(),
             boards: feed::boards(address.clone(), outlet.clone()),
@@ -272,6 +275,9 @@ impl Program {
                 let sent = type_on(console, bytes);
                 self.tell_of_loss(sent);
             }
+            Effect::Audit(feed) => {
+                self.journal = feed.map(|feed| feed::journal(address, feed, outlet));
+            }
             Effect::Watch(watched) => self.watch(watched),
             Effect::TypeOn { feed, bytes } => {
                 let sent = type_on(self.panes.get(&feed), bytes);
@@ -323,7 +329,7 @@ impl Program {
         let (outlet, messages) = mpsc::channel(64);
         self.detach();
         self.watch(Vec::new());
-        self.timeline = None;
+        (self.timeline, self.journal) = (None, None);
         self.caller = Caller::new(address.clone(), outlet.clone());
         self.boards = feed::boards(address.clone(), outlet.clone());
         (self.outlet, self.messages, self.address) = (outlet, messages, address);

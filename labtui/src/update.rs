@@ -12,6 +12,7 @@ mod copy;
 mod grid;
 mod hear;
 mod mouse;
+mod office;
 mod typing;
 mod views;
 
@@ -95,6 +96,8 @@ pub enum Effect {
     Detach,
     /// Send this to the board.
     Type(Vec<u8>),
+    /// Follow the whole lab's timeline under this name, or not.
+    Audit(Option<u64>),
     /// Follow the consoles of these boards side by side, each by a feed of that name, and no others.
     Watch(Vec<(u64, BoardName)>),
     /// Send this to one of them.
@@ -210,7 +213,7 @@ fn console_key(
     match prefixed(escape, &mut console.held, console.line_start, pressed) {
         Some(true) => console.mode = Mode::Prefixed,
         Some(false) => {}
-        None => return console_typed(model, event, effects),
+        None => console_typed(model, event, effects),
     }
 }
 
@@ -307,6 +310,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         console.emulator.resize(layout.console.width, layout.console.height);
     }
     grid::settle(model, effects);
+    office::settle(model, effects);
     let looked_at = match &model.console {
         Some(console) => Some(&console.board),
         None if let Some(grid) = &model.grid => grid.board().filter(|_| grid.typing.is_some()),

@@ -9,6 +9,7 @@ mod grid;
 mod ladder;
 mod layout;
 mod look;
+mod office;
 mod pages;
 mod style;
 mod table;
@@ -129,6 +130,11 @@ pub fn help_lines(model: &Model, layout: &Layout) -> usize {
 /// How many lines the facts of the board looked at have.
 pub fn facts_lines(model: &Model, layout: &Layout) -> usize {
     closeup::facts(model, layout.inner(layout.facts).width).len()
+}
+
+/// How many entries one can scroll up from the newest of those that are looked through.
+pub fn audit_back(model: &Model, layout: &Layout) -> usize {
+    model.audit.as_ref().map_or(0, |audit| office::furthest_back(model, audit, layout))
 }
 
 /// How many messages one can scroll up from the newest.

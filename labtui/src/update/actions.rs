@@ -128,6 +128,17 @@ pub(super) fn move_by(model: &mut Model, by: Move) {
                 let rows = model.batch.as_ref().map_or(0, |batch| batch.rows.len());
                 Page::Report(moved(top, by, height, rows))
             }
+            Page::Users(top) => {
+                let count = model.accounts.as_ref().map_or(0, Vec::len);
+                Page::Users(moved(top, by, height, count))
+            }
+            Page::Tokens(top) => {
+                let count = model.tokens.as_ref().map_or(0, Vec::len);
+                Page::Tokens(moved(top, by, height, count))
+            }
+            Page::Audit(back) => {
+                Page::Audit(moved_back(back, by, height, view::audit_back(model, &layout)))
+            }
             Page::Calendar => {
                 let place = model.table.place().unwrap_or(0);
                 model.table.select(moved(place, by, height, model.table.len()));

@@ -39,6 +39,8 @@ pub(super) fn take(
             }
         }
         (_, Ok(Answer::Queue(queue))) => model.calendar.queue = Some(queue),
+        (_, Ok(Answer::Accounts(accounts))) => model.accounts = Some(accounts),
+        (_, Ok(Answer::Tokens(tokens))) => model.tokens = Some(tokens),
         (Call::Extend { .. }, Ok(Answer::Hold(hold))) => extended(model, &hold),
         (_, Ok(Answer::Hold(hold))) => {
             model.say(Tone::Done, &format!("{} is released.", hold.board));

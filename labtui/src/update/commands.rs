@@ -2,7 +2,8 @@
 
 use protocol::board::BoardName;
 
-use super::{Effect, actions, asks, call, grid, views};
+use super::{Effect, actions, asks, call, grid, office, views};
+use crate::audit::Sought;
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::model::{Model, View};
@@ -70,6 +71,9 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
             asks::release(model, &row);
         }
         ("theme", [name]) => return look(model, name),
+        ("users", []) => office::users(model, effects),
+        ("tokens", []) => office::tokens(model, effects),
+        ("audit", words) => office::audit(model, Sought::read(words)?, effects),
         ("labs", []) => views::labs(model),
         ("labs", [name]) => return go(model, name, effects),
         (name, _) => return Err(usage(name)),

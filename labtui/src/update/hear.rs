@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::emulator::Emulator;
 use crate::feed::{FeedId, News};
 use crate::keys::{Action, Group};
-use crate::model::{Console, Link, Model};
+use crate::model::{Console, Link, Model, Page};
 use crate::notice::Tone;
 
 /// What is older than this was so before anybody looked.
@@ -21,6 +21,7 @@ const SKEW: Span = Span::seconds(2);
 pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Vec<Effect>) {
     match feed {
         FeedId::Boards => hear_boards(model, news, effects),
+        FeedId::Timeline(number) if is_audit(model, number) => hear_audit(model, news),
         FeedId::Timeline(number) => {
             let Some(closeup) = model.closeup.as_mut().filter(|it| it.feed == number) else {
                 return;
@@ -123,6 +124,21 @@ fn tell_of_the_pen(model: &mut Model, entries: &[Entry]) {
             }
             _ => {}
         }
+    }
+}
+
+fn is_audit(model: &Model, number: u64) -> bool {
+    model.audit.as_ref().is_some_and(|audit| audit.feed == number)
+}
+
+/// More of the lab's timeline. What is looked at stays where it is.
+fn hear_audit(model: &mut Model, news: News) {
+    let Some(audit) = &mut model.audit else { return };
+    audit.link = link(&audit.link, model.now, &news);
+    let News::Entries(entries) = news else { return };
+    let found = audit.extend(entries);
+    if let Some(Page::Audit(back @ 1..)) = &mut model.page {
+        *back = (*back + found).min(audit.entries.len().saturating_sub(1));
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn present(model: &Model) -> Option<View> {
         _ if model.typing.is_some() || model.dialog.is_some() => None,
         (Some(Page::Messages(_)), _) => Some(View::Messages),
         (Some(Page::Calendar), _) => Some(View::Calendar),
-        (Some(Page::Help(_) | Page::Report(_)), _) => None,
+        (Some(_), _) => None,
         (None, Some(console)) => Some(View::Console(console.board.clone())),
         (None, None) if let Some(grid) = &model.grid => Some(View::Consoles(grid.boards())),
         (None, None) if model.focus == Focus::Table => {

@@ -7,6 +7,7 @@ use ratatui::widgets::Clear;
 use super::calendar;
 use super::closeup::{clock, furthest, named_lines, newest_last};
 use super::layout::Layout;
+use super::office;
 use super::pane;
 use crate::batch::{Batch, Row};
 use crate::keys::{Context, Group};
@@ -24,6 +25,9 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, page: Page, layout: &Layout
     match page {
         Page::Help(top) => draw_help(frame, model, top, layout),
         Page::Messages(back) => draw_messages(frame, model, back, layout),
+        Page::Users(top) => office::users(frame, model, top, layout),
+        Page::Tokens(top) => office::tokens(frame, model, top, layout),
+        Page::Audit(back) => office::audit(frame, model, back, layout),
         Page::Calendar => calendar::draw(frame, model, layout),
         Page::Report(top) => draw_report(frame, model, top, layout),
     }

@@ -49,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) cuts: u32,
     /// How many follows there are and were.
     pub(crate) follows: Vec<Follow>,
+    /// Who has an account.
+    pub(crate) accounts: Vec<Account>,
     /// Who waits.
     pub(crate) queue: Vec<Place>,
     /// Whether first lines are answered with no.
@@ -288,6 +290,10 @@ impl Lab for FakeLab {
         Ok(self.known.borrow().queue.clone())
     }
 
+    async fn accounts(self, _: Context) -> Result<Vec<Account>, Error> {
+        Ok(self.known.borrow().accounts.clone())
+    }
+
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         self.wrote(format!("pen {session} {ask:?}"));
         Ok(PenState::Yours)
@@ -322,7 +328,6 @@ impl Lab for FakeLab {
         rebuild() -> Vec<String>;
         import(Vec<String>) -> Vec<String>;
         may(MayAsk) -> May;
-        accounts() -> Vec<Account>;
         change_account(UserName, AccountAsk) -> Option<Account>;
         tokens() -> Vec<Token>;
         make_token(TokenAsk) -> NewToken;

@@ -102,6 +102,23 @@ async fn a_timeline_goes_on_at_the_entry_after_the_last() {
     assert_eq!(seen, expected);
 }
 
+#[tokio::test]
+async fn the_journal_is_that_of_every_board() {
+    let mut all = entries("rpi4-1");
+    all.push(entry(20, "bbb-1", Some("ada"), Span(0), Event::Break));
+    let lab = FakeLab::new(boards(), all.clone());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::journal(lab.address(), 1, to);
+    let mut seen = Vec::new();
+    while seen.len() < all.len() {
+        if let News::Entries(entries) = next(&mut news).await {
+            seen.extend(entries);
+        }
+    }
+    assert_eq!(seen, all);
+}
+
 /// A console that is cut again and again shows every byte, once.
 #[tokio::test]
 async fn a_console_goes_on_at_the_byte_after_the_last() {
@@ -149,6 +166,21 @@ async fn the_screen_comes_first_and_only_once() {
     lab.change(|known| known.printed.extend(b"abc"));
     let _door = lab.open();
     assert_eq!(next(&mut news).await, News::Bytes(b"abc".to_vec()));
+}
+
+/// Beside others a console needs no history: its screen is enough.
+#[tokio::test]
+async fn a_pane_begins_with_its_screen_and_is_only_looked_at() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    lab.change(|known| known.paint = b"screen".to_vec());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let (_feed, _keys) = feed::pane(lab.address(), 1, name("rpi4-1"), to);
+    assert_eq!(next(&mut news).await, News::Bytes(b"screen".to_vec()));
+    let follows = lab.until("followed", |known| !known.follows.is_empty()).await.follows;
+    let (board, from) = (name("rpi4-1"), From::Screen { offset: None, tail: 0 });
+    let console = Follow::Console { board, from, pen: Pen::Unwanted, stop_at_end: false };
+    assert_eq!(follows, [console]);
 }
 
 #[tokio::test]
@@ -255,6 +287,8 @@ async fn calls_come_back_as_messages_and_connect_anew_after_a_restart() {
     let waits = detail(board("bbb-1", "x")).queue;
     lab.change(|known| known.queue.clone_from(&waits));
     assert_eq!(ask(Call::Queue).await, Ok(Answer::Queue(waits)));
+    assert_eq!(ask(Call::Accounts).await, Ok(Answer::Accounts(Vec::new())));
+    assert_eq!(ask(Call::Tokens).await, Err(Error::Unknown), "the fake lab has none");
     let reserve = Call::Reserve { board: name("bbb-1"), span: Some(Span::hours(1)) };
     assert!(matches!(ask(reserve).await, Ok(Answer::Placed(_))));
     let asked = lab.until("reserved", |known| known.calls.len() == 3).await.calls;

@@ -9,6 +9,7 @@ mod feeds;
 mod grid;
 mod hostile;
 mod keys;
+mod office;
 mod pty;
 mod rows;
 mod sample;
