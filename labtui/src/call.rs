@@ -7,12 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use protocol::account::{Account, Token};
 use protocol::address::Address;
 use protocol::board::{BoardDetail, BoardName};
 use protocol::boot::Boots;
 use protocol::client::Client;
 use protocol::console::{PenAsk, PenState};
-use protocol::hold::{Ask, Hold, IfTaken, Placed, Release, Want};
+use protocol::hold::{Ask, Hold, IfTaken, Place, Placed, Release, Want};
 use protocol::power::{PowerAsk, PowerDetail};
 use protocol::search::{Hit, Search};
 use protocol::user::Who;
@@ -35,6 +36,12 @@ pub enum Call {
     WhoAmI,
     /// Everything about a board.
     Detail(BoardName),
+    /// Who waits?
+    Queue,
+    /// Who has an account?
+    Accounts,
+    /// What do people come in with?
+    Tokens,
     /// A hold, or a place in the queue.
     Reserve {
         /// Of which board.
@@ -95,6 +102,12 @@ pub enum Answer {
     Who(Who),
     /// To [`Call::Detail`].
     Detail(Box<BoardDetail>),
+    /// To [`Call::Queue`].
+    Queue(Vec<Place>),
+    /// To [`Call::Accounts`].
+    Accounts(Vec<Account>),
+    /// To [`Call::Tokens`].
+    Tokens(Vec<Token>),
     /// To [`Call::Reserve`].
     Placed(Placed),
     /// To [`Call::Release`] and [`Call::Extend`].
@@ -116,7 +129,8 @@ pub enum Answer {
 impl Call {
     /// Whether the person asked for it, rather than labtui by itself.
     pub fn is_a_deed(&self) -> bool {
-        !matches!(self, Call::WhoAmI | Call::Detail(_))
+        use Call::*;
+        !matches!(self, WhoAmI | Detail(_) | Queue | Accounts | Tokens)
     }
 }
 
@@ -126,6 +140,9 @@ impl fmt::Display for Call {
         match self {
             Call::WhoAmI => write!(f, "ask who you are"),
             Call::Detail(board) => write!(f, "read the details of {board}"),
+            Call::Queue => write!(f, "read the queue"),
+            Call::Accounts => write!(f, "read the accounts"),
+            Call::Tokens => write!(f, "read the tokens"),
             Call::Reserve { board, .. } => write!(f, "reserve {board}"),
             Call::Release { board, .. } => write!(f, "release {board}"),
             Call::Extend { board, .. } => write!(f, "extend your hold of {board}"),
@@ -203,6 +220,9 @@ async fn ask(client: &Client, call: Call) -> Result<Answer, Error> {
     match call {
         Call::WhoAmI => client.whoami().await.map(Answer::Who),
         Call::Detail(board) => client.board(board).await.map(|it| Answer::Detail(Box::new(it))),
+        Call::Queue => client.queue().await.map(Answer::Queue),
+        Call::Accounts => client.accounts().await.map(Answer::Accounts),
+        Call::Tokens => client.tokens().await.map(Answer::Tokens),
         Call::Reserve { board, span } => {
             client.reserve(wish(board, span)).await.map(Answer::Placed)
         }

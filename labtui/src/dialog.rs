@@ -45,6 +45,8 @@ pub enum Step {
     PowerAll(PowerAsk),
     /// Many calls at once.
     Together(Batch),
+    /// Typing on all consoles that are side by side.
+    TypeOnAll,
     /// A text for other programs.
     Copy(String),
     /// Another lab.

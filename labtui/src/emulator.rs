@@ -8,7 +8,7 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{TermMode, point_to_viewport};
 use alacritty_terminal::vte::ansi::{Color as BoardColor, CursorShape, NamedColor};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use protocol::screen::Terminal;
+use protocol::screen::{SIZE, Terminal};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -29,6 +29,11 @@ impl Emulator {
     /// An empty screen.
     pub fn new(width: u16, height: u16) -> Emulator {
         Emulator { terminal: Terminal::new(width, height, HISTORY) }
+    }
+
+    /// A screen as large as the lab takes every console's to be, with nothing above it.
+    pub fn pane() -> Emulator {
+        Emulator { terminal: Terminal::new(SIZE.0, SIZE.1, 0) }
     }
 
     /// The board printed this.
@@ -62,13 +67,39 @@ impl Emulator {
         (self.terminal.term().grid().display_offset(), self.terminal.term().history_size())
     }
 
+    /// The rows of the screen, as text.
+    pub fn rows(&self) -> Vec<String> {
+        let term = self.terminal.term();
+        let mut rows = vec![String::new(); term.screen_lines()];
+        for cell in term.grid().display_iter() {
+            let row = point_to_viewport(0, cell.point).and_then(|at| rows.get_mut(at.line));
+            if let Some(row) = row.filter(|_| !cell.flags.contains(Flags::WIDE_CHAR_SPACER)) {
+                row.push(cell.c);
+            }
+        }
+        rows
+    }
+
+    /// The first row that is seen where there is room for `height`: the last that is not empty, and
+    /// the one with the cursor, always are.
+    pub fn first_row(&self, height: u16) -> usize {
+        let cursor = usize::try_from(self.terminal.term().grid().cursor.point.line.0).unwrap_or(0);
+        let used = self.rows().iter().rposition(|row| !row.trim().is_empty()).unwrap_or(0);
+        (used.max(cursor) + 1).saturating_sub(usize::from(height))
+    }
+
     /// Draws the screen, and says where the cursor is, if it is to be seen.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        self.draw_from(0, area, buffer)
+    }
+
+    /// The same without the first rows.
+    pub fn draw_from(&self, first: usize, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let content = self.terminal.term().renderable_content();
         let area = area.intersection(buffer.area);
         let place = |column: usize, line: usize| {
             let x = area.x.checked_add(u16::try_from(column).ok()?)?;
-            let y = area.y.checked_add(u16::try_from(line).ok()?)?;
+            let y = area.y.checked_add(u16::try_from(line.checked_sub(first)?).ok()?)?;
             (x < area.right() && y < area.bottom()).then_some(Position { x, y })
         };
         for cell in content.display_iter {

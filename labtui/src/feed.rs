@@ -16,7 +16,7 @@ use protocol::wire::{Follow, Welcome};
 use protocol::{Error, Span};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::update::Message;
 
@@ -81,9 +81,21 @@ pub enum News {
     Bytes(Vec<u8>),
 }
 
+/// So long a console that was left may take to be sent what was typed on it.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// A running feed; dropping it ends it.
 pub struct Feed {
-    task: AbortHandle,
+    task: JoinHandle<()>,
+}
+
+impl Feed {
+    /// Ends the feed of a console as soon as the lab has read what was typed.
+    pub async fn leave(mut self, keys: Keystrokes) {
+        drop(keys);
+        // Whoever has left does not wait for a lab that is away.
+        let _ = tokio::time::timeout(PARTING, &mut self.task).await;
+    }
 }
 
 impl Drop for Feed {
@@ -108,7 +120,13 @@ pub fn timeline(
     to: mpsc::Sender<Message>,
 ) -> Feed {
     let id = FeedId::Timeline(number);
-    start(address, Subject::Timeline { board, next: None }, Outlet { id, to })
+    start(address, Subject::Timeline { board: Some(board), next: None }, Outlet { id, to })
+}
+
+/// Follows the timeline of the whole lab, its newest entries first.
+pub fn audit(address: Address, number: u64, to: mpsc::Sender<Message>) -> Feed {
+    let id = FeedId::Timeline(number);
+    start(address, Subject::Timeline { board: None, next: None }, Outlet { id, to })
 }
 
 /// Follows what happens in the whole lab from now on.
@@ -130,13 +148,25 @@ pub fn console(
     to: mpsc::Sender<Message>,
 ) -> (Feed, Keystrokes) {
     let (keys, typed) = mpsc::channel(64);
-    let subject = Subject::Console { board, pen, at: None, typed };
+    let subject = Subject::Console { board, pen, tail: TAIL, at: None, typed };
+    (start(address, subject, Outlet { id: FeedId::Console(number), to }), keys)
+}
+
+/// Follows the console of a board from its screen on, beside others, and types on it once somebody
+/// takes the pen.
+pub fn pane(
+    address: Address,
+    number: u64,
+    board: BoardName,
+    to: mpsc::Sender<Message>,
+) -> (Feed, Keystrokes) {
+    let (keys, typed) = mpsc::channel(64);
+    let subject = Subject::Console { board, pen: Pen::Unwanted, tail: 0, at: None, typed };
     (start(address, subject, Outlet { id: FeedId::Console(number), to }), keys)
 }
 
 fn start(address: Address, subject: Subject, outlet: Outlet) -> Feed {
-    let task = tokio::spawn(keep_following(address, subject, outlet));
-    Feed { task: task.abort_handle() }
+    Feed { task: tokio::spawn(keep_following(address, subject, outlet)) }
 }
 
 async fn keep_following(address: Address, mut subject: Subject, outlet: Outlet) {
@@ -153,6 +183,9 @@ async fn keep_following(address: Address, mut subject: Subject, outlet: Outlet) 
             }
             Err(why) => why,
         };
+        if subject.is_left() {
+            return;
+        }
         match subject.after(&why) {
             Next::AtOnce => continue,
             Next::Never => return outlet.tell(News::Refused(why)).await,
@@ -193,10 +226,23 @@ impl Outlet {
 /// What is followed, and how far it has been read.
 enum Subject {
     Boards,
-    Journal { next: Option<u64> },
-    Timeline { board: BoardName, next: Option<u64> },
-    Desk { board: BoardName },
-    Console { board: BoardName, pen: Pen, at: Option<u64>, typed: mpsc::Receiver<Vec<u8>> },
+    Journal {
+        next: Option<u64>,
+    },
+    Timeline {
+        board: Option<BoardName>,
+        next: Option<u64>,
+    },
+    Desk {
+        board: BoardName,
+    },
+    Console {
+        board: BoardName,
+        pen: Pen,
+        tail: u64,
+        at: Option<u64>,
+        typed: mpsc::Receiver<Vec<u8>>,
+    },
 }
 
 enum Next {
@@ -214,15 +260,20 @@ impl Subject {
                 Follow::Journal { board: None, from: *next, tail: 0, stop_at_end: false }
             }
             Subject::Timeline { board, next } => {
-                let (board, from) = (Some(board.clone()), *next);
+                let (board, from) = (board.clone(), *next);
                 Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
             }
-            Subject::Console { board, pen, at, .. } => {
-                let screen = From::Screen { offset: None, tail: TAIL };
+            Subject::Console { board, pen, tail, at, .. } => {
+                let screen = From::Screen { offset: None, tail: *tail };
                 let from = at.map_or(screen, |offset| From::Offset { offset });
                 Follow::Console { board: board.clone(), from, pen: *pen, stop_at_end: false }
             }
         }
+    }
+
+    /// Whether it is a console that nobody types on any more.
+    fn is_left(&self) -> bool {
+        matches!(self, Subject::Console { typed, .. } if typed.is_closed())
     }
 
     /// What follows a failure. Somebody who may not type may still look.
@@ -379,7 +430,8 @@ async fn pass_keys(
     while let Some(keys) = typed.recv().await {
         write.write_all(&keys).await?;
     }
-    // Nobody types any more; what the board prints may still be read.
+    // Nobody types any more. The lab ends the connection when it has read what was typed.
+    write.shutdown().await?;
     std::future::pending().await
 }
 

@@ -9,7 +9,7 @@ pub mod escape;
 pub mod map;
 pub mod name;
 
-pub use action::{Action, Move};
+pub use action::{Action, Move, Side};
 pub use escape::Escape;
 pub use name::Key;
 
@@ -40,6 +40,12 @@ pub enum Context {
     Prefixed,
     /// Reading what a board printed.
     Scrollback,
+    /// Looking at the calendar.
+    Calendar,
+    /// Looking at consoles side by side.
+    Grid,
+    /// Typing on them.
+    Typing,
 }
 
 /// Keys that belong together, and are listed together in help.
@@ -67,6 +73,10 @@ pub enum Group {
     Console,
     /// In a console's history.
     Scrollback,
+    /// The calendar.
+    Calendar,
+    /// Consoles side by side.
+    Grid,
     /// Wherever keys are not the board's.
     Everywhere,
 }
@@ -112,7 +122,7 @@ pub struct Clash {
 
 impl Context {
     /// Every place.
-    pub const ALL: [Context; 12] = [
+    pub const ALL: [Context; 15] = [
         Context::Table,
         Context::Closeup,
         Context::Filter,
@@ -125,6 +135,9 @@ impl Context {
         Context::Console,
         Context::Prefixed,
         Context::Scrollback,
+        Context::Calendar,
+        Context::Grid,
+        Context::Typing,
     ];
 
     /// The groups whose keys work here. A console's own keys are the board's.
@@ -139,16 +152,18 @@ impl Context {
             Context::Filter | Context::Question => &[Writing, Everywhere],
             Context::Palette => &[Writing, Palette, Everywhere],
             Context::Choice => &[Choosing, Everywhere],
-            Context::Console => &[],
+            Context::Console | Context::Typing => &[],
             Context::Prefixed => &[Console],
             Context::Scrollback => &[Scrollback, Moving],
+            Context::Calendar => &[Calendar, Moving, Views, Everywhere],
+            Context::Grid => &[Grid, Views, Everywhere],
         }
     }
 }
 
 impl Group {
     /// Every group, as help lists them.
-    pub const ALL: [Group; 12] = [
+    pub const ALL: [Group; 14] = [
         Group::Boards,
         Group::Table,
         Group::Moving,
@@ -156,6 +171,8 @@ impl Group {
         Group::Console,
         Group::Scrollback,
         Group::Listing,
+        Group::Calendar,
+        Group::Grid,
         Group::Palette,
         Group::Writing,
         Group::Choosing,
@@ -177,6 +194,8 @@ impl Group {
             Group::Choosing => "Choosing an answer",
             Group::Console => "In a console every key goes to the board, except",
             Group::Scrollback => "Scrolling back in a console",
+            Group::Calendar => "Calendar",
+            Group::Grid => "Consoles side by side",
             Group::Everywhere => "Everywhere but in a console",
         }
     }
@@ -195,6 +214,8 @@ impl Group {
             Group::Choosing => "choosing",
             Group::Console => "console",
             Group::Scrollback => "scrollback",
+            Group::Calendar => "calendar",
+            Group::Grid => "consoles",
             Group::Everywhere => "everywhere",
         }
     }

@@ -12,6 +12,9 @@
 //! | [`palette`], [`filter`], [`fuzzy`] | what is typed after `:` and `/` |
 //! | [`mod@settings`], [`theme`], [`files`] | what somebody has made of labtui, and where that is kept |
 //! | [`emulator`] | a terminal for a board to print on |
+//! | [`audit`] | who did what, looked through |
+//! | [`calendar`] | holds and the queue against time |
+//! | [`grid`] | consoles side by side, and which of them differ |
 //! | [`feed`], [`call`] | following and asking the lab |
 //! | [`text`] | what boards say, fit for a terminal |
 //! | [`terminal`], [`background`], [`clipboard`] | the reader's terminal, taken and given back |
@@ -33,8 +36,10 @@ use crate::program::Start;
 use crate::settings::Settings;
 
 pub mod about;
+pub mod audit;
 pub mod background;
 pub mod batch;
+pub mod calendar;
 pub mod call;
 pub mod clipboard;
 pub mod dialog;
@@ -43,6 +48,7 @@ pub mod feed;
 pub mod files;
 pub mod filter;
 pub mod fuzzy;
+pub mod grid;
 pub mod keys;
 pub mod model;
 pub mod notice;

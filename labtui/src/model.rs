@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use jiff::tz::TimeZone;
+use protocol::account::{Account, Token};
 use protocol::address::Address;
 use protocol::board::{Board, BoardDetail, BoardName};
 use protocol::console::{Desk, Viewer};
@@ -11,11 +12,14 @@ use protocol::power::PowerAsk;
 use protocol::user::Who;
 use protocol::{Error, Span, Time};
 
+use crate::audit::Audit;
 use crate::batch::Batch;
+use crate::calendar::Calendar;
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::emulator::Emulator;
 use crate::filter::Filter;
+use crate::grid::Grid;
 use crate::keys::{Action, Context, Group, Key};
 use crate::notice::{KEPT, Notice, SHOWN, Tone};
 use crate::palette::Palette;
@@ -52,10 +56,22 @@ pub struct Model {
     pub closeup: Option<Closeup>,
     /// The console somebody is attached to; it takes the whole screen.
     pub console: Option<Console>,
+    /// Consoles side by side.
+    pub grid: Option<Grid>,
+    /// What is followed of them: feeds, and whose.
+    pub watched: Vec<(u64, BoardName)>,
     /// A question that waits for its answer.
     pub dialog: Option<Dialog>,
     /// A page on top of all the others.
     pub page: Option<Page>,
+    /// How the calendar stands.
+    pub calendar: Calendar,
+    /// Who has an account, once that has been read.
+    pub accounts: Option<Vec<Account>>,
+    /// What people come in with, once that has been read.
+    pub tokens: Option<Vec<Token>>,
+    /// Who did what, while somebody looks.
+    pub audit: Option<Audit>,
     /// What is being typed, besides answers.
     pub typing: Option<Typing>,
     /// The last filter that was taken, which `n` and `N` look for.
@@ -161,12 +177,16 @@ pub enum View {
     Board(BoardName),
     /// A board's console.
     Console(BoardName),
+    /// Several, side by side.
+    Consoles(Vec<BoardName>),
     /// What was said.
     Messages,
     /// What a search of all consoles has found.
     Hits,
     /// The boots of the board that they were last asked of.
     Boots,
+    /// Holds and the queue against time.
+    Calendar,
 }
 
 /// What can be switched back.
@@ -194,6 +214,14 @@ pub enum Page {
     Hits(usize),
     /// A board's boots.
     Boots(usize),
+    /// Holds and the queue against time.
+    Calendar,
+    /// Who has an account.
+    Users(usize),
+    /// What people come in with.
+    Tokens(usize),
+    /// Who did what, scrolled up from the newest.
+    Audit(usize),
 }
 
 /// A board looked at closely.
@@ -299,8 +327,14 @@ impl Model {
             focus: Focus::Table,
             closeup: None,
             console: None,
+            grid: None,
+            watched: Vec::new(),
             dialog: None,
             page: None,
+            calendar: Calendar::default(),
+            accounts: None,
+            tokens: None,
+            audit: None,
             typing: None,
             sought: Filter::default(),
             search: String::new(),
@@ -338,14 +372,19 @@ impl Model {
         }
         match (&self.page, &self.dialog, &self.console) {
             (Some(Page::Help(_)), ..) => Context::Help,
-            (Some(Page::Messages(_) | Page::Report(_)), ..) => Context::Messages,
             (Some(Page::Hits(_) | Page::Boots(_)), ..) => Context::Listing,
+            (Some(Page::Calendar), ..) => Context::Calendar,
+            (Some(_), ..) => Context::Messages,
             (None, Some(Dialog::Choice(_)), _) => Context::Choice,
             (None, Some(Dialog::Question(_)), _) => Context::Question,
             (None, None, Some(console)) => match console.mode {
                 Mode::Live => Context::Console,
                 Mode::Prefixed => Context::Prefixed,
                 Mode::Scrollback => Context::Scrollback,
+            },
+            (None, None, None) if let Some(grid) = &self.grid => match grid.typing {
+                None => Context::Grid,
+                Some(_) => Context::Typing,
             },
             (None, None, None) if self.focus == Focus::Table => Context::Table,
             (None, None, None) => Context::Closeup,

@@ -44,6 +44,8 @@ pub struct Command {
 pub enum About {
     /// A board.
     Board,
+    /// Boards, to the end of the line.
+    Boards,
     /// A filter, to the end of the line.
     Filter,
     /// What to do to an outlet.
@@ -56,6 +58,8 @@ pub enum About {
     Lab,
     /// What to look for, to the end of the line.
     Pattern,
+    /// What to look for in the audit, to the end of the line.
+    Audit,
 }
 
 /// What can be done to an outlet.
@@ -87,6 +91,12 @@ pub const COMMANDS: &[Command] = &[
         help: "attach to a console",
     },
     Command {
+        name: "consoles",
+        aliases: &["split"],
+        about: &[About::Boards],
+        help: "show consoles side by side",
+    },
+    Command {
         name: "power",
         aliases: &[],
         about: &[About::Board, About::Power],
@@ -104,6 +114,14 @@ pub const COMMANDS: &[Command] = &[
         aliases: &[],
         about: &[About::Board, About::Span],
         help: "hold a board for this long from now",
+    },
+    Command { name: "users", aliases: &[], about: &[], help: "show who has an account" },
+    Command { name: "tokens", aliases: &[], about: &[], help: "show what people come in with" },
+    Command {
+        name: "audit",
+        aliases: &[],
+        about: &[About::Audit],
+        help: "show who did what, and what was not allowed",
     },
     Command {
         name: "search",
@@ -169,7 +187,7 @@ pub fn offers(model: &Model, text: &str) -> Vec<String> {
     let words: Vec<&str> = before.split_whitespace().collect();
     let candidates = match words.split_first() {
         None => names(model),
-        Some((name, rest)) => match command(name).and_then(|it| it.about.get(rest.len())) {
+        Some((name, rest)) => match command(name).and_then(|it| it.word(rest.len())) {
             Some(about) => about.candidates(model),
             None => Vec::new(),
         },
@@ -179,16 +197,27 @@ pub fn offers(model: &Model, text: &str) -> Vec<String> {
     fitting.filter(|line| line != text).collect()
 }
 
+impl Command {
+    /// What the word at a place is.
+    fn word(&self, place: usize) -> Option<About> {
+        let endless = self.about.last().filter(|last| matches!(last, About::Boards | About::Audit));
+        self.about.get(place).or(endless).copied()
+    }
+}
+
 impl About {
     fn candidates(self, model: &Model) -> Vec<String> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match self {
-            About::Board => model.table.all().map(|board| board.name.to_string()).collect(),
+            About::Board | About::Boards => {
+                model.table.all().map(|board| board.name.to_string()).collect()
+            }
             About::Filter => labels(model),
             About::Power => words(&POWER.map(|(word, _)| word)),
             About::Span => words(&["30m", "1h", "2h", "8h"]),
             About::Theme => words(&theme::NAMES),
             About::Pattern => Vec::new(),
+            About::Audit => words(&["denied", "user=", "board=", "via="]),
             About::Lab => model.labs.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -197,10 +226,12 @@ impl About {
     pub fn title(self) -> &'static str {
         match self {
             About::Board => "BOARD",
+            About::Boards => "BOARD…",
             About::Filter => "FILTER",
             About::Power => "on|off|cycle|reset",
             About::Span => "TIME",
             About::Theme => "THEME",
+            About::Audit => "WHAT…",
             About::Lab => "LAB",
             About::Pattern => "PATTERN",
         }

@@ -62,6 +62,9 @@ pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
                 Effect::Attach { board, .. } => {
                     say(&format!("Here is no screen for a console. Try: labctl console {board}"))?;
                 }
+                Effect::Watch(watched) if !watched.is_empty() => {
+                    say("Here is no screen for consoles side by side.")?;
+                }
                 Effect::Go(to) => say(&format!("Start anew: labtui --plain --lab {to}"))?,
                 _ => {}
             }
@@ -102,7 +105,7 @@ pub fn tell(model: &mut Model, message: Message) -> (Vec<String>, Vec<Effect>) {
         lines.push(question(dialog));
     }
     // There is no console here, and no page.
-    (model.console, model.page) = (None, None);
+    (model.console, model.grid, model.page) = (None, None, None);
     (lines, effects)
 }
 

@@ -1,6 +1,7 @@
 //! The loop: waits for what happens, has it taken into the model, carries out what is to be done, and
 //! draws, at most sixty times a second and only if something has changed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -12,9 +13,11 @@ use futures::StreamExt;
 use jiff::tz::TimeZone;
 use protocol::Time;
 use protocol::address::Address;
+use protocol::board::BoardName;
 use protocol::context::Context as Known;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
@@ -31,7 +34,7 @@ use crate::update::{Effect, Message, update};
 use crate::view::{self, Colours, Look};
 
 /// The shortest time between two pictures.
-const FRAME: Duration = Duration::from_millis(16);
+const FRAME: Duration = Duration::from_micros(16_667);
 
 /// How often countdowns are drawn.
 const TICK: Duration = Duration::from_secs(1);
@@ -76,7 +79,7 @@ pub async fn run(address: Address, start: Start) -> anyhow::Result<ExitCode> {
     let (screen, _guard) = terminal::open().context("the terminal cannot be drawn on")?;
     let mut program = Program::start(address, look, screen, start)?;
     tokio::select! {
-        ended = program.run() => ended.map(|()| ExitCode::SUCCESS),
+        ended = program.run_and_leave() => ended.map(|()| ExitCode::SUCCESS),
         number = signals.first() => Ok(ExitCode::from(128 + number)),
     }
 }
@@ -117,6 +120,12 @@ struct Program {
     console: Option<(Feed, Keystrokes)>,
     /// Who is at that console.
     desk: Option<Feed>,
+    /// The whole lab's timeline, while somebody looks through it.
+    audit: Option<Feed>,
+    /// Consoles side by side, by the names of their feeds.
+    panes: BTreeMap<u64, (Feed, Keystrokes)>,
+    /// Consoles that were left, and are still sent what was typed on them.
+    left: JoinSet<()>,
     /// The board table, followed as long as the lab is looked at.
     boards: Feed,
     /// What happens in it, likewise.
@@ -150,6 +159,9 @@ impl Program {
             timeline: None,
             console: None,
             desk: None,
+            audit: None,
+            panes: BTreeMap::new(),
+            left: JoinSet::new(),
             boards: feed::boards(address.clone(), outlet.clone()),
             journal: feed::journal(address.clone(), outlet.clone()),
             saved: files.and_then(Files::saved),
@@ -158,6 +170,16 @@ impl Program {
             address,
             start,
         })
+    }
+
+    async fn run_and_leave(&mut self) -> anyhow::Result<()> {
+        let ended = self.run().await;
+        self.detach();
+        self.watch(Vec::new());
+        // Nobody hears any more what the boards print meanwhile.
+        self.messages.close();
+        while self.left.join_next().await.is_some() {}
+        ended
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
@@ -250,12 +272,25 @@ impl Program {
             }
             Effect::LookAway => self.timeline = None,
             Effect::Attach { feed, board, pen } => {
+                self.detach();
                 let (to, at) = (outlet.clone(), address.clone());
                 self.desk = Some(feed::desk(at, feed, board.clone(), to));
                 self.console = Some(feed::console(address, feed, board, pen, outlet));
             }
-            Effect::Detach => (self.console, self.desk) = (None, None),
-            Effect::Type(bytes) => self.type_on(bytes),
+            Effect::Detach => self.detach(),
+            Effect::Type(bytes) => {
+                let console = self.console.as_ref();
+                let sent = type_on(console, bytes);
+                self.tell_of_loss(sent);
+            }
+            Effect::Audit(feed) => {
+                self.audit = feed.map(|feed| feed::audit(address, feed, outlet));
+            }
+            Effect::Watch(watched) => self.watch(watched),
+            Effect::TypeOn { feed, bytes } => {
+                let sent = type_on(self.panes.get(&feed), bytes);
+                self.tell_of_loss(sent);
+            }
             Effect::Go(address) => self.go(address),
             Effect::Copy(text) => self.copy(&text),
             Effect::Mouse(taken) => self.told(|_| terminal::set_mouse(taken)),
@@ -267,10 +302,32 @@ impl Program {
         ControlFlow::Continue(())
     }
 
-    fn type_on(&mut self, bytes: Vec<u8>) {
-        let count = bytes.len();
-        let sent = self.console.as_ref().is_some_and(|(_, keys)| keys.try_send(bytes).is_ok());
-        if !sent {
+    /// Leaves the console, which is still sent what was typed.
+    fn detach(&mut self) {
+        self.desk = None;
+        if let Some((feed, keys)) = self.console.take() {
+            self.left.spawn(feed.leave(keys));
+        }
+    }
+
+    /// Follows these consoles side by side, and leaves the others.
+    fn watch(&mut self, watched: Vec<(u64, BoardName)>) {
+        let old = std::mem::take(&mut self.panes);
+        for (number, (feed, keys)) in old {
+            if watched.iter().any(|(other, _)| *other == number) {
+                self.panes.insert(number, (feed, keys));
+            } else {
+                self.left.spawn(feed.leave(keys));
+            }
+        }
+        for (number, board) in watched {
+            let follow = || feed::pane(self.address.clone(), number, board, self.outlet.clone());
+            self.panes.entry(number).or_insert_with(follow);
+        }
+    }
+
+    fn tell_of_loss(&mut self, sent: Result<(), usize>) {
+        if let Err(count) = sent {
             let text = format!("The lab is too slow: {count} bytes that you typed were not sent.");
             self.model.say(Tone::Failed, &text);
         }
@@ -279,7 +336,9 @@ impl Program {
     /// Follows another lab. What this one still has to say is not heard.
     fn go(&mut self, address: Address) {
         let (outlet, messages) = mpsc::channel(64);
-        (self.timeline, self.console, self.desk) = (None, None, None);
+        self.detach();
+        self.watch(Vec::new());
+        (self.timeline, self.audit) = (None, None);
         self.caller = Caller::new(address.clone(), outlet.clone());
         self.boards = feed::boards(address.clone(), outlet.clone());
         self.journal = feed::journal(address.clone(), outlet.clone());
@@ -307,6 +366,13 @@ impl Program {
             self.model.say(Tone::Failed, &format!("The terminal refused: {why}. ^L tries again."));
         }
     }
+}
+
+/// Sends keystrokes to a console; the error is how many bytes the lab is too slow for.
+fn type_on(console: Option<&(Feed, Keystrokes)>, bytes: Vec<u8>) -> Result<(), usize> {
+    let count = bytes.len();
+    let sent = console.is_some_and(|(_, keys)| keys.try_send(bytes).is_ok());
+    if sent { Ok(()) } else { Err(count) }
 }
 
 /// What an event of the terminal is to the model.

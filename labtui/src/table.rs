@@ -247,6 +247,11 @@ impl Table {
         self.rows.get(name)
     }
 
+    /// The board that is shown at a place.
+    pub fn at(&self, place: usize) -> Option<&Board> {
+        self.row(self.shown.get(place)?)
+    }
+
     /// Every board.
     pub fn all(&self) -> impl Iterator<Item = &Board> {
         self.rows.values()

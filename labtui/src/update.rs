@@ -7,11 +7,14 @@ mod alarms;
 mod answers;
 mod asks;
 mod batch;
+mod calendar;
 mod commands;
 mod copy;
+mod grid;
 mod hear;
 mod lists;
 mod mouse;
+mod office;
 mod past;
 mod pen;
 mod typing;
@@ -26,7 +29,7 @@ use protocol::{Error, Span, Time};
 use crate::call::{Answer, Call};
 use crate::feed::{FeedId, News};
 use crate::keys::escape::Place;
-use crate::keys::{Action, Context, Group, Key, Move};
+use crate::keys::{Action, Context, Escape, Group, Key, Move};
 use crate::model::{Closeup, Focus, Link, Mode, Model, PenHolder};
 use crate::notice::Tone;
 use crate::settings::{Fault, Settings};
@@ -97,6 +100,17 @@ pub enum Effect {
     Detach,
     /// Send this to the board.
     Type(Vec<u8>),
+    /// Follow the whole lab's timeline under this name, or not.
+    Audit(Option<u64>),
+    /// Follow the consoles of these boards side by side, each by a feed of that name, and no others.
+    Watch(Vec<(u64, BoardName)>),
+    /// Send this to one of them.
+    TypeOn {
+        /// By the feed of this name.
+        feed: u64,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// Follow another lab, and no more this one.
     Go(Address),
     /// Put this where other programs paste it from.
@@ -118,6 +132,7 @@ impl Effect {
     pub fn summary(&self) -> String {
         match self {
             Effect::Type(bytes) => format!("type {} bytes", bytes.len()),
+            Effect::TypeOn { bytes, .. } => format!("type {} bytes", bytes.len()),
             Effect::Copy(text) => format!("copy {} bytes", text.len()),
             Effect::Remember(_) => "remember a command".to_owned(),
             Effect::Call(call) => format!("call: {call}"),
@@ -169,6 +184,7 @@ fn key(model: &mut Model, event: KeyEvent, effects: &mut Vec<Effect>) {
     let withheld = pressed.is_some_and(|key| keys.is_withheld(context, key));
     match (context, action) {
         (Context::Console, _) => console_key(model, event, pressed, effects),
+        (Context::Typing, _) => grid::key(model, event, pressed, effects),
         (Context::Filter | Context::Palette | Context::Question, None) => {
             if let Some(Key::Char(c)) = pressed {
                 typing::write(model, &c.to_string());
@@ -198,16 +214,33 @@ fn console_key(
 ) {
     let escape = &model.settings.keys.escape;
     let Some(console) = &mut model.console else { return };
-    let begun = console.held.len();
-    let may = begun > 0 || escape.place == Place::Anywhere || console.line_start;
-    if let Some(key) = pressed.filter(|key| may && escape.prefix.get(begun) == Some(key)) {
-        console.held.push(key);
-        if console.held.len() == escape.prefix.len() {
-            console.held.clear();
-            console.mode = Mode::Prefixed;
-        }
-        return;
+    match prefixed(escape, &mut console.held, console.line_start, pressed) {
+        Some(true) => console.mode = Mode::Prefixed,
+        Some(false) => {}
+        None => console_typed(model, event, effects),
     }
+}
+
+/// Whether a key ends the prefix, or goes on with it; none if it is the board's.
+fn prefixed(
+    escape: &Escape,
+    held: &mut Vec<Key>,
+    line_start: bool,
+    pressed: Option<Key>,
+) -> Option<bool> {
+    let begun = held.len();
+    let may = begun > 0 || escape.place == Place::Anywhere || line_start;
+    let key = pressed.filter(|key| may && escape.prefix.get(begun) == Some(key))?;
+    held.push(key);
+    let ended = held.len() == escape.prefix.len();
+    if ended {
+        held.clear();
+    }
+    Some(ended)
+}
+
+fn console_typed(model: &mut Model, event: KeyEvent, effects: &mut Vec<Effect>) {
+    let Some(console) = &mut model.console else { return };
     let held = std::mem::take(&mut console.held).into_iter().map(Key::event);
     let typed = held.chain([event]).flat_map(|event| console.emulator.key(event));
     let bytes: Vec<u8> = typed.collect();
@@ -221,6 +254,7 @@ fn paste(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
             let bytes = model.console.as_ref().map(|console| console.emulator.paste(text));
             send(model, bytes.unwrap_or_default(), effects);
         }
+        Context::Typing => grid::send(model, |emulator| emulator.paste(text), effects),
         Context::Filter | Context::Palette | Context::Question => typing::write(model, text),
         _ => {}
     }
@@ -282,8 +316,11 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
             past.emulator.resize(layout.console.width, layout.console.height);
         }
     }
+    grid::settle(model, effects);
+    office::settle(model, effects);
     let looked_at = match &model.console {
         Some(console) => Some(&console.board),
+        None if let Some(grid) = &model.grid => grid.board().filter(|_| grid.typing.is_some()),
         None if layout.shows_closeup() => model.table.selected().map(|board| &board.name),
         None => None,
     };

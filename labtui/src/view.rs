@@ -1,13 +1,16 @@
 //! The screen, drawn from the model and from nothing else.
 
 mod bars;
+mod calendar;
 mod closeup;
 mod console;
 mod dialog;
+mod grid;
 mod ladder;
 mod layout;
 mod lists;
 mod look;
+mod office;
 mod pages;
 mod style;
 mod table;
@@ -17,10 +20,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
+pub use grid::{columns, panes};
 pub use layout::{Layout, Shape, layout};
 pub use look::{Colours, Look, Signs};
 
-use crate::model::{Focus, Link, Model};
+use crate::model::{Focus, Link, Model, Page};
 use crate::text::fit;
 
 /// Draws the whole screen.
@@ -42,9 +46,13 @@ pub fn draw(frame: &mut Frame, model: &Model, look: Look) {
 }
 
 fn draw_panes(frame: &mut Frame, model: &Model, layout: &Layout) {
-    match &model.console {
-        Some(console) => console::draw(frame, model, console, layout),
-        None => {
+    match (&model.console, &model.grid) {
+        (Some(console), _) => console::draw(frame, model, console, layout),
+        (None, Some(grid)) => {
+            bars::draw(frame, model, layout);
+            grid::draw(frame, model, grid);
+        }
+        (None, None) => {
             bars::draw(frame, model, layout);
             if !layout.table.is_empty() {
                 table::draw(frame, model, layout);
@@ -125,6 +133,11 @@ pub fn facts_lines(model: &Model, layout: &Layout) -> usize {
     closeup::facts(model, layout.inner(layout.facts).width).len()
 }
 
+/// How many entries one can scroll up from the newest of those that are looked through.
+pub fn audit_back(model: &Model, layout: &Layout) -> usize {
+    model.audit.as_ref().map_or(0, |audit| office::furthest_back(model, audit, layout))
+}
+
 /// How many messages one can scroll up from the newest.
 pub fn messages_back(model: &Model, layout: &Layout) -> usize {
     pages::furthest_back(model, layout)
@@ -146,8 +159,11 @@ pub fn is_ticking(model: &Model) -> bool {
         return true;
     }
     match (&model.console, model.page) {
-        (_, Some(_)) => false,
+        (_, Some(page)) => page == Page::Calendar,
         (Some(console), None) => waits(&console.link),
+        (None, None) if let Some(grid) = &model.grid => {
+            grid.live().any(|(_, _, live)| waits(&live.link))
+        }
         (None, None) => {
             let rows = layout(model).table_rows();
             let held = |board: &protocol::board::Board| board.hold.is_some();

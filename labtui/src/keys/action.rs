@@ -1,5 +1,6 @@
 //! What a key can do.
 
+use crate::grid::Reach;
 use crate::past::Mark;
 
 /// What a key does.
@@ -31,6 +32,16 @@ pub enum Action {
     Copy,
     /// Attaches to the console.
     Console,
+    /// Shows the consoles of marked boards side by side.
+    Consoles,
+    /// Gives the pane on that side the focus.
+    Toward(Side),
+    /// Types on consoles that are side by side.
+    Type(Reach),
+    /// Shows holds and the queue against time.
+    Calendar,
+    /// Scrolls back to now.
+    Now,
     /// Starts to type a filter.
     Filter,
     /// The next board that the filter finds.
@@ -154,6 +165,19 @@ pub enum Move {
     Last,
 }
 
+/// Where a pane is, seen from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// Above it.
+    Above,
+    /// Below it.
+    Below,
+}
+
 impl Action {
     /// Whether the lab or a board is another afterwards; these are not there for who only reads.
     pub fn changes_the_lab(self) -> bool {
@@ -172,6 +196,7 @@ impl Action {
                 | PairPen
                 | ForcePen
                 | Break
+                | Type(_)
         )
     }
 }

@@ -4,8 +4,9 @@
 
 use crossterm::event::KeyCode;
 
-use super::action::{Action, Move};
+use super::action::{Action, Move, Side};
 use super::{Binding, Escape, Group, Key, KeyMap};
+use crate::grid::Reach;
 use crate::past::Mark;
 
 const UP: Key = Key::Named(KeyCode::Up);
@@ -56,7 +57,7 @@ const fn listed(
 #[rustfmt::skip]
 const MAP: &[Line] = {
     use Action as A;
-    use Key::{Char, Ctrl};
+    use Key::{Alt, Char, Ctrl};
     &[
     hinted(Group::Boards, "open", &[ENTER], A::Open, "show the board's details and timeline", "details"),
     hinted(Group::Boards, "reserve", &[Char('r')], A::Reserve, "reserve the board, or wait in line for it", "reserve"),
@@ -78,6 +79,7 @@ const MAP: &[Line] = {
     listed(Group::Table, "previous-match", &[Char('N')], A::PreviousMatch, "the one before"),
     listed(Group::Table, "mark", &[Char(' ')], A::Mark, "mark the board, to ask it together with others"),
     listed(Group::Table, "mark-range", &[Char('v')], A::MarkRange, "mark from here on, until pressed again"),
+    listed(Group::Table, "consoles", &[Char('C')], A::Consoles, "show the consoles of the marked boards side by side"),
     listed(Group::Table, "sort", &[Char('s')], A::Sort, "sort by name, class, state, or end of hold"),
     listed(Group::Table, "reverse", &[Char('S')], A::Reverse, "turn the order around"),
     listed(Group::Moving, "up", &[Char('k'), UP], A::Move(Move::Up), "up"),
@@ -95,6 +97,7 @@ const MAP: &[Line] = {
     listed(Group::Views, "labs", &[Char('@')], A::Labs, "go to another lab"),
     listed(Group::Views, "messages", &[Char('e')], A::Messages, "show the last 200 messages"),
     listed(Group::Views, "report", &[Char('o')], A::Report, "show how the boards fared that were asked together"),
+    listed(Group::Views, "calendar", &[Char('w')], A::Calendar, "show when who holds what, and who waits for it"),
     listed(Group::Views, "mouse", &[Char('m')], A::Mouse, "take the mouse, or leave it to the terminal"),
     listed(Group::Views, "back", &[ESC], A::Back, "go back; at the table, take marks and filter away"),
     hinted(Group::Views, "leave", &[Char('q')], A::Leave, "go back; at the table, quit", "quit"),
@@ -142,6 +145,30 @@ const MAP: &[Line] = {
     listed(Group::Scrollback, "newer-panic", &[Char('X')], A::Newer(Mark::Panic), "the next panic"),
     hinted(Group::Scrollback, "return", &[Char('q'), ESC], A::Back, "return to the live console, as End does", "live"),
     hinted(Group::Listing, "jump", &[ENTER], A::Jump, "show the console as it was then", "console"),
+    hinted(Group::Calendar, "open", &[ENTER], A::Open, "show the board's details and timeline", "details"),
+    hinted(Group::Calendar, "earlier", &[Char('h'), LEFT], A::Toward(Side::Left), "what was or is earlier", "earlier"),
+    hinted(Group::Calendar, "later", &[Char('l'), RIGHT], A::Toward(Side::Right), "what is later", "later"),
+    listed(Group::Calendar, "now", &[Char('n')], A::Now, "back to now"),
+    listed(Group::Calendar, "zoom", &[Char('z'), Char('+'), Char('_')], A::Zoom, "from afar, or close up again"),
+    hinted(Group::Grid, "attach", &[ENTER], A::Console, "attach to the console with the focus", "attach"),
+    hinted(Group::Grid, "type", &[Char('t')], A::Type(Reach::One), "type on it; the prefix ends that", "type"),
+    hinted(Group::Grid, "type-on-all", &[Char('T')], A::Type(Reach::All), "type on all of them; the prefix ends that", "type on all"),
+    listed(Group::Grid, "next-pane", &[TAB], A::NextPane, "go to the next console"),
+    listed(Group::Grid, "previous-pane", &[BACK_TAB], A::PreviousPane, "go to the console before"),
+    listed(Group::Grid, "left", &[Char('h'), LEFT, Alt(KeyCode::Left)], A::Toward(Side::Left), "go to the one on the left"),
+    listed(Group::Grid, "right", &[Char('l'), RIGHT, Alt(KeyCode::Right)], A::Toward(Side::Right), "go to the one on the right"),
+    listed(Group::Grid, "above", &[Char('k'), UP, Alt(KeyCode::Up)], A::Toward(Side::Above), "go to the one above"),
+    listed(Group::Grid, "below", &[Char('j'), DOWN, Alt(KeyCode::Down)], A::Toward(Side::Below), "go to the one below"),
+    listed(Group::Grid, "pane-1", &[Char('1')], A::Pane(1), "go to console 1"),
+    listed(Group::Grid, "pane-2", &[Char('2')], A::Pane(2), "go to console 2"),
+    listed(Group::Grid, "pane-3", &[Char('3')], A::Pane(3), "go to console 3"),
+    listed(Group::Grid, "pane-4", &[Char('4')], A::Pane(4), "go to console 4"),
+    listed(Group::Grid, "pane-5", &[Char('5')], A::Pane(5), "go to console 5"),
+    listed(Group::Grid, "pane-6", &[Char('6')], A::Pane(6), "go to console 6"),
+    listed(Group::Grid, "pane-7", &[Char('7')], A::Pane(7), "go to console 7"),
+    listed(Group::Grid, "pane-8", &[Char('8')], A::Pane(8), "go to console 8"),
+    listed(Group::Grid, "pane-9", &[Char('9')], A::Pane(9), "go to console 9"),
+    listed(Group::Grid, "zoom", &[Char('z'), Char('+'), Char('_')], A::Zoom, "show this console alone, or all again"),
     listed(Group::Everywhere, "help", &[F1], A::Help, "show these keys"),
     listed(Group::Everywhere, "redraw", &[Ctrl('l')], A::Redraw, "paint the screen again"),
     listed(Group::Everywhere, "suspend", &[Ctrl('z')], A::Suspend, "suspend"),

@@ -14,7 +14,11 @@ pub enum Key {
     Ctrl(char),
     /// Any other.
     Named(KeyCode),
+    /// Alt and an arrow.
+    Alt(KeyCode),
 }
+
+const ARROWS: [KeyCode; 4] = [KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right];
 
 /// The keys that have a name of their own, and how it is written.
 pub const NAMES: [(&str, Key); 28] = [
@@ -56,6 +60,9 @@ pub struct NoSuchKey(pub String);
 impl Key {
     /// The key that was pressed; none if the map has no name for it.
     pub fn pressed(event: KeyEvent) -> Option<Key> {
+        if event.modifiers == KeyModifiers::ALT && ARROWS.contains(&event.code) {
+            return Some(Key::Alt(event.code));
+        }
         if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) {
             return None;
         }
@@ -74,6 +81,7 @@ impl Key {
             Key::Char(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
             Key::Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
             Key::Named(code) => KeyEvent::new(code, KeyModifiers::NONE),
+            Key::Alt(code) => KeyEvent::new(code, KeyModifiers::ALT),
         }
     }
 }
@@ -96,6 +104,7 @@ impl fmt::Display for Key {
             (None, Key::Char(c)) => write!(f, "{c}"),
             (None, Key::Ctrl(c)) => write!(f, "^{}", c.to_ascii_uppercase()),
             (None, Key::Named(code)) => write!(f, "{code}"),
+            (None, Key::Alt(code)) => write!(f, "Alt-{}", Key::Named(*code)),
         }
     }
 }
@@ -111,6 +120,11 @@ impl FromStr for Key {
             } else {
                 Ok(Key::Char(c))
             };
+        }
+        if let Some(Ok(Key::Named(code))) = text.strip_prefix("Alt-").map(str::parse)
+            && ARROWS.contains(&code)
+        {
+            return Ok(Key::Alt(code));
         }
         let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         let with_ctrl =
@@ -131,7 +145,9 @@ mod tests {
     fn every_key_reads_as_it_is_written() {
         let letters = ['a', 'Z', '?', '-', 'é'].map(Key::Char);
         let controls = ['a', 't', ']', '\\', '^', '_'].map(Key::Ctrl);
-        for key in NAMES.map(|(_, key)| key).into_iter().chain(letters).chain(controls) {
+        let alts = ARROWS.map(Key::Alt);
+        let names = NAMES.map(|(_, key)| key);
+        for key in names.into_iter().chain(letters).chain(controls).chain(alts) {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
         assert_eq!("Ctrl-T".parse(), Ok(Key::Ctrl('t')));

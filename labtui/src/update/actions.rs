@@ -4,9 +4,13 @@ use protocol::board::Board;
 use protocol::console::{PenAsk, Viewer};
 use protocol::search::Direction;
 
-use super::{Effect, asks, batch, call, copy, lists, moved, past, send, set_mode, typing, views};
+use super::{
+    Effect, asks, batch, calendar, call, copy, grid, lists, moved, past, send, set_mode, typing,
+    views,
+};
 use crate::call::Call;
 use crate::dialog::{Dialog, Step};
+use crate::grid::{Grid, Reach};
 use crate::keys::{Action, Key, Move};
 use crate::model::{Focus, Mode, Model, Page, Typing};
 use crate::notice::Tone;
@@ -15,6 +19,9 @@ use crate::view;
 
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    if calendar::act(model, action) || grid::act(model, action, effects) {
+        return;
+    }
     match action {
         Action::Move(by) => move_by(model, by),
         Action::Open => model.focus = Focus::Facts,
@@ -35,6 +42,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Undo => asks::undo(model, effects),
         Action::Copy => copy::offer(model),
         Action::Console => with_board(model, |model, board| views::attach(model, board, effects)),
+        Action::Consoles => grid::open_marked(model, effects),
+        Action::Calendar => calendar::open(model, effects),
+        // Where there is no grid and no calendar.
+        Action::Toward(_) | Action::Type(_) | Action::Now => {}
         Action::Filter => model.typing = Some(Typing::Filter),
         Action::NextMatch => find(model, 1),
         Action::PreviousMatch => find(model, -1),
@@ -77,7 +88,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Later => typing::recall(model, -1),
         Action::NextChoice => mark(model, 1),
         Action::PreviousChoice => mark(model, -1),
-        Action::Detach => views::detach(model, effects),
+        Action::Detach => views::depart(model, effects),
         Action::Literal => literal(model, effects),
         Action::AskPen => ask_pen(model, PenAsk::Ask, effects),
         Action::GrantPen => ask_pen(model, PenAsk::Grant { session: None }, effects),
@@ -135,6 +146,22 @@ pub(super) fn move_by(model: &mut Model, by: Move) {
                 let rows = model.batch.as_ref().map_or(0, |batch| batch.rows.len());
                 Page::Report(moved(top, by, height, rows))
             }
+            Page::Users(top) => {
+                let count = model.accounts.as_ref().map_or(0, Vec::len);
+                Page::Users(moved(top, by, height, count))
+            }
+            Page::Tokens(top) => {
+                let count = model.tokens.as_ref().map_or(0, Vec::len);
+                Page::Tokens(moved(top, by, height, count))
+            }
+            Page::Audit(back) => {
+                Page::Audit(moved_back(back, by, height, view::audit_back(model, &layout)))
+            }
+            Page::Calendar => {
+                let place = model.table.place().unwrap_or(0);
+                model.table.select(moved(place, by, height, model.table.len()));
+                Page::Calendar
+            }
             Page::Messages(back) => {
                 Page::Messages(moved_back(back, by, height, view::messages_back(model, &layout)))
             }
@@ -179,10 +206,12 @@ fn find(model: &mut Model, by: isize) {
     }
 }
 
-/// What a deed is about: the board of the console that is attached, else the one that is selected.
+/// What a deed is about: the board of the console that is attached or has the focus, else the one
+/// that is selected.
 fn with_board(model: &mut Model, act: impl FnOnce(&mut Model, &Board)) {
-    let board = match &model.console {
-        Some(console) => model.table.row(&console.board),
+    let attached = model.console.as_ref().map(|console| &console.board);
+    let board = match attached.or(model.grid.as_ref().and_then(Grid::board)) {
+        Some(name) => model.table.row(name),
         None => model.table.selected(),
     };
     match board.cloned() {
@@ -281,6 +310,7 @@ pub(super) fn step(model: &mut Model, step: Step, effects: &mut Vec<Effect>) {
         },
         Step::PowerAll(ask) => batch::switch(model, ask),
         Step::Together(all) => batch::ask(model, all, effects),
+        Step::TypeOnAll => grid::type_on(model, Reach::All, effects),
         Step::Copy(text) => effects.push(Effect::Copy(text)),
         Step::Go(address) => views::go(model, address, effects),
     }

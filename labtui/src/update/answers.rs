@@ -6,7 +6,7 @@ use protocol::console::{PenAsk, PenState};
 use protocol::hold::{Hold, Placed, Want};
 use protocol::power::PowerDetail;
 
-use super::{Effect, asks, batch, lists, past, refresh};
+use super::{Effect, asks, batch, calendar, grid, lists, past, refresh};
 use crate::call::{Answer, Call};
 use crate::dialog::left;
 use crate::keys::{Action, Group};
@@ -31,12 +31,16 @@ pub(super) fn take(
     match (call, answer) {
         (_, Ok(Answer::Who(who))) => model.me = Some(who),
         (_, Ok(Answer::Detail(detail))) => {
+            grid::know(model, &detail);
             if let Some(closeup) = model.closeup.as_mut()
                 && closeup.board == detail.board.name
             {
                 closeup.detail = Some(*detail);
             }
         }
+        (_, Ok(Answer::Queue(queue))) => model.calendar.queue = Some(queue),
+        (_, Ok(Answer::Accounts(accounts))) => model.accounts = Some(accounts),
+        (_, Ok(Answer::Tokens(tokens))) => model.tokens = Some(tokens),
         (Call::Extend { .. }, Ok(Answer::Hold(hold))) => extended(model, &hold),
         (_, Ok(Answer::Hold(hold))) => {
             model.say(Tone::Done, &format!("{} is released.", hold.board));
@@ -48,6 +52,8 @@ pub(super) fn take(
                 asks::switched(model, board, *ask);
             }
         }
+        (Call::Pen { session, .. }, Ok(Answer::Pen(pen)))
+            if grid::pen(model, *session, pen, effects) => {}
         (Call::Pen { ask, .. }, Ok(Answer::Pen(pen))) => pen_stands(model, ask, pen),
         (Call::Break { .. }, Ok(_)) => model.say(Tone::Done, "BREAK sent."),
         (Call::Boots(board), Ok(Answer::Boots(boots))) => lists::booted(model, board, boots),
@@ -63,7 +69,7 @@ pub(super) fn take(
             past::refused(model, asked, &why);
         }
         // The banner says that the lab is not there; nobody asked for these.
-        (Call::WhoAmI | Call::Detail(_), Err(Error::Unreachable { .. })) => {}
+        (Call::WhoAmI | Call::Detail(_) | Call::Queue, Err(Error::Unreachable { .. })) => {}
         (call, Err(why)) => {
             if let Call::Past { board, offset } = call {
                 past::lost(model, board, *offset);
@@ -103,6 +109,9 @@ fn after(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
     });
     if stale {
         refresh(model, effects);
+    }
+    if *call == Call::Queue && model.calendar.stale {
+        calendar::refresh(model, effects);
     }
 }
 

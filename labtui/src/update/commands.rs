@@ -2,7 +2,8 @@
 
 use protocol::board::BoardName;
 
-use super::{Effect, actions, asks, call, lists, views};
+use super::{Effect, actions, asks, call, grid, lists, office, views};
+use crate::audit::Sought;
 use crate::call::Call;
 use crate::dialog::Dialog;
 use crate::model::{Model, View};
@@ -55,6 +56,7 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
         ("boards", words) => views::show(model, View::Boards(palette::filter(words)), effects),
         ("board", [name]) => views::show(model, View::Board(board(name)?), effects),
         ("console", [name]) => views::show(model, View::Console(board(name)?), effects),
+        ("consoles", names) if !names.is_empty() => return consoles(model, names, effects),
         ("power", [name, ask]) => return power(model, name, ask, effects),
         ("reserve", [name, span @ ..]) if span.len() < 2 => {
             return reserve(model, board(name)?, span.first().copied(), effects);
@@ -75,6 +77,9 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
             lists::boots(model, &row, effects);
         }
         ("theme", [name]) => return look(model, name),
+        ("users", []) => office::users(model, effects),
+        ("tokens", []) => office::tokens(model, effects),
+        ("audit", words) => office::audit(model, Sought::read(words)?, effects),
         ("labs", []) => views::labs(model),
         ("labs", [name]) => return go(model, name, effects),
         (name, _) => return Err(usage(name)),
@@ -84,6 +89,15 @@ fn with_words(model: &mut Model, name: &str, words: &[&str], effects: &mut Vec<E
 
 fn board(name: &str) -> Result<BoardName, String> {
     name.parse().map_err(|why| format!("{why}."))
+}
+
+fn consoles(model: &mut Model, names: &[&str], effects: &mut Vec<Effect>) -> Done {
+    let boards = names.iter().map(|name| board(name)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(name) = boards.iter().find(|name| model.table.row(name).is_none()) {
+        return Err(missing(name));
+    }
+    grid::open(model, boards, effects);
+    Ok(())
 }
 
 fn missing(name: &BoardName) -> String {

@@ -4,11 +4,12 @@ use protocol::board::Board;
 use protocol::journal::{Entry, Event};
 use protocol::{Span, Time};
 
-use super::{Effect, alarms, call, pen, refresh};
+use super::{Effect, alarms, calendar, call, grid, pen, refresh};
 use crate::call::Call;
+use crate::emulator::Emulator;
 use crate::feed::{FeedId, News};
 use crate::keys::{Action, Group};
-use crate::model::{Console, Link, Model};
+use crate::model::{Console, Link, Model, Page};
 use crate::notice::Tone;
 
 /// The lab's clock may be ahead of ours by this much before anybody is told.
@@ -17,6 +18,7 @@ const SKEW: Span = Span::seconds(2);
 pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Vec<Effect>) {
     match feed {
         FeedId::Boards => hear_boards(model, news, effects),
+        FeedId::Timeline(number) if is_audit(model, number) => hear_audit(model, news),
         FeedId::Timeline(number) => {
             let Some(closeup) = model.closeup.as_mut().filter(|it| it.feed == number) else {
                 return;
@@ -43,7 +45,10 @@ pub(super) fn hear(model: &mut Model, feed: FeedId, news: News, effects: &mut Ve
         FeedId::Console(number) => {
             let connected = matches!(news, News::Up(_));
             if let Some(console) = model.console.as_mut().filter(|it| it.feed == number) {
-                hear_console(console, model.now, news);
+                let Console { link, session, emulator, .. } = console;
+                print(link, session, emulator, model.now, news);
+            } else {
+                return grid::hear(model, number, news, effects);
             }
             if connected {
                 refresh(model, effects);
@@ -63,14 +68,19 @@ fn hear_boards(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
             tell_of_holds(model, &boards);
             model.table.replace(boards);
             refresh(model, effects);
+            calendar::refresh(model, effects);
         }
         News::Changed(boards) => {
             tell_of_holds(model, &boards);
+            let moved = boards.iter().any(|board| is_news(&model.table.row(&board.name), board));
             let look = model.closeup.as_ref().map(|closeup| &closeup.board);
             let other = boards.iter().filter(|board| Some(&board.name) == look);
             let lively =
                 other.into_iter().any(|board| is_news(&model.table.row(&board.name), board));
             model.table.change(boards);
+            if moved {
+                calendar::refresh(model, effects);
+            }
             if lively {
                 refresh(model, effects);
             }
@@ -103,6 +113,21 @@ fn tell_of_holds(model: &mut Model, boards: &[Board]) {
     }
 }
 
+fn is_audit(model: &Model, number: u64) -> bool {
+    model.audit.as_ref().is_some_and(|audit| audit.feed == number)
+}
+
+/// More of the lab's timeline. What is looked at stays where it is.
+fn hear_audit(model: &mut Model, news: News) {
+    let Some(audit) = &mut model.audit else { return };
+    audit.link = link(&audit.link, model.now, &news);
+    let News::Entries(entries) = news else { return };
+    let found = audit.extend(entries);
+    if let Some(Page::Audit(back @ 1..)) = &mut model.page {
+        *back = (*back + found).min(audit.entries.len().saturating_sub(1));
+    }
+}
+
 /// More of the timeline. The board's details are read again, unless somebody only typed.
 fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
     pen::tell(model, &entries);
@@ -119,16 +144,23 @@ fn hear_entries(model: &mut Model, entries: Vec<Entry>, effects: &mut Vec<Effect
     }
 }
 
-fn hear_console(console: &mut Console, now: Time, news: News) {
-    console.link = link(&console.link, now, &news);
+/// What the feed of a console says.
+pub(super) fn print(
+    stands: &mut Link,
+    session: &mut Option<u64>,
+    emulator: &mut Emulator,
+    now: Time,
+    news: News,
+) {
+    *stands = link(stands, now, &news);
     match news {
-        News::Up(welcome) => console.session = Some(welcome.session),
-        News::Down { .. } | News::Refused(_) => console.session = None,
+        News::Up(welcome) => *session = Some(welcome.session),
+        News::Down { .. } | News::Refused(_) => *session = None,
         News::Gap(bytes) => {
             let gap = format!("\r\n[{bytes} bytes that were printed here are no longer kept]\r\n");
-            console.emulator.print(gap.as_bytes());
+            emulator.print(gap.as_bytes());
         }
-        News::Bytes(bytes) => console.emulator.print(&bytes),
+        News::Bytes(bytes) => emulator.print(&bytes),
         _ => {}
     }
 }

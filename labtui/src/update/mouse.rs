@@ -3,6 +3,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::actions;
+use ratatui::layout::Position;
+
 use crate::keys::Move;
 use crate::model::Model;
 use crate::view::{self, Spot};
@@ -23,6 +25,12 @@ pub(super) fn take(model: &mut Model, event: MouseEvent) {
 }
 
 fn click(model: &mut Model, event: MouseEvent) {
+    let at = Position { x: event.column, y: event.row };
+    let hit = view::panes(model).into_iter().find(|(_, area)| area.contains(at));
+    if let Some(grid) = &mut model.grid {
+        grid.focus = hit.map_or(grid.focus, |(place, _)| place);
+        return;
+    }
     let Some(Spot { pane, row }) = view::spot(model, event.column, event.row) else { return };
     model.focus = pane;
     if let Some(place) = row {
@@ -32,6 +40,9 @@ fn click(model: &mut Model, event: MouseEvent) {
 
 /// The wheel moves what is under it.
 fn turn(model: &mut Model, event: MouseEvent, by: Move) {
+    if model.page.is_none() && model.grid.is_some() {
+        return;
+    }
     if model.page.is_none()
         && let Some(spot) = view::spot(model, event.column, event.row)
     {

@@ -4,7 +4,7 @@ use protocol::address::Address;
 use protocol::board::{Board, BoardName};
 use protocol::console::Pen;
 
-use super::{Effect, set_mode};
+use super::{Effect, calendar, grid, set_mode};
 use crate::dialog::{Choice, Dialog, Step};
 use crate::model::{Console, Focus, Mode, Model, Page, View};
 use crate::notice::Tone;
@@ -16,8 +16,10 @@ pub(super) fn present(model: &Model) -> Option<View> {
         (Some(Page::Messages(_)), _) => Some(View::Messages),
         (Some(Page::Hits(_)), _) => Some(View::Hits),
         (Some(Page::Boots(_)), _) => Some(View::Boots),
-        (Some(Page::Help(_) | Page::Report(_)), _) => None,
+        (Some(Page::Calendar), _) => Some(View::Calendar),
+        (Some(_), _) => None,
         (None, Some(console)) => Some(View::Console(console.board.clone())),
+        (None, None) if let Some(grid) = &model.grid => Some(View::Consoles(grid.boards())),
         (None, None) if model.focus == Focus::Table => {
             Some(View::Boards(model.table.filter().text().to_owned()))
         }
@@ -60,6 +62,8 @@ pub(super) fn show(model: &mut Model, view: View, effects: &mut Vec<Effect>) {
             Some(board) => attach(model, &board, effects),
             None => missing(model, &name),
         },
+        View::Consoles(boards) => grid::open(model, boards, effects),
+        View::Calendar => calendar::open(model, effects),
         View::Messages => model.page = Some(Page::Messages(0)),
         View::Hits => model.page = Some(Page::Hits(0)),
         View::Boots => model.page = Some(Page::Boots(0)),
@@ -68,7 +72,7 @@ pub(super) fn show(model: &mut Model, view: View, effects: &mut Vec<Effect>) {
 
 /// Back to the table, from wherever.
 pub(super) fn leave(model: &mut Model, effects: &mut Vec<Effect>) {
-    (model.page, model.focus) = (None, Focus::Table);
+    (model.page, model.grid, model.focus) = (None, None, Focus::Table);
     detach(model, effects);
 }
 
@@ -91,12 +95,20 @@ fn missing(model: &mut Model, name: &BoardName) {
 
 pub(super) fn attach(model: &mut Model, board: &Board, effects: &mut Vec<Effect>) {
     model.feeds += 1;
-    model.page = None;
+    (model.page, model.grid) = (None, None);
     let (feed, name) = (model.feeds, board.name.clone());
     let types = model.is_mine(board) && !model.settings.read_only;
     let pen = if types { Pen::Wanted } else { Pen::Unwanted };
     model.console = Some(Console::new(name.clone(), feed, model.size));
     effects.push(Effect::Attach { feed, board: name, pen });
+}
+
+/// Detaches, and goes back to the consoles side by side if it was attached from there.
+pub(super) fn depart(model: &mut Model, effects: &mut Vec<Effect>) {
+    match model.last.clone() {
+        Some(View::Consoles(boards)) => grid::open(model, boards, effects),
+        _ => detach(model, effects),
+    }
 }
 
 pub(super) fn detach(model: &mut Model, effects: &mut Vec<Effect>) {
@@ -130,6 +142,7 @@ pub(super) fn back(model: &mut Model) -> bool {
             console.go_live();
             true
         }
+        None if model.grid.take().is_some() => true,
         None => std::mem::replace(&mut model.focus, Focus::Table) != Focus::Table,
     }
 }

@@ -9,6 +9,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
+use super::grid;
 use super::layout::{Layout, Shape, columns};
 use crate::dialog::Dialog;
 use crate::keys::{Action, Context, Group};
@@ -83,7 +84,9 @@ fn standing(model: &Model) -> Line<'static> {
     let (filter, marked) = (model.table.filter(), model.table.marked().len());
     let mut line = Line::default();
     let mut say = |text: String, look| line.push_span(Piece::styled(format!(" {text}"), look));
-    if !filter.text().is_empty() {
+    if let Some(grid) = &model.grid {
+        grid::standing(model, grid).into_iter().for_each(|(text, look)| say(text, look));
+    } else if !filter.text().is_empty() {
         say(format!("/{}", clean(filter.text())), model.theme.strong);
     }
     if let Some(fault) = filter.fault() {

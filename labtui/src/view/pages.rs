@@ -4,9 +4,10 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
+use super::calendar;
 use super::closeup::{clock, furthest, named_lines, newest_last};
 use super::layout::Layout;
-use super::{lists, pane};
+use super::{lists, office, pane};
 use crate::batch::{Batch, Row};
 use crate::keys::{Context, Group};
 use crate::model::{Model, Page};
@@ -23,6 +24,10 @@ pub(super) fn draw(frame: &mut Frame, model: &Model, page: Page, layout: &Layout
     match page {
         Page::Help(top) => draw_help(frame, model, top, layout),
         Page::Messages(back) => draw_messages(frame, model, back, layout),
+        Page::Users(top) => office::users(frame, model, top, layout),
+        Page::Tokens(top) => office::tokens(frame, model, top, layout),
+        Page::Audit(back) => office::audit(frame, model, back, layout),
+        Page::Calendar => calendar::draw(frame, model, layout),
         Page::Report(top) => draw_report(frame, model, top, layout),
         Page::Hits(marked) => lists::draw_hits(frame, model, marked, layout),
         Page::Boots(marked) => lists::draw_boots(frame, model, marked, layout),
@@ -47,7 +52,11 @@ fn draw_help(frame: &mut Frame, model: &Model, top: usize, layout: &Layout) {
 
 /// What somebody reads help about: what lies below it.
 fn below(model: &Model) -> Context {
-    if model.console.is_some() { Context::Prefixed } else { Context::Table }
+    match (&model.console, &model.grid) {
+        (Some(_), _) => Context::Prefixed,
+        (None, Some(_)) => Context::Grid,
+        (None, None) => Context::Table,
+    }
 }
 
 /// Every binding there is, and every command; what works where help was asked for comes first.

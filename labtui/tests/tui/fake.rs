@@ -54,6 +54,10 @@ pub(crate) struct Known {
     pub(crate) cuts: u32,
     /// How many follows there are and were.
     pub(crate) follows: Vec<Follow>,
+    /// Who has an account.
+    pub(crate) accounts: Vec<Account>,
+    /// Who waits.
+    pub(crate) queue: Vec<Place>,
     /// Whether first lines are answered with no.
     pub(crate) refusing: Option<Error>,
 }
@@ -320,6 +324,14 @@ impl Lab for FakeLab {
         Ok(PowerDetail { outlet, state, seen: None, doing: None, fault: None })
     }
 
+    async fn queue(self, _: Context) -> Result<Vec<Place>, Error> {
+        Ok(self.known.borrow().queue.clone())
+    }
+
+    async fn accounts(self, _: Context) -> Result<Vec<Account>, Error> {
+        Ok(self.known.borrow().accounts.clone())
+    }
+
     async fn pen(self, _: Context, session: u64, ask: PenAsk) -> Result<PenState, Error> {
         self.wrote(format!("pen {session} {ask:?}"));
         Ok(PenState::Yours)
@@ -343,7 +355,6 @@ impl Lab for FakeLab {
         boards(Filter) -> Vec<Board>;
         classes() -> Vec<Class>;
         holds() -> Vec<Hold>;
-        queue() -> Vec<Place>;
         placed(u64, Span) -> Placed;
         unqueue(u64) -> ();
         release(BoardName, Release) -> Hold;
@@ -358,7 +369,6 @@ impl Lab for FakeLab {
         rebuild() -> Vec<String>;
         import(Vec<String>) -> Vec<String>;
         may(MayAsk) -> May;
-        accounts() -> Vec<Account>;
         change_account(UserName, AccountAsk) -> Option<Account>;
         tokens() -> Vec<Token>;
         make_token(TokenAsk) -> NewToken;

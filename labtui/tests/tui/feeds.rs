@@ -13,7 +13,7 @@ use protocol::{Error, Span};
 use tokio::sync::mpsc;
 
 use crate::fake::FakeLab;
-use crate::sample::{board, boards, boots, entries, entry, hit, name, viewer};
+use crate::sample::{board, boards, boots, detail, entries, entry, hit, name, viewer};
 
 /// The next news that are not about the connection.
 async fn next(news: &mut mpsc::Receiver<Message>) -> News {
@@ -103,6 +103,23 @@ async fn a_timeline_goes_on_at_the_entry_after_the_last() {
     assert_eq!(seen, expected);
 }
 
+#[tokio::test]
+async fn the_journal_is_that_of_every_board() {
+    let mut all = entries("rpi4-1");
+    all.push(entry(20, "bbb-1", Some("ada"), Span(0), Event::Break));
+    let lab = FakeLab::new(boards(), all.clone());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let _feed = feed::audit(lab.address(), 1, to);
+    let mut seen = Vec::new();
+    while seen.len() < all.len() {
+        if let News::Entries(entries) = next(&mut news).await {
+            seen.extend(entries);
+        }
+    }
+    assert_eq!(seen, all);
+}
+
 /// A console that is cut again and again shows every byte, once.
 #[tokio::test]
 async fn a_console_goes_on_at_the_byte_after_the_last() {
@@ -152,6 +169,21 @@ async fn the_screen_comes_first_and_only_once() {
     assert_eq!(next(&mut news).await, News::Bytes(b"abc".to_vec()));
 }
 
+/// Beside others a console needs no history: its screen is enough.
+#[tokio::test]
+async fn a_pane_begins_with_its_screen_and_is_only_looked_at() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    lab.change(|known| known.paint = b"screen".to_vec());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(64);
+    let (_feed, _keys) = feed::pane(lab.address(), 1, name("rpi4-1"), to);
+    assert_eq!(next(&mut news).await, News::Bytes(b"screen".to_vec()));
+    let follows = lab.until("followed", |known| !known.follows.is_empty()).await.follows;
+    let (board, from) = (name("rpi4-1"), From::Screen { offset: None, tail: 0 });
+    let console = Follow::Console { board, from, pen: Pen::Unwanted, stop_at_end: false };
+    assert_eq!(follows, [console]);
+}
+
 #[tokio::test]
 async fn what_is_no_longer_kept_is_told() {
     let lab = FakeLab::new(boards(), Vec::new());
@@ -195,6 +227,33 @@ async fn keys_reach_the_board_but_not_those_typed_while_it_was_away() {
     assert!(known.follows.iter().any(from), "{:?}", known.follows);
 }
 
+/// The connection is cut only after the lab has read the last key.
+#[tokio::test]
+async fn keys_typed_just_before_a_console_is_left_reach_the_board() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let _door = lab.open();
+    let (to, mut news) = mpsc::channel(1);
+    let (feed, keys) = feed::console(lab.address(), 1, name("rpi4-1"), Pen::Wanted, to);
+    assert!(matches!(any(&mut news).await, News::Up(_)));
+    for _ in 0..60 {
+        keys.try_send(b"sync\r".to_vec()).unwrap();
+    }
+    feed.leave(keys).await;
+    let typed = lab.until("anything", |_| true).await.typed;
+    assert_eq!(typed, b"sync\r".repeat(60));
+}
+
+#[tokio::test]
+async fn a_console_that_cannot_be_reached_is_left_all_the_same() {
+    let lab = FakeLab::new(boards(), Vec::new());
+    let (to, mut news) = mpsc::channel(64);
+    let (feed, keys) = feed::console(lab.address(), 1, name("rpi4-1"), Pen::Wanted, to);
+    assert!(matches!(any(&mut news).await, News::Down { .. }));
+    keys.try_send(b"reboot\r".to_vec()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), feed.leave(keys)).await.unwrap();
+    assert_eq!(lab.until("anything", |_| true).await.typed, b"");
+}
+
 #[tokio::test]
 async fn who_may_not_type_may_still_look_and_who_may_not_look_is_told() {
     let lab = FakeLab::new(boards(), Vec::new());
@@ -226,6 +285,11 @@ async fn calls_come_back_as_messages_and_connect_anew_after_a_restart() {
     assert!(matches!(ask(Call::WhoAmI).await, Ok(Answer::Who(_))));
     lab.change(|known| known.cuts += 1);
     assert!(matches!(ask(Call::WhoAmI).await, Ok(Answer::Who(_))));
+    let waits = detail(board("bbb-1", "x")).queue;
+    lab.change(|known| known.queue.clone_from(&waits));
+    assert_eq!(ask(Call::Queue).await, Ok(Answer::Queue(waits)));
+    assert_eq!(ask(Call::Accounts).await, Ok(Answer::Accounts(Vec::new())));
+    assert_eq!(ask(Call::Tokens).await, Err(Error::Unknown), "the fake lab has none");
     let reserve = Call::Reserve { board: name("bbb-1"), span: Some(Span::hours(1)) };
     assert!(matches!(ask(reserve).await, Ok(Answer::Placed(_))));
     let asked = lab.until("reserved", |known| known.calls.len() == 3).await.calls;

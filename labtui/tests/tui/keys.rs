@@ -39,7 +39,17 @@ fn in_context(context: Context) -> Stage {
         Context::Listing => ":search panic\n",
         Context::Prefixed => "\x14",
         Context::Scrollback => "\x14[\x15\x15",
+        Context::Calendar => "wl",
+        Context::Grid | Context::Typing => "",
     });
+    if matches!(context, Context::Grid | Context::Typing) {
+        let many = (0..10).map(|n| held(&format!("b{n}"), "x", "ada", n, Span::hours(1)));
+        stage.news(FeedId::Boards, News::Boards(many.collect()));
+        stage.keys("C5");
+    }
+    if context == Context::Typing {
+        stage.keys("t");
+    }
     if context == Context::Closeup {
         stage.know();
         let feed = FeedId::Timeline(stage.model.closeup.as_ref().unwrap().feed);
@@ -71,7 +81,9 @@ fn every_key_that_is_listed_does_something_visible() {
         for binding in keys.bindings(context) {
             for key in &binding.keys {
                 let mut stage = in_context(context);
-                if binding.action == Action::Pane(stage.model.focus.number()) {
+                let pane = stage.model.grid.as_ref().map(|grid| grid.focus as u8 + 1);
+                let pane = pane.unwrap_or(stage.model.focus.number());
+                if binding.action == Action::Pane(pane) {
                     stage.keys("\t");
                 }
                 let before = stage.backend(ALL);
@@ -199,7 +211,7 @@ impl Chance {
                 modifiers,
             ),
             _ => KeyEvent::new(
-                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19: v-@yzonNuSew.~5", self.below(39))),
+                KeyCode::Char(some("jkgGrRxpcmqs?/![bfhl19: v-@yzonNuSew.~5CtTw", self.below(43))),
                 modifiers,
             ),
         }
@@ -214,8 +226,12 @@ impl Chance {
         let timeline = stage.model.closeup.as_ref().map_or(0, |closeup| closeup.feed);
         let console = stage.model.console.as_ref().map_or(0, |console| console.feed);
         let down = || News::Down { why: Error::Unknown, attempt: 2, pause: Span::millis(700) };
-        let feed = [FeedId::Boards, FeedId::Timeline(timeline), FeedId::Console(console)];
-        let feed = feed[self.below(3) as usize];
+        let pane = stage.model.watched.first().map_or(0, |(feed, _)| *feed);
+        let all = [FeedId::Boards, FeedId::Timeline(timeline), FeedId::Console(console)];
+        let feed = match self.below(4) {
+            3 => FeedId::Console(pane),
+            n => all[n as usize],
+        };
         let number = self.below(12);
         let row =
             held(&format!("rpi4-{number}"), "漢字class", "ada", number, Span::seconds(number));
@@ -278,7 +294,7 @@ impl Chance {
     fn message(&mut self, stage: &Stage) -> Message {
         match self.below(24) {
             20 => self.mouse(),
-            0 => Message::Resize(self.below(130) as u16, self.below(45) as u16),
+            0 => Message::Resize(self.below(130) as u16, self.below(43) as u16),
             1 => Message::Paste(String::from_utf8_lossy(&self.bytes()).into()),
             2 => Message::Tick,
             3..=6 => self.news(stage),
@@ -294,11 +310,22 @@ fn a_hundred_thousand_keys_sizes_and_news_break_nothing() {
     let mut stage = Stage::on_ours(80, 24);
     let mut visited = Vec::new();
     for step in 0..100_000_u64 {
+        if step % 1_000 == 0 {
+            stage.news(FeedId::Boards, News::Boards(boards()));
+            stage.send(Message::Command("consoles rpi4-1 rpi4-2 bbb-1".to_owned())).keys("t");
+        }
         let message = chance.message(&stage);
         stage.at(Time(NOW.0 + step * 20), message);
         for effect in stage.done() {
-            if let Effect::Type(bytes) = effect {
-                assert!(stage.model.console.is_some() && !bytes.is_empty());
+            match effect {
+                Effect::Type(bytes) => {
+                    assert!(stage.model.console.is_some() && !bytes.is_empty());
+                }
+                Effect::TypeOn { feed, bytes } => {
+                    let live = |(watched, _): &(u64, _)| *watched == feed;
+                    assert!(stage.model.watched.iter().any(live) && !bytes.is_empty());
+                }
+                _ => {}
             }
         }
         if step % 50 == 0 {

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod calendar;
 mod fake;
 mod feeds;
+mod grid;
 mod hostile;
 mod keys;
+mod office;
 mod others;
 mod past;
 mod pty;

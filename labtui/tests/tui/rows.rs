@@ -698,6 +698,7 @@ fn row_30_an_empty_table_says_why_and_what_to_do() {
 fn row_31_the_log_has_no_letter_that_was_typed_or_copied() {
     for secret in [
         Effect::Type(b"hunter2".to_vec()),
+        Effect::TypeOn { feed: 1, bytes: b"hunter2".to_vec() },
         Effect::Copy("hunter2".to_owned()),
         Effect::Remember("hunter2".to_owned()),
     ] {
@@ -717,6 +718,7 @@ fn the_books_table_has_every_row_and_names_tests_that_there_are() {
         include_str!("screens.rs"),
         include_str!("keys.rs"),
         include_str!("updates.rs"),
+        include_str!("grid.rs"),
         include_str!("pty.rs"),
         include_str!("past.rs"),
         include_str!("others.rs"),
