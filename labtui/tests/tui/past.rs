@@ -12,9 +12,10 @@ use protocol::journal::{Entry, Event};
 use protocol::power::PowerState;
 use protocol::search::{Direction, Search};
 use protocol::{Error, Span};
+use ratatui::buffer::Cell;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 
-use crate::sample::{Stage, boots, entry, hit, name};
+use crate::sample::{ALL, Stage, boots, entry, hit, name};
 
 /// What is asked of `rpi4-1`'s console.
 fn ask(pattern: &str, direction: Direction, from: Option<u64>) -> Box<Search> {
@@ -141,8 +142,18 @@ fn row_13_a_search_that_is_given_up_goes_back_to_where_one_was() {
 #[test]
 fn row_13_scrolling_down_in_the_past_shows_what_came_next() {
     let mut stage = at_a_panic(80, 24);
+    let marked = |stage: &Stage| {
+        let look = stage.model.theme.selected;
+        let has =
+            |cell: &Cell| Some(cell.bg) == look.bg && cell.modifier.contains(look.add_modifier);
+        let backend = stage.backend(ALL);
+        let mut lines = backend.buffer().content.chunks(80).take(23);
+        lines.any(|line| line.iter().all(has))
+    };
+    assert!(marked(&stage), "the line that was found");
     stage.keys("j");
     assert!(!stage.screen().contains("---[ end ]---"));
+    assert!(!marked(&stage), "the last line is another now");
     stage.keys("j");
     assert!(stage.screen().contains("---[ end ]---") && !stage.screen().contains("U-Boot"));
     stage.press(KeyCode::PageDown, KeyModifiers::NONE);
