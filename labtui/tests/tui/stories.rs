@@ -13,6 +13,7 @@ use labtui::emulator::Emulator;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use protocol::wire::Follow;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tempfile::TempDir;
@@ -241,6 +242,22 @@ fn row_2_commands_are_remembered_from_one_day_to_the_next() {
     seat.until("Boards 3 of 8");
     let history = home.file("state/labd/labtui.history");
     assert_eq!(fs::metadata(&history).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Each pane is followed once, and what is typed just before the end still arrives.
+#[test]
+fn row_9_consoles_side_by_side_are_followed_typed_on_and_left() {
+    let home = Home::new();
+    home.lab.change(|known| known.printed = b"U-Boot> ".to_vec());
+    let mut seat = home.start(&[], &[]);
+    seat.until("yours").keys(":consoles rpi4-1 bbb-1\r");
+    seat.until("2 identical, 0 differ").keys("t");
+    seat.until("└ TYPING ").keys("boot\r\x14qq");
+    assert!(seat.end().success());
+    let known = home.runtime.block_on(home.lab.until("anything", |_| true));
+    assert_eq!(String::from_utf8(known.typed).unwrap(), "boot\r");
+    let consoles = |follow: &&Follow| matches!(follow, Follow::Console { .. });
+    assert_eq!(known.follows.iter().filter(consoles).count(), 2);
 }
 
 #[test]
