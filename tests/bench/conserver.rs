@@ -24,7 +24,7 @@ const ATTACHES: usize = 100;
 const ROUNDS: usize = 5;
 const MB: usize = 1_000_000;
 /// How many look on, and what the board prints to them.
-const VIEWERS: [(usize, usize); 4] = [(1, 32 * MB), (10, 16 * MB), (100, 8 * MB), (500, 2 * MB)];
+const VIEWERS: [(usize, usize); 4] = [(1, 32 * MB), (10, 16 * MB), (100, 8 * MB), (500, MB)];
 const FLOODS: usize = 3;
 /// What is printed while somebody does not read, and how many do.
 const UNREAD: usize = 50 * MB;
