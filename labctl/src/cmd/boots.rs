@@ -181,9 +181,9 @@ fn side_by_side(pairs: &[Pair]) -> Table {
 /// Milliseconds with their sign, if what is shown of them is not nothing.
 fn signed(ms: i64) -> String {
     let sign = match ms {
+        ..=-10 => "-",
         -9..=9 => "",
-        ..0 => "-",
-        _ => "+",
+        10.. => "+",
     };
     format!("{sign}{}", Seconds(Span(ms.unsigned_abs())))
 }
