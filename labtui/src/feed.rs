@@ -193,7 +193,7 @@ impl Subject {
             Subject::Boards => Follow::Boards,
             Subject::Timeline { board, next } => {
                 let (board, from) = (Some(board.clone()), *next);
-                Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
+                Follow::Journal { board, from, since: None, tail: ENTRIES, stop_at_end: false }
             }
             Subject::Console { board, pen, at, .. } => {
                 let screen = From::Screen { offset: None, tail: TAIL };
