@@ -6,8 +6,8 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use protocol::account::CERTIFICATE;
 use protocol::tls::{self, Pin};
@@ -39,11 +39,22 @@ impl Authority {
     pub fn open(folder: &Path) -> io::Result<Authority> {
         let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
         if !certificate.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            let (new, its_key) = make().map_err(io::Error::other)?;
+            if !key.exists() {
+                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                let (new, its_key) = make().map_err(io::Error::other)?;
+                draft(&certificate, &new)?;
+                draft(&key, &its_key.serialize_pem())?;
+                finish(&key)?;
+            } else if !unfinished(&certificate).exists() {
+                return Err(orphaned(&certificate, &key));
+            }
             // The certificate last: if it is there, so is the key.
-            write(&key, &its_key.serialize_pem())?;
-            write(&certificate, &new)?;
+            finish(&certificate)?;
+        }
+        if fs::metadata(&key)?.mode() & 0o077 != 0 {
+            let key = key.display();
+            let why = format!("others may read {key}; take that away with 'chmod 600 {key}'");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
         let damaged = |what: &dyn std::fmt::Display| {
             let why = format!("{}: {what}; restore it from a backup", folder.display());
@@ -111,6 +122,16 @@ pub fn hash(certificate: &CertificateDer<'_>) -> String {
     blake3::hash(certificate).to_hex().to_string()
 }
 
+/// A new authority would be one that no client knows.
+fn orphaned(certificate: &Path, key: &Path) -> io::Error {
+    let (certificate, key) = (certificate.display(), key.display());
+    let why = format!(
+        "{certificate} is missing, and its key is there; restore it from a backup, or delete {key}: then \
+         everybody logs in anew"
+    );
+    io::Error::new(io::ErrorKind::NotFound, why)
+}
+
 fn make() -> Result<(String, KeyPair), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
@@ -136,19 +157,27 @@ fn moment(time: Time) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("unfinished")
+}
+
+fn draft(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(unfinished(path))?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(unfinished, path)?;
-    // Its name, too, before anything is built upon it.
+    file.sync_all()
+}
+
+/// Gives a draft its name, and the disk both before anything is built upon it.
+fn finish(path: &Path) -> io::Result<()> {
+    fs::rename(unfinished(path), path)?;
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -164,9 +193,34 @@ mod tests {
             about.permissions().mode() & 0o777
         };
         assert_eq!((mode("key.pem"), mode("")), (0o600, 0o700));
-        fs::write(folder.join("key.pem"), "not a key").expect("written");
+        let key = folder.join("key.pem");
+        fs::set_permissions(&key, Permissions::from_mode(0o640)).expect("changed");
+        let error = Authority::open(&folder).err().expect("others may read it");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("changed");
+        fs::write(&key, "not a key").expect("written");
         let error = Authority::open(&folder).err().expect("it is refused");
         assert!(error.to_string().contains("restore it from a backup"), "{error}");
+    }
+
+    #[test]
+    fn a_key_whose_certificate_is_lost_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        Authority::open(dir.path()).expect("made");
+        let key = fs::read(dir.path().join("key.pem")).expect("it is there");
+        fs::remove_file(dir.path().join("certificate.pem")).expect("removed");
+        let error = Authority::open(dir.path()).err().expect("it is refused");
+        assert!(error.to_string().contains("restore it from a backup"), "{error}");
+        assert_eq!(fs::read(dir.path().join("key.pem")).expect("it is there"), key);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_is_finished() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pin = Authority::open(dir.path()).expect("made").pin();
+        let certificate = dir.path().join("certificate.pem");
+        fs::rename(&certificate, unfinished(&certificate)).expect("renamed");
+        assert_eq!(Authority::open(dir.path()).expect("finished").pin(), pin);
     }
 
     #[test]

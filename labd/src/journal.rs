@@ -18,6 +18,7 @@ pub mod search;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use protocol::Time;
 use protocol::board::BoardName;
 use tokio::sync::watch;
 
@@ -50,6 +51,20 @@ impl Cursor {
             next: from.max(1),
             ready: VecDeque::new(),
         }
+    }
+
+    /// Begins at the first entry of that time, and not before entry `from`.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn since(
+        ledger: &Ledger,
+        board: Option<BoardName>,
+        since: Time,
+        from: u64,
+    ) -> Result<Cursor, Error> {
+        let first = ledger.since(since).await?;
+        Ok(Cursor::new(ledger, board, first.max(from)))
     }
 
     /// Begins so that the newest `tail` entries come first.

@@ -306,6 +306,18 @@ impl Ledger {
             .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
     }
 
+    /// The number of the first entry on disk that was not written before `time`; the next one's, if all were.
+    /// Only the segment in which it is, is looked through.
+    ///
+    /// # Errors
+    /// The disk's, or damage.
+    pub async fn since(&self, time: Time) -> Result<u64, segment::Error> {
+        let (folder, last) = (self.shared.folder.clone(), *self.shared.committed.borrow());
+        tokio::task::spawn_blocking(move || chain::since(&folder, last, time))
+            .await
+            .map_err(|error| segment::Error::Thread(io::Error::other(error)))?
+    }
+
     /// Reads everything again and compares every hash. Returns how many entries there are.
     ///
     /// # Errors

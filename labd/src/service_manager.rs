@@ -152,6 +152,17 @@ pub fn tcp_listeners(
     Ok(found)
 }
 
+/// Says which listeners it has opened that are no door's: whoever comes there would wait for ever. Once, when all
+/// doors are open.
+pub fn warn_of_unclaimed() {
+    for (name, file) in HANDED_OVER.lock().iter().filter(|(name, _)| !name.starts_with(KEPT)) {
+        let address =
+            file.try_clone().ok().and_then(|file| TcpListener::from(file).local_addr().ok());
+        let at = address.map(|address| address.to_string()).unwrap_or_default();
+        tracing::warn!(%name, %at, "the service manager listens where there is no door: nobody is answered");
+    }
+}
+
 fn send(state: &str, file: Option<impl AsFd>) -> io::Result<()> {
     let Some(path) = env::var_os(SOCKET) else { return Ok(()) };
     let address = match path.as_bytes().strip_prefix(b"@") {

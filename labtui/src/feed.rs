@@ -256,12 +256,16 @@ impl Subject {
         match self {
             Subject::Boards => Follow::Boards,
             Subject::Desk { board } => Follow::Desk { board: board.clone() },
-            Subject::Journal { next } => {
-                Follow::Journal { board: None, from: *next, tail: 0, stop_at_end: false }
-            }
+            Subject::Journal { next } => Follow::Journal {
+                board: None,
+                from: *next,
+                since: None,
+                tail: 0,
+                stop_at_end: false,
+            },
             Subject::Timeline { board, next } => {
                 let (board, from) = (board.clone(), *next);
-                Follow::Journal { board, from, tail: ENTRIES, stop_at_end: false }
+                Follow::Journal { board, from, since: None, tail: ENTRIES, stop_at_end: false }
             }
             Subject::Console { board, pen, tail, at, .. } => {
                 let screen = From::Screen { offset: None, tail: *tail };

@@ -3,16 +3,23 @@
 
 use std::fmt::{self, Write as _};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::sleep;
 use url::Url;
 
 /// The longest answer of a proxy, in bytes.
 const LONGEST: usize = 16 * 1024;
+
+/// An address is tried alone for so long.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// An HTTP proxy.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,13 +48,39 @@ impl fmt::Debug for Proxy {
 /// The system's; what the proxy said.
 pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     match named(host, |name| std::env::var(name).ok())? {
-        None => TcpStream::connect((host, port)).await,
+        None => reach(host, port).await,
         Some(proxy) => {
             let of_proxy = |error: io::Error| {
                 io::Error::new(error.kind(), format!("the proxy {}: {error}", proxy.host))
             };
-            let stream = TcpStream::connect((&*proxy.host, proxy.port)).await;
+            let stream = reach(&proxy.host, proxy.port).await;
             through(&proxy, stream.map_err(of_proxy)?, host, port).await.map_err(of_proxy)
+        }
+    }
+}
+
+/// Connects to a host by whichever of its addresses answers first.
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
+    first_of(lookup_host((host, port)).await?).await
+}
+
+/// Tries one address after the other, as RFC 8305 has it: the next when one has failed, or has not answered for
+/// a moment.
+async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut tries = FuturesUnordered::new();
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+    loop {
+        match addresses.next() {
+            Some(address) => tries.push(TcpStream::connect(address)),
+            None if tries.is_empty() => return Err(failure),
+            None => {}
+        }
+        tokio::select! {
+            Some(tried) = tries.next() => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = error,
+            },
+            () = sleep(HEAD_START) => {}
         }
     }
 }
@@ -129,7 +162,46 @@ async fn head(stream: &mut TcpStream) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::timeout;
+
     use super::*;
+
+    const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// An address at which nobody answers, as long as what is returned with it is there: nobody takes the
+    /// connections that wait there, and there is no room for another.
+    async fn silent() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(ANY.into()).expect("bound");
+        let listener = socket.listen(1).expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let mut waiting = Vec::new();
+        let second = Duration::from_secs(1);
+        while let Ok(there) = timeout(second, TcpStream::connect(address)).await {
+            waiting.push(there.expect("connected"));
+        }
+        (address, (listener, waiting))
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_keeps_nobody_from_the_next() {
+        let (silent, _nobody) = silent().await;
+        let listener = TcpListener::bind(ANY).await.expect("it listens");
+        let there = listener.local_addr().expect("an address");
+        let gone = TcpListener::bind(ANY).await.expect("bound").local_addr().expect("an address");
+        for addresses in [vec![there], vec![silent, there], vec![silent, gone, silent, there]] {
+            let found = timeout(Duration::from_secs(10), first_of(addresses.into_iter())).await;
+            let stream = found.expect("in time").expect("connected");
+            assert_eq!(stream.peer_addr().expect("an address"), there);
+        }
+        let refused = first_of([gone].into_iter()).await.map(drop).expect_err("nobody is there");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let none = first_of([].into_iter()).await.map(drop).expect_err("no address");
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
+    }
 
     #[test]
     fn the_environment_says_which_way_to_go() {

@@ -96,7 +96,11 @@ pub enum Follow {
         /// The first entry's number.
         #[serde(default)]
         from: Option<u64>,
-        /// Without a first number: so many of the newest entries first.
+        /// Not before the first entry of that time. Where clocks were set back, older ones may come, too; and
+        /// from a lab that does not know this word, all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<crate::Time>,
+        /// Without a first number or a time: so many of the newest entries first.
         #[serde(default)]
         tail: u32,
         /// Close after the last entry there is.

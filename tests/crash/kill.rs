@@ -160,7 +160,13 @@ impl Den {
     }
 
     async fn journal(&self, from: u64) -> Result<Vec<Entry>> {
-        let follow = Follow::Journal { board: None, from: Some(from), tail: 0, stop_at_end: true };
+        let follow = Follow::Journal {
+            board: None,
+            from: Some(from),
+            since: None,
+            tail: 0,
+            stop_at_end: true,
+        };
         let (mut flow, _) = client::follow(&self.address(), follow).await?;
         let mut entries = Vec::new();
         while let Some(line) = client::next_line(&mut flow).await? {

@@ -139,7 +139,7 @@ async fn with_curl_one_reserves_switches_and_releases() -> Result<()> {
     assert_eq!((status, &detail["power"]), (200, &json!("on")), "{detail}");
     let (status, over) = scene.curl(&ask(&["-X", "DELETE"]), "/boards/rpi4/hold").await?;
     assert_eq!((status, &over["who"]), (200, &json!("ada")), "{over}");
-    for (words, path, status, title) in [
+    for (words, path, status, detail) in [
         (&[][..], "/boards/rpi5", 404, "there is no board 'rpi5'; did you mean 'rpi4'?"),
         (&[], "/nothing", 404, "there is no path '/api/v1/nothing'"),
         (
@@ -167,7 +167,7 @@ async fn with_curl_one_reserves_switches_and_releases() -> Result<()> {
         (&[], "/lab", 400, "here is a WebSocket, and nothing else"),
     ] {
         let (got, problem) = scene.curl(&ask(words), path).await?;
-        assert_eq!((got, problem["title"].as_str()), (status, Some(title)), "{path}");
+        assert_eq!((got, problem["detail"].as_str()), (status, Some(detail)), "{path}");
         assert_eq!(problem["status"], json!(status), "{path}");
     }
     // An entry a line, of which the first is the lab's own.
@@ -232,7 +232,8 @@ async fn through_a_proxy_and_https_alone_somebody_works_as_beside_the_rack() -> 
     ]);
     assert!(done(&mut ssh).await?.starts_with("lab_"));
     // By which doors is on the timeline: planted, and caught, that it is the last one alone.
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let all = scene.lab.admin().await?.follow(all).await?.rest().await?;
     assert!(all.contains(r#""via":"ssh through https 127.0.0.1 key SHA256:"#), "{all}");
 

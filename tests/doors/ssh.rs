@@ -105,7 +105,13 @@ impl Scene {
 
     /// The lab's timeline, from its beginning on.
     async fn timeline(&self) -> Result<Follower> {
-        let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+        let what = Follow::Journal {
+            board: None,
+            from: Some(1),
+            since: None,
+            tail: 0,
+            stop_at_end: false,
+        };
         Ok(self.lab.admin().await?.follow(what).await?)
     }
 

@@ -22,7 +22,8 @@ use protocol::{Span, Time};
 use tempfile::TempDir;
 
 async fn entries(lab: &TestLab) -> Result<Vec<Entry>> {
-    let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let what =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let text = lab.admin().await?.follow(what).await?.rest().await?;
     Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }

@@ -321,7 +321,8 @@ async fn a_user_of_the_machine_who_has_no_role_is_written_down_once() -> Result<
     }
     let root = lab.admin().await?;
     root.note(name("rpi4"), "on disk".to_owned()).await?;
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let all = root.follow(all).await?.rest().await?;
     let refusals: Vec<_> = all.lines().filter(|line| line.contains(r#""kind":"denied""#)).collect();
     assert_eq!(refusals.len(), 1, "{all}");

@@ -59,7 +59,8 @@ async fn told(who: &Person) -> Result<String> {
     text += &serde_json::to_string(&who.doctor().await?)?;
     text += &serde_json::to_string(&who.accounts().await?)?;
     text += &serde_json::to_string(&who.board(name("rpi4")).await?)?;
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     text += &who.follow(all).await?.rest().await?;
     let mut table = who.follow(Follow::Boards).await?;
     while let Some(row) = table.row().await? {
@@ -219,7 +220,8 @@ fn leave(group: &str) -> AccountAsk {
 
 /// The first such entry of the timeline that somebody may read.
 async fn first(who: &Person, is_it: impl Fn(&Event) -> bool) -> Result<Entry> {
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     who.follow(all).await?.event(is_it).await
 }
 

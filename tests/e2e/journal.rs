@@ -15,7 +15,8 @@ async fn all(
     from: Option<u64>,
     tail: u32,
 ) -> Result<Vec<Entry>> {
-    let what = Follow::Journal { board: board.map(name), from, tail, stop_at_end: true };
+    let what =
+        Follow::Journal { board: board.map(name), from, since: None, tail, stop_at_end: true };
     let text = person.follow(what).await?.rest().await?;
     Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
@@ -59,8 +60,13 @@ async fn the_newest_entries_can_be_had_and_then_those_to_come() -> Result<()> {
         ada.note(name("rpi4"), text.to_owned()).await?;
         ada.note(name("rpi5"), "of another board".to_owned()).await?;
     }
-    let what =
-        Follow::Journal { board: Some(name("rpi4")), from: None, tail: 2, stop_at_end: false };
+    let what = Follow::Journal {
+        board: Some(name("rpi4")),
+        from: None,
+        since: None,
+        tail: 2,
+        stop_at_end: false,
+    };
     let mut journal = ada.follow(what).await?;
     ada.note(name("rpi5"), "of another board".to_owned()).await?;
     ada.note(name("rpi4"), "four".to_owned()).await?;

@@ -158,7 +158,13 @@ impl Scene {
     }
 
     async fn timeline(&self) -> Result<Follower> {
-        let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+        let what = Follow::Journal {
+            board: None,
+            from: Some(1),
+            since: None,
+            tail: 0,
+            stop_at_end: false,
+        };
         Ok(self.lab.admin().await?.follow(what).await?)
     }
 

@@ -367,7 +367,8 @@ async fn somebody_is_left_who_can_put_things_right() -> Result<()> {
 
 /// What somebody reads of the whole timeline.
 async fn timeline(who: &Person) -> Result<Vec<Entry>> {
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let text = who.follow(all).await?.rest().await?;
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }

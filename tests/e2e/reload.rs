@@ -102,8 +102,13 @@ async fn what_a_board_printed_that_has_left_is_kept_no_longer_than_the_rest() ->
 async fn a_reload_is_written_down_with_what_it_changes() -> Result<()> {
     let mut lab = TestLab::with_boards(&["rpi4"]).await?;
     let root = lab.admin().await?;
-    let what =
-        protocol::wire::Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let what = protocol::wire::Follow::Journal {
+        board: None,
+        from: Some(1),
+        since: None,
+        tail: 0,
+        stop_at_end: false,
+    };
     let mut journal = root.follow(what).await?;
     lab.ground().configure(&boards(&["rpi4", "rpi5"])).await?;
     root.reload().await?;
@@ -234,7 +239,8 @@ async fn a_cycle_in_hand_is_finished_where_it_began_before_the_board_has_another
     let (ada, root) = (lab.user("ada").await?, lab.admin().await?);
     lab.ground().configure(&slow().replace("@outlet(rpi4)", "@outlet(other)")).await?;
     let reloading = tokio::spawn(async move { root.reload().await });
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: false };
     let reloaded = |event: &Event| matches!(event, Event::Reloaded { .. });
     ada.follow(all).await?.event(reloaded).await?;
     let off = tokio::spawn({

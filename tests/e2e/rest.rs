@@ -101,8 +101,13 @@ async fn a_request_that_is_asked_again_under_its_key_is_not_done_again() -> Resu
         stream.write_all(request.as_bytes()).await?;
         assert_eq!(Answer::read(stream).await?.status, 200);
     }
-    let all =
-        Follow::Journal { board: Some(name("rpi4")), from: Some(1), tail: 0, stop_at_end: true };
+    let all = Follow::Journal {
+        board: Some(name("rpi4")),
+        from: Some(1),
+        since: None,
+        tail: 0,
+        stop_at_end: true,
+    };
     let all = lab.admin().await?.follow(all).await?.rest().await?;
     let noted = all.lines().filter(|line| line.contains(r#""kind":"noted""#)).count();
     assert_eq!(noted, 4, "{all}");
@@ -144,7 +149,7 @@ async fn what_is_no_request_or_too_large_is_refused_and_the_door_stays_open() ->
         let body = Some(json!({ "text": "x".repeat(100_000) }));
         let problem =
             door.ask("POST", "/boards/rpi4/notes", Some(token), body).await?.json().await?;
-        assert_eq!(problem["title"], json!(told));
+        assert_eq!(problem["detail"], json!(told));
     }
     Ok(())
 }
@@ -458,6 +463,6 @@ async fn a_token_whose_owner_is_gone_is_of_nobody() -> Result<()> {
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
     let (status, said) = problem(answer).await?;
     assert_eq!((status, &said["kind"]), (401, &json!("not-known")), "{said}");
-    assert_eq!(said["title"], json!("this is of eve, of whom the lab no longer knows"));
+    assert_eq!(said["detail"], json!("this is of eve, of whom the lab no longer knows"));
     Ok(())
 }

@@ -395,7 +395,8 @@ async fn type_password_over_ssh(story: &mut Story) -> Result<()> {
 
 /// How often something was typed, according to the timeline, which must not say what.
 async fn typed(story: &Story, times: usize) -> Result<()> {
-    let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let what =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: false };
     let (mut flow, _) = client::follow(&story.labd.address(), what).await?;
     for _ in 0..times {
         loop {

@@ -404,7 +404,8 @@ async fn shown_to(at: &Address, secret: &Secret) -> Result<Pin> {
 async fn refusals(lab: &TestLab) -> Result<Vec<Entry>> {
     let root = lab.admin().await?;
     root.note(name("rpi4"), "on disk".to_owned()).await?;
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let all = root.follow(all).await?.rest().await?;
     let entries = all.lines().map(serde_json::from_str::<Entry>).collect::<Result<Vec<_>, _>>()?;
     let is_refusal = |entry: &Entry| matches!(entry.event, Event::Denied { .. });
@@ -479,7 +480,8 @@ async fn whoever_is_not_let_in_is_written_down_without_their_secret() -> Result<
     root.log_out(login.id.clone()).await?;
     with_login(&at, &ada).await.err().context("it was revoked")?;
     root.note(name("rpi4"), "on disk".to_owned()).await?;
-    let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+    let all =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
     let all = root.follow(all).await?.rest().await?;
     let denied: Vec<&str> =
         all.lines().filter(|line| line.contains(r#""kind":"denied""#)).collect();

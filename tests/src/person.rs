@@ -123,7 +123,14 @@ impl Person {
     /// The lab's.
     pub async fn journal(&self, board: &str) -> Result<Follower, Error> {
         let board = Some(name(board)?);
-        self.follow(Follow::Journal { board, from: Some(1), tail: 0, stop_at_end: false }).await
+        self.follow(Follow::Journal {
+            board,
+            from: Some(1),
+            since: None,
+            tail: 0,
+            stop_at_end: false,
+        })
+        .await
     }
 
     /// Keeps a hold or a place, as long as what is returned is not dropped.

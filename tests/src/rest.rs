@@ -262,10 +262,11 @@ fn flow(what: &Follow) -> String {
             let pen = serde_json::to_value(pen).unwrap_or_default();
             format!("/boards/{board}/console?pen={}&end={stop_at_end}", written(&pen))
         }
-        Follow::Journal { board, from, tail, stop_at_end } => {
+        Follow::Journal { board, from, since, tail, stop_at_end } => {
             let board = board.as_ref().map(|board| format!("board={board}&")).unwrap_or_default();
             let from = from.map(|from| format!("from={from}&")).unwrap_or_default();
-            format!("/timeline?{board}{from}tail={tail}&end={stop_at_end}")
+            let since = since.map(|since| format!("since={}&", since.0)).unwrap_or_default();
+            format!("/timeline?{board}{from}{since}tail={tail}&end={stop_at_end}")
         }
         Follow::Replay { board, stop_at_end, .. } => {
             format!("/boards/{board}/replay?from=start&end={stop_at_end}")

@@ -69,7 +69,7 @@ impl Audit {
             return Admin::Verify.run(at, out).await;
         }
         let (board, stop_at_end) = (self.board.clone(), !self.follow);
-        let mut timeline = Timeline::open(at, board, Some(1), 0, stop_at_end).await?;
+        let mut timeline = Timeline::since(at, board, self.since, stop_at_end).await?;
         while let Some((line, entry)) = timeline.next().await? {
             if !self.is_met_by(&entry) {
                 continue;

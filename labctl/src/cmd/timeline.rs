@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use protocol::Error;
 use protocol::board::BoardName;
 use protocol::client::{self, Flow};
 use protocol::journal::Entry;
 use protocol::wire::Follow;
+use protocol::{Error, Time};
 use tokio::time::sleep;
 
 use crate::At;
@@ -34,7 +34,25 @@ impl Timeline {
         tail: u32,
         stop_at_end: bool,
     ) -> Result<Timeline, Error> {
-        let what = Follow::Journal { board, from, tail, stop_at_end };
+        let what = Follow::Journal { board, from, since: None, tail, stop_at_end };
+        Timeline::of(at, what).await
+    }
+
+    /// The board's, or the lab's, from a time on.
+    ///
+    /// # Errors
+    /// The lab's.
+    pub(super) async fn since(
+        at: &At,
+        board: Option<BoardName>,
+        since: Option<Time>,
+        stop_at_end: bool,
+    ) -> Result<Timeline, Error> {
+        let what = Follow::Journal { board, from: Some(1), since, tail: 0, stop_at_end };
+        Timeline::of(at, what).await
+    }
+
+    async fn of(at: &At, what: Follow) -> Result<Timeline, Error> {
         let (flow, welcome) = client::follow(&at.address(), what.clone()).await?;
         let mut timeline = Timeline { at: at.clone(), what, flow };
         timeline.go_on_at(welcome.start);

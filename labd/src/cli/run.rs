@@ -75,6 +75,7 @@ pub fn run(places: &Places) -> anyhow::Result<()> {
         tokio::spawn(ports.keep());
         tokio::spawn(listen::serve(lab.clone(), listener, guests));
         open_metrics(&lab, &doorstep).await?;
+        service_manager::warn_of_unclaimed();
         service_manager::tell(&format!("READY=1\n{}", status(&lab)));
         tokio::spawn(service_manager::feed_watchdog(lab.pulse()));
         orders.until_told(&lab).await?;

@@ -30,7 +30,7 @@ use crate::rpc::calls::Caller;
 use crate::rpc::once::Once;
 
 /// The longest name that a client gives to a request, in bytes.
-const LONGEST_KEY: usize = 255;
+pub(super) const LONGEST_KEY: usize = 255;
 
 /// What is needed of a call to answer requests for it.
 struct Asked {

@@ -91,7 +91,8 @@ pub(super) const FLOWS: [Flow; 8] = [
         query: &[
             ("board", "only this board's"),
             ("from", "the first entry's number"),
-            ("tail", "without a first number: so many of the newest first"),
+            ("since", "not before this time, in milliseconds since 1970"),
+            ("tail", "without either: so many of the newest first"),
             ("end", "true: what there is, and no more"),
         ],
         content: LINES,
@@ -101,7 +102,8 @@ pub(super) const FLOWS: [Flow; 8] = [
             let stop_at_end = words.is("end")?;
             // Who asks for what there is, and not for how much of it, wants all.
             let from = from.or((stop_at_end && tail.is_none()).then_some(1));
-            Ok(Follow::Journal { board, from, tail: tail.unwrap_or_default(), stop_at_end })
+            let (since, tail) = (words.said("since")?.map(Time), tail.unwrap_or_default());
+            Ok(Follow::Journal { board, from, since, tail, stop_at_end })
         },
     },
     Flow {

@@ -1,5 +1,5 @@
-//! What went wrong, as a problem of RFC 9457: the sentence is its `title`, and what a program can act on
-//! are the members of [`Error`].
+//! What went wrong, as a problem of RFC 9457: its `title` is the status in words, the sentence its `detail`,
+//! and what a program can act on are the members of [`Error`].
 
 use axum::Json;
 use axum::extract::OriginalUri;
@@ -18,8 +18,9 @@ pub struct Problem(pub Error);
 
 #[derive(Serialize)]
 struct Body<'a> {
-    title: String,
+    title: &'static str,
     status: u16,
+    detail: String,
     #[serde(flatten)]
     error: &'a Error,
 }
@@ -33,7 +34,8 @@ impl IntoResponse for Problem {
 
 /// A problem with a status that its error does not have by itself.
 pub(super) fn told(status: StatusCode, error: &Error) -> Response {
-    let body = Body { title: error.to_string(), status: status.as_u16(), error };
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = Body { title, status: status.as_u16(), detail: error.to_string(), error };
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -120,7 +122,11 @@ mod tests {
             assert_eq!(header(WWW_AUTHENTICATE), (wanted == 401).then_some("Bearer"), "{error:?}");
             let body = to_bytes(response.into_body(), 4_096).await.expect("a body");
             let said: Json = serde_json::from_slice(&body).expect("JSON");
-            assert_eq!(said["title"], json!(error.to_string()));
+            assert_eq!(said["detail"], json!(error.to_string()));
+            assert_eq!(
+                said["title"],
+                json!(StatusCode::from_u16(wanted).expect("a status").canonical_reason())
+            );
             assert_eq!(said["status"], json!(wanted));
             assert_eq!(serde_json::from_value::<Error>(said).expect("an error"), error);
         }

@@ -369,6 +369,28 @@ pub(super) fn newest(
     Ok(found)
 }
 
+/// The number of the first entry that was not written before `time`, up to number `last` and the next one.
+pub(super) fn since(folder: &Path, last: u64, time: Time) -> Result<u64, Error> {
+    let mut first = last + 1;
+    let (beginning, spans) = spans(folder, last)?;
+    for (span, path) in spans.into_iter().rev() {
+        let mut begins_before = false;
+        walk(&beginning, &path, span, 0, |committed| {
+            let entry = &committed.entry;
+            let is_before = entry.at < time;
+            begins_before |= is_before;
+            if !is_before {
+                first = entry.seq;
+            }
+            is_before
+        })?;
+        if begins_before {
+            break;
+        }
+    }
+    Ok(first)
+}
+
 /// Shows the entries of one segment from number `from` on to `see`, until it has seen enough. All
 /// of `span` must be in it.
 fn walk(

@@ -328,3 +328,26 @@ async fn a_failed_write_voids_everything_since() {
     assert_eq!(ledger.stage_upon(generation, [draft(last + 1)]).await, Ok(last + 1));
     assert_eq!(ledger.verify().await.expect("it is whole"), last + 1);
 }
+
+#[tokio::test]
+async fn what_is_not_older_than_a_time_begins_where_it_was_written() {
+    let dir = TempDir::new().expect("a folder");
+    let (apply, _applied) = sync_channel(10_000);
+    let clock = Clock::by_hand(Time(1_000));
+    let opening = Opening { folder: dir.path(), trusted: 0, known: 0, full: SMALL };
+    let (ledger, _) = Ledger::open(&opening, clock.clone(), apply).expect("it opens");
+    for n in 1..=60 {
+        append(&ledger, n..=n).await;
+        clock.advance(protocol::Span::millis(10));
+    }
+    assert!(files(dir.path()).len() > 3);
+    // Entry n is of 990 + 10 n.
+    for (time, first) in
+        [(0, 1), (1_000, 1), (1_001, 2), (1_300, 31), (1_305, 32), (1_590, 60), (1_591, 61)]
+    {
+        assert_eq!(ledger.since(Time(time)).await.expect("it is read"), first, "{time}");
+    }
+    // Of what is looked through, nothing is before the segment in which it is.
+    fs::write(&files(dir.path())[0], "damaged").expect("written");
+    assert_eq!(ledger.since(Time(1_591)).await.expect("it is read"), 61);
+}

@@ -48,15 +48,19 @@ pub async fn serve(
     }
     match what {
         Follow::Console { .. } => console(lab, who, what, stream).await,
-        Follow::Journal { board, from, tail, stop_at_end } => {
+        Follow::Journal { board, from, since, tail, stop_at_end } => {
             if let Some(board) = &board
                 && let Err(why) = lab.has_known(&who, board).await
             {
                 return wire::refuse(&mut stream, &why).await;
             }
-            let cursor = match from {
-                Some(from) => Ok(Cursor::new(lab.ledger(), board, from)),
-                None => Cursor::tail(lab.ledger(), board, tail).await,
+            let cursor = match (from, since) {
+                (from, Some(since)) => {
+                    let from = from.unwrap_or_default();
+                    Cursor::since(lab.ledger(), board, since, from).await
+                }
+                (Some(from), None) => Ok(Cursor::new(lab.ledger(), board, from)),
+                (None, None) => Cursor::tail(lab.ledger(), board, tail).await,
             };
             match cursor {
                 Ok(cursor) => journal(lab, who, cursor, stop_at_end, stream).await,

@@ -607,6 +607,26 @@ async fn the_first_line_each_way() {
             "lab 1 follow {\"kind\":\"replay\",\"board\":\"rpi4\",\"from\":{\"kind\":\"boot\"},\"until\":{\"kind\":\"offset\",\"offset\":5},\"stop_at_end\":false}\n",
         ),
         (
+            Purpose::Follow(Follow::Journal {
+                board: None,
+                from: Some(1),
+                since: Some(Time(1_700_000_000_000)),
+                tail: 0,
+                stop_at_end: true,
+            }),
+            "lab 1 follow {\"kind\":\"journal\",\"board\":null,\"from\":1,\"since\":1700000000000,\"tail\":0,\"stop_at_end\":true}\n",
+        ),
+        (
+            Purpose::Follow(Follow::Journal {
+                board: None,
+                from: None,
+                since: None,
+                tail: 9,
+                stop_at_end: false,
+            }),
+            "lab 1 follow {\"kind\":\"journal\",\"board\":null,\"from\":null,\"tail\":9,\"stop_at_end\":false}\n",
+        ),
+        (
             Purpose::Follow(Follow::Keep { number: 41 }),
             "lab 1 follow {\"kind\":\"keep\",\"number\":41}\n",
         ),

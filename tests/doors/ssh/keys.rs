@@ -132,7 +132,8 @@ async fn a_key_that_nobody_has_is_refused_and_on_the_timeline() -> Result<()> {
     guest.note(name("rpi4"), "x".to_owned()).await.unwrap_err();
     let ada = scene.lab.user("ada").await?;
     ada.note(name("rpi4"), "x".to_owned()).await?;
-    let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let what =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: false };
     let mut seen = ada.follow(what).await?;
     let seen = seen.entries_until(|event| matches!(event, Event::Noted { .. })).await?;
     assert!(!seen.iter().any(|entry| matches!(entry.event, Event::Denied { .. })), "{seen:#?}");

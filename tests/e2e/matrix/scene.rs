@@ -358,8 +358,13 @@ impl Scene {
             }
             Row::OfBoard => return Ok(me.journal(here).await.map(drop)),
             Row::Journal => {
-                let all =
-                    Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+                let all = Follow::Journal {
+                    board: None,
+                    from: Some(1),
+                    since: None,
+                    tail: 0,
+                    stop_at_end: true,
+                };
                 return Ok(me.follow(all).await.map(drop));
             }
             Row::Replay => {
