@@ -412,7 +412,8 @@ async fn typed(story: &Story, times: usize) -> Result<()> {
 
 /// A trigger has told somebody who does not know what to do with it.
 async fn told(story: &Story) -> Result<()> {
-    let what = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: false };
+    let what =
+        Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: false };
     let (mut flow, _) = client::follow(&story.labd.address(), what).await?;
     loop {
         let line = soon(client::next_line(&mut flow)).await??.context("it goes on")?;

@@ -548,7 +548,8 @@ impl Scene {
         // Whatever was refused before this is on disk with this.
         self.root.note(name("nobodys"), "so far".to_owned()).await?;
         let lately = self.lab.lab().clock().now() - Span::seconds(1);
-        let all = Follow::Journal { board: None, from: Some(1), tail: 0, stop_at_end: true };
+        let all =
+            Follow::Journal { board: None, from: Some(1), since: None, tail: 0, stop_at_end: true };
         let all = self.root.follow(all).await?.rest().await?;
         let entries = all.lines().map(serde_json::from_str::<Entry>);
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
