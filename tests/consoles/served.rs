@@ -314,7 +314,6 @@ async fn the_end_of_a_hold_cuts_at_once_also_whoever_reads_nothing() -> Result<(
     tokio::time::timeout(Duration::from_secs(5), gone).await.context("it is not cut")
 }
 
-/// Planted, and caught: whoever shows bad keys at another door, on this machine, closes this one to everybody.
 #[tokio::test]
 async fn nobody_is_barred_for_what_others_of_this_machine_do() -> Result<()> {
     let doorstep = Doorstep::new();

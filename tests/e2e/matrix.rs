@@ -4,7 +4,7 @@
 //! A call or a follow that has no rows does not compile here; a row that says something else fails.
 //!
 //! Planted, and caught: `change_account` or `export` asks nobody; a note takes no more than looking;
-//! anybody removes any key; what is refused of a hidden board, or of a key with a token, is not on record; a token with a scope types at any console that its owner has open, keeps what
+//! anybody removes any key; a token with a scope types at any console that its owner has open, keeps what
 //! they hold, or revokes their other tokens; anybody logs anybody out.
 
 mod scene;

@@ -261,7 +261,6 @@ impl Setting for Mac {
 mod tests {
     use super::super::Config;
 
-    /// Planted, and caught: every loopback address is warned of; ports in a list are not looked at.
     #[test]
     fn a_board_that_is_this_whole_machine_is_warned_of() {
         for (class, board, wanted) in [

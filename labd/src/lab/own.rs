@@ -100,7 +100,6 @@ impl Drop for Way {
 mod tests {
     use super::*;
 
-    /// Planted, and caught: a wildcard is an address like others; so is the one that means this machine.
     #[test]
     fn a_listener_is_found_by_each_of_its_addresses() {
         for (to, door, wanted) in [

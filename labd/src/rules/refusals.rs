@@ -55,8 +55,6 @@ mod tests {
         Refused { verb, board: Some(board.parse().expect("a name")), why: "no".to_owned() }
     }
 
-    /// Planted, and caught: one user's refusal hides another's; another board's is the same; the minute
-    /// begins anew with each try; there is no most.
     #[test]
     fn what_repeats_itself_is_one_entry_a_minute_and_there_is_a_most() {
         let mut refusals = Refusals::default();

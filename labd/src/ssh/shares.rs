@@ -104,7 +104,6 @@ mod tests {
         name.parse().expect("a name")
     }
 
-    /// Planted, and caught: each user's most is everybody's; nobody's room comes back.
     #[test]
     fn the_next_program_is_refused_with_a_sentence_and_others_have_theirs() {
         let shares = Shares::new();
@@ -117,7 +116,6 @@ mod tests {
         shares.program(&user("ada")).expect("room again");
     }
 
-    /// Planted, and caught: each channel has a budget of its own; what has gone still counts.
     #[test]
     fn what_waits_counts_once_for_all_channels_of_a_user() {
         let shares = Shares::new();

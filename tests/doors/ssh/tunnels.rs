@@ -120,7 +120,6 @@ async fn only_the_holder_reaches_it_and_only_its_sshd() -> Result<()> {
     Ok(())
 }
 
-/// Planted, and caught: a tunnel leads to whatever listens there.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_tunnel_leads_back_to_labd() -> Result<()> {
     let there = "tags = [arm64]; ip = \"127.0.0.1\"; ports = any";

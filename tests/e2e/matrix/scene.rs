@@ -1,6 +1,7 @@
 //! What the [tables](super) ask: each call and follow as ada, in a lab in which she has something of each
 //! kind, and others as well.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -560,8 +561,11 @@ impl Scene {
                 && entry.at > lately
                 && entry.who.as_ref().is_some_and(|it| it.as_str() == "ada")
         };
-        let count = entries.iter().filter(is_it).count();
-        ensure!(count == 1, "{count} entries say of {row:?} {whose:?}: {why}");
+        // To have a console open she may have been refused the same, with the board.
+        let boards: Vec<_> = entries.iter().filter(is_it).map(|entry| &entry.board).collect();
+        let is_each_once = boards.iter().collect::<BTreeSet<_>>().len() == boards.len();
+        let told = format!("{row:?} {whose:?}: {why}: {boards:?}");
+        ensure!(is_each_once && !boards.is_empty(), "{told}");
         Ok(())
     }
 

@@ -1,8 +1,7 @@
 //! The doorstep, against a plain list of who is there and a ledger of penalties.
 //!
 //! Planted, and caught: a barred source is let in a second too early; penalties do not add up; whoever
-//! leaves makes room for another source; an IPv6 site has as many sources as addresses, or networks; the
-//! newest gives way, or one of a source with few places.
+//! leaves makes room for another source; an IPv6 site has as many sources as addresses.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
