@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,6 +16,7 @@ use crate::account::Secret;
 use crate::address::Address;
 use crate::context::{Context, Proof};
 use crate::error::Error;
+use crate::silence::Watched;
 use crate::tls::{self, Identity, Pin, Trust};
 use crate::wire::{self, Purpose, Welcome};
 use crate::{proxy, websocket};
@@ -168,7 +169,7 @@ async fn open_tls(
     address: &Address,
     trust: &Trust,
     identity: Option<Identity>,
-) -> Result<TlsStream<BufReader<TcpStream>>, Error> {
+) -> Result<TlsStream<BufReader<Watched>>, Error> {
     let (host, port, _) = address.elsewhere().ok_or_else(|| {
         let why = "only labs at tls:// and https:// addresses show who they are".to_owned();
         Error::Bad { why }
@@ -179,7 +180,7 @@ async fn open_tls(
     let connect = async {
         let stream = proxy::connect(host, port).await.map_err(unreachable(address))?;
         stream.set_nodelay(true).map_err(unreachable(address))?;
-        tls::notice_silence(&stream).map_err(unreachable(address))?;
+        let stream = Watched::new(stream).map_err(unreachable(address))?;
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, tls::read_ahead(stream)).await;
         stream.map_err(|error| refused(address, trust, &error))
