@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::silence::Watched;
 use crate::tls::{self, Identity, Pin, Trust};
 use crate::wire::{self, Purpose, Welcome};
-use crate::{proxy, websocket};
+use crate::{login, proxy, websocket};
 
 /// A daemon that lives answers the first line within this time, also with a long history to look through.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -41,14 +41,20 @@ pub(crate) struct Credentials {
     token: Option<Secret>,
 }
 
-/// Connects and asks for `purpose`, with what is known of that lab here.
+/// Connects and asks for `purpose`, with what is known of that lab here. A login is renewed first, if that is
+/// due, except for calls: whoever makes them renews it by one.
 ///
 /// # Errors
 /// [`Error::Unreachable`], [`Error::Impostor`], [`Error::NotKnown`]; what the lab said.
 pub async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
     match address {
         Address::Unix(_) => greet(address, open_unix(address).await?, None, purpose).await,
-        _ => dial_with(address, Context::at(address), token()?, purpose).await,
+        _ => {
+            if !matches!(purpose, Purpose::Call) {
+                login::refresh(address).await;
+            }
+            dial_with(address, Context::at(address), token()?, purpose).await
+        }
     }
 }
 

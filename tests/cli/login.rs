@@ -144,6 +144,33 @@ async fn a_login_is_renewed_for_as_long_as_somebody_is_there() -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: a login that is renewed by calls, and by nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_renewed_by_whoever_makes_no_calls() -> Result<()> {
+    let story = Story::begin().await?;
+    let invitation = story.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(story.says(&["login", &invitation, "--name", "here"]).await?.code, Some(0));
+    let file = story.home.path().join(".config/labd/labs/here.json");
+    let read = || anyhow::Ok(serde_json::from_str(&fs::read_to_string(&file)?)?);
+    // What they are told does not matter, nor whether they are let through: it is renewed before.
+    for words in
+        [&["proxy", "lab"][..], &["proxy", "one"], &["forward", "one", "0:80"], &["search", "x"]]
+    {
+        let mut kept: serde_json::Value = read()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        kept["proof"]["since"] = u64::try_from(now - 3_000_000)?.into();
+        kept["proof"]["until"] = u64::try_from(now + 600_000)?.into();
+        fs::write(&file, serde_json::to_string(&kept)?)?;
+        story.says(words).await?;
+        let renewed: serde_json::Value = read()?;
+        assert_ne!(renewed["proof"]["certificate"], kept["proof"]["certificate"], "{words:?}");
+        let end = renewed["proof"]["until"].as_u64().context("it has an end")?;
+        assert!(u128::from(end) > now + 20 * 3_600_000, "{words:?}: {end}");
+    }
+    assert_eq!(story.says(&["whoami"]).await?.code, Some(0));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_that_is_another_than_it_was_is_refused_loudly() -> Result<()> {
     let mut story = Story::begin().await?;
