@@ -77,6 +77,8 @@ pub enum Proof {
     Key(String),
     /// A certificate of the lab's own authority, by its hash.
     Login(String),
+    /// The same, for what was opened while it was good, and goes on after its end; not after it is revoked.
+    Entered(String),
 }
 
 impl Proof {
@@ -84,8 +86,16 @@ impl Proof {
     pub fn mark(&self) -> &str {
         match self {
             Proof::System => "",
-            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) => hash,
+            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) | Proof::Entered(hash) => {
+                hash
+            }
         }
+    }
+
+    /// As it counts for what is opened with it, and cannot be opened anew and go on.
+    #[must_use]
+    pub fn entered(self) -> Proof {
+        if let Proof::Login(hash) = self { Proof::Entered(hash) } else { self }
     }
 
     /// The hash of a token, if it is one.
@@ -403,6 +413,10 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
         Proof::Key(key) => match people.key(key) {
             Some(key) if key.who == peer.name => return Ok((Scope::default(), None)),
             _ => "this key was removed".to_owned(),
+        },
+        Proof::Entered(hash) => match people.login(hash) {
+            Some(login) if login.who == peer.name => return Ok((Scope::default(), None)),
+            _ => "this login was revoked; log in again".to_owned(),
         },
         Proof::Login(hash) => match people.login(hash) {
             // It is renewed as it is used: no end for what is made by whoever came with it.
