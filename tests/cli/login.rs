@@ -171,6 +171,35 @@ async fn a_login_is_renewed_by_whoever_makes_no_calls() -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: the lab that was there first is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_labs_of_one_host_are_two_labs() -> Result<()> {
+    let (one, two) = (Story::begin().await?, Story::begin().await?);
+    let invitation = one.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(one.says(&["login", &invitation]).await?.code, Some(0));
+    let before = one.kept()?;
+    let invitation = two.beside(&["admin", "invite", "bob", "--role", "user"]).await?;
+    let told = one.says(&["login", &invitation]).await?;
+    assert_eq!(told.code, Some(2), "{told:?}");
+    let other = told.err.split("--name ").nth(1).context("another name is said")?.trim();
+    assert_eq!(one.kept()?, before);
+    // The invitation is as good as it was; nobody need see it.
+    let mut labctl = one.labctl(&["login", "-", "--name", other])?;
+    let mut labctl = labctl.stdin(std::process::Stdio::piped()).spawn()?;
+    let mut stdin = labctl.stdin.take().context("piped")?;
+    stdin.write_all(format!("{invitation}\n").as_bytes()).await?;
+    drop(stdin);
+    let ended = soon(labctl.wait_with_output()).await??;
+    assert!(ended.status.success(), "{ended:?}");
+    let told = one.says(&["labs"]).await?;
+    assert!(told.out.contains(other) && told.out.contains("127.0.0.1 "), "{}", told.out);
+    // Where the lab is the same, so is its name.
+    let again = two.beside(&["admin", "invite", "bob"]).await?;
+    let told = one.says(&["login", &again, "--name", other]).await?;
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_that_is_another_than_it_was_is_refused_loudly() -> Result<()> {
     let mut story = Story::begin().await?;
