@@ -86,6 +86,7 @@ impl Authority {
         let names: Vec<String> = names.iter().cloned().chain([tls::NAME.to_owned()]).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params.distinguished_name = named(tls::NAME);
+        params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         // Made anew whenever labd starts; and a client whose clock is wrong is to get in all the same.
         (params.not_before, params.not_after) = always();
@@ -109,6 +110,7 @@ impl Authority {
         let key = SubjectPublicKeyInfo::from_pem(key)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = named(who.as_str());
+        params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         (params.not_before, params.not_after) = (moment(now - LEEWAY), moment(now + CERTIFICATE));
@@ -179,6 +181,7 @@ fn finish(path: &Path) -> io::Result<()> {
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     use super::*;
 
@@ -235,6 +238,26 @@ mod tests {
         assert_eq!(hash.len(), 64);
         for key in ["", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {
             assert!(authority.certify(&ada, key, now).is_err(), "{key}");
+        }
+    }
+    /// What is made, as those see it who go by RFC 5280 to the letter: Python since 3.13, for one.
+    #[test]
+    fn what_it_certifies_is_good_for_the_strict() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let authority = Authority::open(dir.path()).expect("made");
+        let (ada, now) = ("ada".parse().expect("a name"), Time(1_800_000_000_000));
+        let key = KeyPair::generate().expect("a key").public_key_pem();
+        let (client, _) = authority.certify(&ada, &key, now).expect("certified");
+        let server = authority.server(&["lab.example.org".to_owned()]).expect("certified");
+        let server = server.cert[0].to_vec();
+        for (purpose, certificate) in [("sslserver", server), ("sslclient", client.into_bytes())] {
+            let file = dir.path().join(purpose);
+            fs::write(&file, certificate).expect("written");
+            let mut openssl = Command::new("openssl");
+            openssl.args(["verify", "-x509_strict", "-attime", "1800000000", "-purpose", purpose]);
+            openssl.arg("-CAfile").arg(dir.path().join("certificate.pem")).arg(file);
+            let said = openssl.output().expect("openssl is there");
+            assert!(said.status.success(), "{purpose}: {said:?}");
         }
     }
 }

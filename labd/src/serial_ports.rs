@@ -18,7 +18,7 @@ use protocol::client::Client;
 use protocol::console::{From, Pen};
 use protocol::serial_port::{Dialect, SerialPort};
 use protocol::wire::{Follow, Purpose};
-use protocol::{Error, Span, neighbour, tls};
+use protocol::{Error, Span, neighbour, silence};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -216,7 +216,7 @@ impl Door {
     /// Why they may not.
     async fn attend(&self, stream: &mut TcpStream, port: &Port, peer: &Peer) -> Result<(), Error> {
         // If it cannot be had, a client that hangs is noticed when the board says something.
-        let _ = tls::notice_silence(stream);
+        let _ = silence::notice(stream);
         let board = port.board.clone();
         let console =
             Follow::Console { board, from: From::End, pen: Pen::Wanted, stop_at_end: false };

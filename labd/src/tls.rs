@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::silence::Watched;
 use protocol::tls;
 use rustls::pki_types::UnixTime;
 use rustls::server::WebPkiClientVerifier;
@@ -106,7 +107,7 @@ impl Door {
 
     /// Hears what somebody speaks, and hands them on to whom they speak it with.
     async fn receive(self: Arc<Self>, stream: TcpStream, stranger: Stranger) {
-        let _ = tls::notice_silence(&stream);
+        let Ok(stream) = Watched::new(stream) else { return };
         let accepted = self.acceptor.accept(tls::read_ahead(stream));
         let stream = match timeout_at(stranger.due, accepted).await {
             Ok(Ok(stream)) => stream,

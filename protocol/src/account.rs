@@ -287,10 +287,20 @@ pub struct Login {
     /// Who vouched for them, if that is how it came about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The first of those that it renews, by its id; revoking one of them revokes all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
     /// Since when.
     pub since: Time,
     /// Until when.
     pub until: Time,
+}
+
+impl Login {
+    /// The first of those that it renews; itself, if it renews none.
+    pub fn first(&self) -> &str {
+        self.first.as_deref().unwrap_or(&self.id)
+    }
 }
 
 /// A certificate that was just made.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,9 +16,10 @@ use crate::account::Secret;
 use crate::address::Address;
 use crate::context::{Context, Proof};
 use crate::error::Error;
+use crate::silence::Watched;
 use crate::tls::{self, Identity, Pin, Trust};
 use crate::wire::{self, Purpose, Welcome};
-use crate::{proxy, websocket};
+use crate::{login, proxy, websocket};
 
 /// A daemon that lives answers the first line within this time, also with a long history to look through.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -40,14 +41,20 @@ pub(crate) struct Credentials {
     token: Option<Secret>,
 }
 
-/// Connects and asks for `purpose`, with what is known of that lab here.
+/// Connects and asks for `purpose`, with what is known of that lab here. A login is renewed first, if that is
+/// due, except for calls: whoever makes them renews it by one.
 ///
 /// # Errors
 /// [`Error::Unreachable`], [`Error::Impostor`], [`Error::NotKnown`]; what the lab said.
 pub async fn dial(address: &Address, purpose: &Purpose) -> Result<(Flow, Welcome), Error> {
     match address {
         Address::Unix(_) => greet(address, open_unix(address).await?, None, purpose).await,
-        _ => dial_with(address, Context::at(address), token()?, purpose).await,
+        _ => {
+            if !matches!(purpose, Purpose::Call) {
+                login::refresh(address).await;
+            }
+            dial_with(address, Context::at(address), token()?, purpose).await
+        }
     }
 }
 
@@ -168,7 +175,7 @@ async fn open_tls(
     address: &Address,
     trust: &Trust,
     identity: Option<Identity>,
-) -> Result<TlsStream<BufReader<TcpStream>>, Error> {
+) -> Result<TlsStream<BufReader<Watched>>, Error> {
     let (host, port, _) = address.elsewhere().ok_or_else(|| {
         let why = "only labs at tls:// and https:// addresses show who they are".to_owned();
         Error::Bad { why }
@@ -179,7 +186,7 @@ async fn open_tls(
     let connect = async {
         let stream = proxy::connect(host, port).await.map_err(unreachable(address))?;
         stream.set_nodelay(true).map_err(unreachable(address))?;
-        tls::notice_silence(&stream).map_err(unreachable(address))?;
+        let stream = Watched::new(stream).map_err(unreachable(address))?;
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, tls::read_ahead(stream)).await;
         stream.map_err(|error| refused(address, trust, &error))

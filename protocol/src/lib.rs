@@ -19,6 +19,7 @@
 //! | [`telnet`], [`rfc2217`], [`serial_port`], [`neighbour`] | a console as a port for clients of others' make |
 //! | [`client`] | connect, call, follow |
 //! | [`link`], [`request`] | a connection that breaks is made again, and nothing is done twice |
+//! | [`silence`] | noticing that the other side of a connection is gone without a word |
 //! | [`replay`] | a console and its board's timeline in one order |
 //! | [`screen`] | what a console looks like |
 //! | [`version`] | what each version of the words added |
@@ -54,6 +55,7 @@ pub mod search;
 pub mod send;
 pub mod serial_port;
 pub mod service;
+pub mod silence;
 pub mod tags;
 pub mod telnet;
 pub mod text;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rcgen::KeyPair;
 use tokio::time::sleep;
 
@@ -99,12 +101,7 @@ pub(crate) async fn stay(lab: Client, mut next: Duration) {
 /// Renews the certificate with which `lab` was reached, if two thirds of its time are over. What cannot
 /// be renewed now is renewed next time: returns in how long.
 pub(crate) async fn renew(lab: &Client) -> Duration {
-    // Whoever comes with a token of the environment's does not come with what is kept.
-    let Ok(None) = dial::token() else { return LOOK };
-    let Some(known) = Context::at(lab.address()) else { return LOOK };
-    let Proof::Certificate { since, until, .. } = known.proof else { return LOOK };
-    let due = since + Span(until.since(since).0 / 3 * 2);
-    let left = due.since(now()).duration();
+    let Some((known, left)) = kept(lab.address()) else { return LOOK };
     if !left.is_zero() {
         return left.min(LOOK);
     }
@@ -114,6 +111,38 @@ pub(crate) async fn renew(lab: &Client) -> Duration {
         let _ = renewed.save();
     }
     LOOK
+}
+
+/// Renews the certificate with which one comes to `address`, if that is due: for whoever makes no calls.
+/// If it cannot be done, what they come for says why.
+pub(crate) fn refresh(address: &Address) -> BoxFuture<'_, ()> {
+    // On the heap: connecting may lead here.
+    async move {
+        if kept(address).is_some_and(|(_, left)| left.is_zero()) {
+            // This does it.
+            let _ = Client::connect(address).await;
+        }
+    }
+    .boxed()
+}
+
+/// The same as often as it must be, for whoever makes no calls and stays; it never returns.
+pub async fn keep(address: &Address) {
+    loop {
+        refresh(address).await;
+        sleep(LOOK).await;
+    }
+}
+
+/// What is kept of the lab at `address`, if it is a certificate that is good, and how long it is until it is
+/// to be renewed.
+fn kept(address: &Address) -> Option<(Context, Duration)> {
+    // Whoever comes with a token of the environment's does not come with what is kept.
+    let Ok(None) = dial::token() else { return None };
+    let known = Context::at(address)?;
+    let Proof::Certificate { since, until, .. } = known.proof else { return None };
+    let (due, now) = (since + Span(until.since(since).0 / 3 * 2), now());
+    (now < until).then(|| (known, due.since(now).duration()))
 }
 
 fn now() -> Time {

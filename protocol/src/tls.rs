@@ -5,12 +5,9 @@
 //! for it. Without a pin the system's authorities and the host's name decide, as for any web server.
 
 use std::fmt;
-use std::io;
-use std::os::fd::AsFd;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use nix::sys::socket::{setsockopt, sockopt};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -33,31 +30,10 @@ pub const NAME: &str = "labd";
 /// Two records of TLS and their heads.
 const READ_AHEAD: usize = 33 * 1024;
 
-/// A connection on which the other side's system has been silent for so long, in milliseconds, is over: its
-/// machine, or a router on the way, is gone without a word. Longer than a router takes to find another way;
-/// short enough that whoever waits for an answer still wants it.
-const SILENCE_MS: u32 = 15_000;
-/// After so many seconds of silence the other side's system is asked for a sign of life, and from then on
-/// as often.
-const PROBE_S: u32 = 5;
-
 /// What TLS reads from. rustls asks for 4 KiB at a time, which for each full record would be five calls of
 /// the system.
 pub fn read_ahead<IO: AsyncRead>(stream: IO) -> BufReader<IO> {
     BufReader::with_capacity(READ_AHEAD, stream)
-}
-
-/// Sees to it that a connection ends when the other side is gone, whether or not it says so.
-///
-/// # Errors
-/// The system's.
-pub fn notice_silence(stream: &impl AsFd) -> io::Result<()> {
-    setsockopt(stream, sockopt::KeepAlive, &true)?;
-    setsockopt(stream, sockopt::TcpKeepIdle, &PROBE_S)?;
-    setsockopt(stream, sockopt::TcpKeepInterval, &PROBE_S)?;
-    // For what was sent and not received, and for probes: it stands in for their count.
-    setsockopt(stream, sockopt::TcpUserTimeout, &SILENCE_MS)?;
-    Ok(())
 }
 
 /// An authority, by the SHA-256 of its certificate; `openssl x509 -fingerprint -sha256` says the same.

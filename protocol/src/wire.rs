@@ -156,6 +156,23 @@ pub enum Follow {
     Search(Search),
 }
 
+impl Follow {
+    /// Whether whoever follows can go on where they were on another connection.
+    pub fn resumes(&self) -> bool {
+        match self {
+            Follow::Console { .. }
+            | Follow::Journal { .. }
+            | Follow::Desk { .. }
+            | Follow::Boards
+            | Follow::Keep { .. } => true,
+            Follow::Replay { until, stop_at_end, .. } => until.is_none() && !stop_at_end,
+            Follow::Send { .. } | Follow::Tunnel { .. } | Follow::Export | Follow::Search(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// How a follow begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {

@@ -144,6 +144,62 @@ async fn a_login_is_renewed_for_as_long_as_somebody_is_there() -> Result<()> {
     Ok(())
 }
 
+/// Planted, and caught: a login that is renewed by calls, and by nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_renewed_by_whoever_makes_no_calls() -> Result<()> {
+    let story = Story::begin().await?;
+    let invitation = story.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(story.says(&["login", &invitation, "--name", "here"]).await?.code, Some(0));
+    let file = story.home.path().join(".config/labd/labs/here.json");
+    let read = || anyhow::Ok(serde_json::from_str(&fs::read_to_string(&file)?)?);
+    // What they are told does not matter, nor whether they are let through: it is renewed before.
+    for words in
+        [&["proxy", "lab"][..], &["proxy", "one"], &["forward", "one", "0:80"], &["search", "x"]]
+    {
+        let mut kept: serde_json::Value = read()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        kept["proof"]["since"] = u64::try_from(now - 3_000_000)?.into();
+        kept["proof"]["until"] = u64::try_from(now + 600_000)?.into();
+        fs::write(&file, serde_json::to_string(&kept)?)?;
+        story.says(words).await?;
+        let renewed: serde_json::Value = read()?;
+        assert_ne!(renewed["proof"]["certificate"], kept["proof"]["certificate"], "{words:?}");
+        let end = renewed["proof"]["until"].as_u64().context("it has an end")?;
+        assert!(u128::from(end) > now + 20 * 3_600_000, "{words:?}: {end}");
+    }
+    assert_eq!(story.says(&["whoami"]).await?.code, Some(0));
+    Ok(())
+}
+
+/// Planted, and caught: the lab that was there first is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_labs_of_one_host_are_two_labs() -> Result<()> {
+    let (one, two) = (Story::begin().await?, Story::begin().await?);
+    let invitation = one.beside(&["admin", "invite", "ada", "--role", "user"]).await?;
+    assert_eq!(one.says(&["login", &invitation]).await?.code, Some(0));
+    let before = one.kept()?;
+    let invitation = two.beside(&["admin", "invite", "bob", "--role", "user"]).await?;
+    let told = one.says(&["login", &invitation]).await?;
+    assert_eq!(told.code, Some(2), "{told:?}");
+    let other = told.err.split("--name ").nth(1).context("another name is said")?.trim();
+    assert_eq!(one.kept()?, before);
+    // The invitation is as good as it was; nobody need see it.
+    let mut labctl = one.labctl(&["login", "-", "--name", other])?;
+    let mut labctl = labctl.stdin(std::process::Stdio::piped()).spawn()?;
+    let mut stdin = labctl.stdin.take().context("piped")?;
+    stdin.write_all(format!("{invitation}\n").as_bytes()).await?;
+    drop(stdin);
+    let ended = soon(labctl.wait_with_output()).await??;
+    assert!(ended.status.success(), "{ended:?}");
+    let told = one.says(&["labs"]).await?;
+    assert!(told.out.contains(other) && told.out.contains("127.0.0.1 "), "{}", told.out);
+    // Where the lab is the same, so is its name.
+    let again = two.beside(&["admin", "invite", "bob"]).await?;
+    let told = one.says(&["login", &again, "--name", other]).await?;
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_that_is_another_than_it_was_is_refused_loudly() -> Result<()> {
     let mut story = Story::begin().await?;

@@ -31,6 +31,7 @@ mod search;
 mod secrets;
 mod sending;
 mod setup;
+mod silence;
 mod table;
 mod tls;
 mod triggers;

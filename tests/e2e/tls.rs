@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result};
 use lab_tests::lab::{Plan, TestLab, board, boards, name};
 use lab_tests::patience::soon;
+use lab_tests::sshd::stand_in;
 use labd::doorstep::Doorstep;
 use labd::doorstep::guests::{Guests, Room};
 use labd::tls::Door;
@@ -27,8 +28,12 @@ use tokio_rustls::TlsConnector;
 
 /// A lab with a door for those from elsewhere, and where that is.
 pub(super) async fn open() -> Result<(TestLab, Address)> {
-    let text =
-        format!("tls {{ listen = \"127.0.0.1:1\"; name = localhost }}\n{}", boards(&["rpi4"]));
+    open_with(&boards(&["rpi4"])).await
+}
+
+/// The same, with these boards.
+async fn open_with(boards: &str) -> Result<(TestLab, Address)> {
+    let text = format!("tls {{ listen = \"127.0.0.1:1\"; name = localhost }}\n{boards}");
     let lab = Plan::new(&*text).by_hand().open().await?;
     let at = open_door(&lab).await?;
     Ok((lab, at))
@@ -235,6 +240,40 @@ async fn a_login_is_over_when_its_time_is_unless_it_is_renewed() -> Result<()> {
     let refused = with_login(&at, &context).await.err();
     assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
     assert_eq!(with_login(&at, &renewed).await?.whoami().await?.name.as_str(), "ada");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_outlasts_the_login_that_opened_it_and_not_its_revocation() -> Result<()> {
+    let there = format!("tags = [arm64]; ip = \"127.0.0.1\"; ssh_port = {}", stand_in().await?);
+    let (lab, at) = open_with(&boards(&["rpi4"]).replace("tags = [arm64]", &there)).await?;
+    let first = join(&at, &invite(&lab, "ada").await?).await?;
+    let ada = with_login(&at, &first).await?;
+    ada.reserve(board("rpi4")).await?;
+    let tunnel = Purpose::Follow(Follow::Tunnel { board: name("rpi4"), port: None });
+    let (mut tunnel, _) = dial_known(&at, Some(first.clone()), &tunnel).await?;
+    let follow = Purpose::Follow(Follow::Boards);
+    let (table, _) = dial_known(&at, Some(first.clone()), &follow).await?;
+    let second = login::join("lab".to_owned(), &ada).await?;
+    // For what is under way.
+    with_login(&at, &first).await?.whoami().await?;
+    lab.advance(Span::minutes(10));
+    ends(table).await?;
+    let refused = with_login(&at, &first).await.err();
+    assert!(matches!(refused, Some(Error::NotKnown { .. })), "{refused:?}");
+    let third = login::join("lab".to_owned(), &with_login(&at, &second).await?).await?;
+    assert_eq!(with_login(&at, &third).await?.logins().await?.len(), 2);
+    tunnel.write_all(b"still\n").await?;
+    tunnel.flush().await?;
+    let mut said = [0; 21];
+    soon(tunnel.read_exact(&mut said)).await??;
+    assert_eq!(&said, b"SSH-2.0-board\r\nstill\n");
+    let root = lab.admin().await?;
+    let newest = root.logins().await?.into_iter().max_by_key(|login| login.until);
+    root.log_out(newest.context("there is one")?.id).await?;
+    ends(tunnel).await?;
+    assert_eq!(root.logins().await?, []);
+    assert!(with_login(&at, &second).await.is_err(), "what it renewed is good");
     Ok(())
 }
 

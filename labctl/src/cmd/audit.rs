@@ -68,6 +68,8 @@ impl Audit {
         if let Some(Look::Verify) = self.look {
             return Admin::Verify.run(at, out).await;
         }
+        // Who follows for days renews their login meanwhile.
+        let _lab = if self.follow { Some(at.connect().await?) } else { None };
         let (board, stop_at_end) = (self.board.clone(), !self.follow);
         let mut timeline = Timeline::since(at, board, self.since, stop_at_end).await?;
         while let Some((line, entry)) = timeline.next().await? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::address::Address;
 use protocol::board::BoardName;
 use protocol::dial::Flow;
-use protocol::{Error, carry};
+use protocol::{Error, carry, login};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;
@@ -48,6 +48,9 @@ impl Forward {
         let open = json!({ "here": here.to_string(), "board": board, "port": ports.there });
         out.tell("forward", &open, format_args!("{here} is {there}; Ctrl-C ends it"))?;
         let mut carried = JoinSet::new();
+        // Who comes after a day is to be let in, too.
+        let kept = login::keep(&at);
+        tokio::pin!(kept);
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
@@ -59,6 +62,7 @@ impl Forward {
                     Error::NotHeld { .. } | Error::HeldBy { .. } | Error::HoldOver { .. } => return Err(why.into()),
                     why => out.say(format_args!("{why}")),
                 },
+                () = &mut kept => {}
                 _ = ctrl_c() => return Ok(()),
             }
         }

@@ -29,7 +29,8 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, clap::Args)]
 pub struct Login {
     /// The invitation, as 'labctl admin invite' prints it; or tls://HOST:PORT, and you log in by way of
-    /// whom the lab trusts for that, or a token is asked for
+    /// whom the lab trusts for that, or a token is asked for; or '-', and it is asked for unseen, or read from
+    /// standard input: no shell remembers it
     #[arg(value_name = "INVITATION")]
     place: String,
     /// Log in by way of this provider: github, or what the lab calls it
@@ -51,17 +52,22 @@ pub struct Login {
 
 impl Login {
     pub(super) async fn run(self, out: &mut Output) -> anyhow::Result<()> {
-        let (address, given) = match self.place.parse::<Invitation>() {
-            Ok(Invitation { address, secret }) => (address, Some(secret)),
-            Err(_) => (self.place.parse::<Address>()?, None),
+        let place = match &*self.place {
+            "-" => ask(out, "Invitation: ").await?,
+            _ => self.place,
         };
-        let Some((host, _, pin)) = address.elsewhere() else {
+        let (address, given) = match place.parse::<Invitation>() {
+            Ok(Invitation { address, secret }) => (address, Some(secret)),
+            Err(_) => (place.trim().parse::<Address>()?, None),
+        };
+        let Some((host, port, pin)) = address.elsewhere() else {
             let help = "a lab on this machine knows you by your user: labctl boards";
             let what = "only labs at tls:// and https:// addresses are logged in to";
             return Err(Failure::usage(what, help).into());
         };
         let name = self.name.unwrap_or_else(|| host.to_owned());
         check_name(&name)?;
+        check_free(&name, &address, &format!("{host}-{port}"))?;
         let pin = match pin {
             Some(pin) => Some(pin),
             None if provider::is_vouched_for(&address).await => None,
@@ -137,6 +143,20 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     Err(Failure::usage(what, "name it with --name, by letters, digits, '.', '-' and '_'").into())
 }
 
+/// Another lab is not forgotten because it is called the same, as are those at two ports of one host.
+fn check_free(name: &str, address: &Address, other: &str) -> anyhow::Result<()> {
+    match Context::named(name).filter(|known| !known.address.is_at(address)) {
+        None => Ok(()),
+        Some(known) => {
+            let there = known.address.to_string();
+            let there = there.split('#').next().unwrap_or_default();
+            let what = format!("'{name}' is what the lab at {there} is called here");
+            let help = format!("call this one otherwise, as with --name {other}");
+            Err(Failure::usage(what, help).into())
+        }
+    }
+}
+
 fn believe(out: &Output, address: &Address, pin: &str, accept_new: bool) -> anyhow::Result<()> {
     out.say(format_args!("{address} shows the fingerprint\n  {pin}"));
     if accept_new {
@@ -158,6 +178,14 @@ fn believe(out: &Output, address: &Address, pin: &str, accept_new: bool) -> anyh
 
 /// A token, typed or pasted unseen, or from standard input.
 async fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
+    let wrong = |error: protocol::account::BadSecret| {
+        Failure::usage(error.to_string(), "make one there with 'labctl token new'")
+    };
+    Ok(ask(out, "Token: ").await?.trim().parse().map_err(wrong)?)
+}
+
+/// What opens a lab, typed or pasted unseen, or from standard input.
+async fn ask(out: &Output, prompt: &str) -> anyhow::Result<String> {
     let input = std::io::stdin();
     let usual = input.is_terminal().then(|| tcgetattr(input.as_fd())).transpose()?;
     if let Some(usual) = &usual {
@@ -165,7 +193,7 @@ async fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
         let mut unseen = usual.clone();
         unseen.local_flags.remove(LocalFlags::ECHO);
         tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, &unseen)?;
-        eprint!("Token: ");
+        eprint!("{prompt}");
         std::io::stderr().flush()?;
     }
     let read = spawn_blocking(|| {
@@ -182,11 +210,7 @@ async fn ask_secret(out: &Output) -> anyhow::Result<Secret> {
     }
     // Somebody may still be read from: nothing waits for that.
     let Some(line) = line else { std::process::exit(INTERRUPTED) };
-    let line = line??;
-    let wrong = |error: protocol::account::BadSecret| {
-        Failure::usage(error.to_string(), "make one there with 'labctl token new'")
-    };
-    Ok(line.trim().parse().map_err(wrong)?)
+    Ok(line??)
 }
 
 /// Log out of a lab, and forget it.

@@ -9,7 +9,7 @@ use protocol::board::BoardName;
 use protocol::carry::one_way;
 use protocol::dial::Flow;
 use protocol::wire::{Follow, Purpose};
-use protocol::{Error, dial};
+use protocol::{Error, dial, login};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split, stdin, stdout};
 use tokio::net::unix::pipe;
 
@@ -46,8 +46,13 @@ impl Proxy {
             LAB => Purpose::Ssh,
             board => to(board.parse()?, self.port),
         };
-        let (flow, _) = dial::dial(&at.address(), &purpose).await?;
-        carry(flow).await?;
+        let at = at.address();
+        let (flow, _) = dial::dial(&at, &purpose).await?;
+        tokio::select! {
+            carried = carry(flow) => carried?,
+            // Whoever only ever comes by ssh stays known, too.
+            () = login::keep(&at) => {}
+        }
         Ok(())
     }
 }

@@ -328,6 +328,11 @@ pub async fn attend(
         Err(why) => return wire::refuse(&mut stream, &why).await,
     };
     let is_for_calls = !matches!(purpose, Purpose::Follow(_));
+    let peer = match &purpose {
+        // That a login has run out of time cuts nothing that cannot go on elsewhere.
+        Purpose::Follow(what) if !what.resumes() => Peer { proof: peer.proof.entered(), ..peer },
+        _ => peer,
+    };
     let served = async {
         match purpose {
             Purpose::Follow(what) => follow::serve(lab.clone(), who.clone(), what, stream).await,

@@ -17,6 +17,11 @@ mod tests;
 const USED: Span = Span::minutes(10);
 /// The most tokens, and the most keys, that one person may have.
 const MOST: usize = 100;
+/// A certificate that was renewed is good for so long, for what is under way.
+const HANDOVER: Span = Span::minutes(10);
+/// A certificate is remembered for so long after its end: what was opened with it may still be open, and ends
+/// when it is revoked.
+const REMEMBERED: Span = Span::hours(7 * 24);
 
 /// Everybody whom the lab knows by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -341,7 +346,7 @@ impl People {
         self.logins.get(hash)
     }
 
-    /// Adds a certificate. Those of the same person that are over go.
+    /// Adds a certificate. Those of the same person that have been over for [`REMEMBERED`] go.
     ///
     /// # Errors
     /// [`Error::Bad`] if they have too many; [`Error::NotKnown`] if they are no longer who they were
@@ -354,9 +359,11 @@ impl People {
     ) -> Result<Vec<Changed>, Error> {
         let who = login.who.clone();
         self.check_identity(&who, login.identity.as_ref())?;
-        let over = self.logins.extract_if(.., |_, old| old.who == who && old.until <= now);
+        let is_forgotten = |old: &Login| old.who == who && old.until + REMEMBERED <= now;
+        let over = self.logins.extract_if(.., |_, old| is_forgotten(old));
         let mut changed: Vec<_> = over.map(|(hash, _)| Changed::Login(hash)).collect();
-        if self.logins.values().filter(|other| other.who == who).count() >= MOST {
+        let theirs = self.logins.values().filter(|other| other.who == who && other.until > now);
+        if theirs.count() >= MOST {
             return Err(bad(format!("{who} is logged in {MOST} times already; log out somewhere")));
         }
         self.logins.insert(hash.clone(), login);
@@ -364,7 +371,15 @@ impl People {
         Ok(changed)
     }
 
-    /// Revokes the certificate of that id, if it is one of `of`'s; of anybody's if there is no `of`.
+    /// A certificate was renewed: whoever has not got the new one yet has so much time left.
+    pub fn supersede(&mut self, hash: &str, now: Time) -> Option<Changed> {
+        let login = self.logins.get_mut(hash)?;
+        login.until = login.until.min(now + HANDOVER);
+        Some(Changed::Login(hash.to_owned()))
+    }
+
+    /// Revokes the certificate of that id, if it is one of `of`'s; of anybody's if there is no `of`. Those
+    /// that it renews go with it, and those that renew it.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -377,7 +392,11 @@ impl People {
         let found = self.logins.iter().find(|(_, login)| is_it(login));
         let hash = found.map(|(hash, _)| hash.clone()).ok_or_else(|| no("login", id))?;
         let login = self.logins.remove(&hash).ok_or_else(|| no("login", id))?;
-        Ok((login, vec![Changed::Login(hash)]))
+        let is_of_them = |other: &Login| other.who == login.who && other.first() == login.first();
+        let others = self.logins.extract_if(.., |_, other| is_of_them(other));
+        let mut changed: Vec<_> = others.map(|(hash, _)| Changed::Login(hash)).collect();
+        changed.push(Changed::Login(hash));
+        Ok((login, changed))
     }
 
     /// When something that was granted is over next.

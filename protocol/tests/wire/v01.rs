@@ -488,6 +488,7 @@ fn tokens_and_keys() {
         who: ada(),
         from: "tls 192.0.2.7".into(),
         identity: None,
+        first: None,
         since: Time(1),
         until: Time(9),
     };

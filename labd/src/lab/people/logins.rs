@@ -77,12 +77,16 @@ impl Lab {
         })?;
         let (id, until) = (hash[..8].to_owned(), since + CERTIFICATE);
         let from = who.via.clone().unwrap_or_default();
-        let login = Login { id: id.clone(), who: who.name.clone(), from, identity, since, until };
+        let first = self.renewed_by(peer).map(|old| old.first().to_owned());
+        let login =
+            Login { id: id.clone(), who: who.name.clone(), from, identity, first, since, until };
         let event = Event::Login { id, of: who.name.clone(), what: "made".to_owned() };
         self.change(&who, event, |people| {
             let mut changed = people.add_login(hash, login, since)?;
             let token = peer.proof.token();
             changed.extend(token.and_then(|token| people.exchange(token, hash_of_key)));
+            let renewed = peer.proof.login();
+            changed.extend(renewed.and_then(|old| people.supersede(old, since)));
             Ok(changed)
         })
         .await?;
@@ -97,6 +101,11 @@ impl Lab {
         (token.exchanged.is_some() && token.until > now).then(|| token.clone())
     }
 
+    /// The certificate that somebody came with, and renews.
+    fn renewed_by(&self, peer: &Peer) -> Option<Login> {
+        self.book.lock().people.login(peer.proof.login()?).cloned()
+    }
+
     /// Whether what somebody came with becomes a certificate; and as whom they were vouched for, if they
     /// were.
     fn joins_as(&self, proof: &Proof) -> Option<Option<Identity>> {
@@ -107,7 +116,7 @@ impl Lab {
                 let token = people.token(hash).filter(|token| token.joins)?;
                 Some(token.identity.clone())
             }
-            Proof::System | Proof::Key(_) => None,
+            Proof::System | Proof::Key(_) | Proof::Entered(_) => None,
         }
     }
 
@@ -130,8 +139,8 @@ impl Lab {
     /// The certificates: everybody's for an administrator, else one's own.
     pub fn logins(&self, who: &Who) -> Vec<Login> {
         let all = access::may(who, Verb::Administer).is_ok();
-        let remembered = self.book.lock();
-        let logins = remembered.people.logins();
+        let (now, remembered) = (self.clock.now(), self.book.lock());
+        let logins = remembered.people.logins().filter(|login| login.until > now);
         logins.filter(|login| all || login.who == who.name).cloned().collect()
     }
 

@@ -42,6 +42,8 @@ pub enum Proof {
     Key(String),
     /// A certificate of the lab's own authority, by its hash.
     Login(String),
+    /// The same, for what was opened while it was good, and goes on after its end; not after it is revoked.
+    Entered(String),
 }
 
 impl Proof {
@@ -49,8 +51,16 @@ impl Proof {
     pub fn mark(&self) -> &str {
         match self {
             Proof::System => "",
-            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) => hash,
+            Proof::Token(hash) | Proof::Key(hash) | Proof::Login(hash) | Proof::Entered(hash) => {
+                hash
+            }
         }
+    }
+
+    /// As it counts for what is opened with it, and cannot be opened anew and go on.
+    #[must_use]
+    pub fn entered(self) -> Proof {
+        if let Proof::Login(hash) = self { Proof::Entered(hash) } else { self }
     }
 
     /// The hash of a token, if it is one.

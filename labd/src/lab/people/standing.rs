@@ -40,6 +40,10 @@ fn proven(people: &People, peer: &Peer, now: Time) -> Result<(Scope, Option<Time
             Some(key) if key.who == peer.name => return Ok((Scope::default(), None)),
             _ => "this key was removed".to_owned(),
         },
+        Proof::Entered(hash) => match people.login(hash) {
+            Some(login) if login.who == peer.name => return Ok((Scope::default(), None)),
+            _ => "this login was revoked; log in again".to_owned(),
+        },
         Proof::Login(hash) => match people.login(hash) {
             // It is renewed as it is used: no end for what is made by whoever came with it.
             Some(login) if login.who == peer.name && login.until > now => {
