@@ -267,7 +267,9 @@ impl Paint {
             }
             self.cell(grid, line, column);
         }
-        self.pen = (line, end);
+        // A wide letter takes the pen along by two.
+        let is_halved = end > 0 && is_wide(grid, line, end - 1);
+        self.pen = (line, end + usize::from(is_halved));
         wraps
     }
 
@@ -293,6 +295,7 @@ impl Paint {
                 if column > 0 && is_wide(grid, line, column - 1) { column - 1 } else { column };
             go(self, line, column);
             self.cell(grid, line, column);
+            self.pen = (line, grid.columns());
         } else {
             go(self, line, column);
         }
