@@ -214,11 +214,11 @@ impl Lab {
     /// [`Error::NoSuch`], with the nearest name; [`Error::OutOfScope`].
     fn find(&self, who: &Who, verb: Verb, name: &BoardName) -> Result<Arc<Board>, Error> {
         let here = self.look_up(who, name);
-        here.inspect_err(|why| match (why, self.board(name)) {
-            (Error::NoSuch { .. } | Error::OutOfScope { .. }, Some(_)) => {
+        here.inspect_err(|why| {
+            let is_refusal = matches!(why, Error::NoSuch { .. } | Error::OutOfScope { .. });
+            if is_refusal && self.board(name).is_some() {
                 self.deny(who, verb, Some(name), why);
             }
-            _ => {}
         })
     }
 
